@@ -1,0 +1,3 @@
+//! The command line program `email2`.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! Clock, entropy, DNS, TLS and sockets: all that the pure crates do not do.

@@ -1,0 +1,1 @@
+//! Another domain's server: found, authenticated, asked, delivered to.

@@ -1,0 +1,1 @@
+//! SMTP and LMTP as state machines, with the EMAIL2 extension.

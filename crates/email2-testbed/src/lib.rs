@@ -1,0 +1,1 @@
+//! A world on loopback, for the demo and the tests.

@@ -1,0 +1,1 @@
+//! The Email 2.0 mail server.

@@ -1,0 +1,3 @@
+//! The mail server `email2d`.
+
+fn main() {}
