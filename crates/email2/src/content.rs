@@ -1,0 +1,1 @@
+//! Protection of content, end to end (spec §5).

@@ -1,0 +1,162 @@
+//! Every number of the protocol, once, with its unit (spec §8.1).
+
+/// Largest message, octets, unless configured otherwise (announced by SIZE).
+pub const MESSAGE_OCTETS: u64 = 50 * MIB;
+/// Largest header section, octets: of the message and of every part.
+pub const HEADER_OCTETS: usize = 256 * 1024;
+/// Most fields in one header section.
+pub const HEADER_FIELDS: usize = 2_000;
+/// Most addresses in one header section.
+pub const HEADER_ADDRESSES: usize = 2_000;
+/// Most parameters in one header field.
+pub const FIELD_PARAMETERS: usize = 64;
+/// Longest line, octets without CRLF: in sealed mail and in any header
+/// (RFC 5322 §2.1.1).
+pub const LINE_OCTETS: usize = 998;
+/// Longest line in the body of ordinary mail, octets without CRLF.
+pub const ORDINARY_LINE_OCTETS: usize = 64 * 1024;
+/// Deepest nesting of MIME parts; message/rfc822 counts as one level.
+pub const MIME_DEPTH: usize = 32;
+/// Most MIME parts in a message.
+pub const MIME_PARTS: usize = 1_000;
+/// Most `Received` fields before a message counts as looping (RFC 5321 §6.3).
+pub const RECEIVED_FIELDS: usize = 50;
+/// Most layers of encryption in a message.
+pub const ENCRYPTION_LAYERS: usize = 1;
+/// Most layers of compression in a message.
+pub const COMPRESSION_LAYERS: usize = 1;
+
+/// Longest seal field, octets, from its name to its final CRLF.
+pub const SEAL_OCTETS: usize = 8 * 1024;
+/// Most seals on a message.
+pub const SEALS: usize = 8;
+/// Most recipients in the `r` of a seal.
+pub const SEAL_RECIPIENTS: usize = 100;
+/// Column at which a seal field is folded, octets.
+pub const SEAL_FOLD: usize = 76;
+/// How long a seal is valid unless its author says otherwise, seconds.
+pub const SEAL_LIFETIME: u64 = 10 * DAY;
+/// How long a seal may be valid at most, seconds.
+pub const SEAL_LIFETIME_MAX: u64 = 14 * DAY;
+/// How long all seals of a stack may span together, seconds.
+pub const STACK_LIFETIME: u64 = 28 * DAY;
+/// How far a seal's time may lie ahead of the verifier's clock, seconds.
+pub const SEAL_AHEAD: u64 = 10 * 60;
+/// How much later than the seal its key may have been created, seconds.
+pub const KEY_AHEAD: u64 = DAY;
+/// How long a seal is remembered against replay after its `t`, seconds.
+pub const SEAL_MEMORY: u64 = 28 * DAY;
+
+/// Largest certificate, octets, after third-party certifications are stripped.
+pub const CERTIFICATE_OCTETS: usize = 32 * 1024;
+/// Largest certificate as it arrives, octets, before anything is stripped.
+pub const CERTIFICATE_OCTETS_RECEIVED: usize = 256 * 1024;
+/// Longest KEY command, octets with CRLF.
+pub const KEY_COMMAND_OCTETS: usize = 401;
+/// Certificate octets in one line of a KEY answer, before base64.
+pub const KEY_LINE_RAW_OCTETS: usize = 375;
+/// Longest line of a KEY answer, octets with code and CRLF (RFC 5321 §4.5.3.1.5).
+pub const KEY_LINE_OCTETS: usize = 512;
+/// Longest etag, hexadecimal digits.
+pub const ETAG_DIGITS: usize = 64;
+/// Most KEY commands without an answer on one connection.
+pub const KEYS_OUTSTANDING: usize = 8;
+/// Most octets of a KEY answer that are read.
+pub const KEY_ANSWER_OCTETS: usize = 64 * 1024;
+/// How long a certificate may be used for verifying without asking, seconds.
+pub const VERIFY_TTL: u64 = 60 * 60;
+/// How long a certificate may be used for encrypting without asking, seconds.
+pub const ENCRYPT_TTL: u64 = DAY;
+/// How long a definite 'no key' may be kept, seconds.
+pub const NEGATIVE_TTL: u64 = 5 * 60;
+/// How long a certificate still verifies while nobody can be asked, seconds.
+pub const STALE_IF_ERROR: u64 = 7 * DAY;
+/// Longest memory that a domain speaks Email 2.0 (`ma`), seconds.
+pub const MEMORY_MAX: u32 = 90 * 86_400;
+/// Longest `id` of a domain record, octets.
+pub const RECORD_ID_OCTETS: usize = 64;
+/// Longest domain record, octets.
+pub const RECORD_OCTETS: usize = 512;
+/// Validity of an enrolment code, seconds.
+pub const ENROLMENT_LIFETIME: u64 = 7 * DAY;
+/// Characters of a device's token, base64url without padding (32 octets).
+pub const TOKEN_CHARACTERS: usize = 43;
+
+/// Longest local part, octets (RFC 5321 §4.5.3.1.1).
+pub const LOCAL_PART_OCTETS: usize = 64;
+/// Longest domain name in text, octets (RFC 1035 §2.3.4).
+pub const DOMAIN_OCTETS: usize = 253;
+/// Longest address, octets (RFC 5321 §4.5.3.1.3 without the brackets).
+pub const ADDRESS_OCTETS: usize = 254;
+/// Longest text that is looked at as an address before it is normalised, octets.
+pub const ADDRESS_INPUT_OCTETS: usize = 1_024;
+/// Deepest nesting of comments in an address (RFC 5322 §3.2.2).
+pub const COMMENT_DEPTH: usize = 16;
+
+/// Longest command line, octets with CRLF (RFC 5321 §4.5.3.1.4).
+pub const COMMAND_OCTETS: usize = 512;
+/// What the MAIL parameter adds to the longest command line, octets.
+pub const MAIL_GROWTH: usize = 355;
+/// What the RCPT parameter adds to the longest command line, octets.
+pub const RCPT_GROWTH: usize = 75;
+/// Most recipients in a transaction of ordinary mail.
+pub const RECIPIENTS: usize = 1_000;
+/// Protocol errors on one connection before it is closed with 421.
+pub const PROTOCOL_ERRORS: usize = 10;
+/// Failed authentications on one connection before it is closed.
+pub const AUTH_FAILURES: usize = 3;
+/// Failed authentications a minute for one source prefix.
+pub const AUTH_FAILURES_MINUTE: usize = 10;
+/// Failed authentications a day for one source prefix.
+pub const AUTH_FAILURES_DAY: usize = 50;
+/// Connections from one source prefix at a time.
+pub const CONNECTIONS_PER_SOURCE: usize = 30;
+
+/// Waiting for a command, seconds (RFC 5321 §4.5.3.2.7).
+pub const COMMAND_TIMEOUT: u64 = 5 * 60;
+/// Waiting for the greeting, and for an answer to EHLO, MAIL, RCPT or KEY,
+/// seconds (RFC 5321 §4.5.3.2).
+pub const REPLY_TIMEOUT: u64 = 5 * 60;
+/// Waiting for the answer to DATA, seconds (RFC 5321 §4.5.3.2.4).
+pub const DATA_START_TIMEOUT: u64 = 2 * 60;
+/// Waiting for the next octets of content, seconds (RFC 5321 §4.5.3.2.5).
+pub const DATA_BLOCK_TIMEOUT: u64 = 3 * 60;
+/// Waiting for the answer to the end of data, seconds (RFC 5321 §4.5.3.2.6).
+pub const DATA_END_TIMEOUT: u64 = 10 * 60;
+/// The server answers the end of data within this time, seconds.
+pub const DATA_ANSWER: u64 = 60;
+/// From when on a transfer's speed is judged, seconds.
+pub const SLOW_AFTER: u64 = 60;
+/// The least speed of a transfer after that, octets a second.
+pub const SLOW_OCTETS_PER_SECOND: u64 = 1024;
+
+/// Budget of one lookup that a stranger caused, seconds.
+pub const LOOKUP_SECONDS: u64 = 10;
+/// Most octets that such a lookup may read.
+pub const LOOKUP_OCTETS: usize = 64 * 1024;
+/// Lookups in flight for one domain that is not known yet.
+pub const LOOKUPS_UNKNOWN_DOMAIN: usize = 2;
+/// Lookups a minute for one domain that is not known yet.
+pub const LOOKUPS_UNKNOWN_DOMAIN_MINUTE: usize = 10;
+/// Lookups in flight for strangers in all.
+pub const LOOKUPS_TOTAL: usize = 256;
+/// Failing KEY commands a minute for a known domain.
+pub const FAILING_KEYS_MINUTE: usize = 60;
+/// The share of any common budget that one source prefix may hold, as a divisor.
+pub const BUDGET_SHARE: usize = 16;
+/// Most questions of the walk up the DNS tree (RFC 9989 §4.10).
+pub const TREE_WALK_QUESTIONS: usize = 8;
+
+/// How long an item stays in a queue, seconds.
+pub const QUEUE_LIFETIME: u64 = 5 * DAY;
+/// First pause before a retry, seconds.
+pub const BACKOFF_FIRST: u64 = 60;
+/// Longest pause before a retry, seconds.
+pub const BACKOFF_MAX: u64 = 4 * 60 * 60;
+/// Largest entry of settings, octets (RFC 5464).
+pub const SETTING_OCTETS: usize = 64 * 1024;
+/// Most lines of an entry of settings.
+pub const SETTING_LINES: usize = 2_000;
+
+const MIB: u64 = 1024 * 1024;
+const DAY: u64 = 86_400;
