@@ -1,1 +1,9 @@
-//! A world on loopback, for the demo and the tests.
+//! A world on loopback, for the demo and the tests: authoritative DNS with and without
+//! DNSSEC, a certification authority, any number of domains with `email2d`, people with
+//! their homes, and forgers. Nothing here is a stand-in: names are resolved by UDP, TLS is
+//! checked, stores are on disk. Only the `[network]` configuration points at it.
+
+pub mod authority;
+pub mod certification;
+pub mod failure;
+pub mod zone;
