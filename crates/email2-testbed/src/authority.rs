@@ -164,10 +164,7 @@ fn parent_of(origin: &str) -> Option<&str> {
     }
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "hickory-server takes Tokio's sockets, and this is a test's own server"
-)]
+/// The same free port for both: hickory-server takes the sockets ready-made.
 fn sockets(address: IpAddr) -> Outcome<(UdpSocket, TcpListener)> {
     let udp = std::net::UdpSocket::bind((address, 0)).step("DNS socket")?;
     udp.set_nonblocking(true).step("DNS socket")?;
@@ -265,7 +262,9 @@ async fn refuse<R: ResponseHandler>(
     code: ResponseCode,
 ) -> ResponseInfo {
     let message = MessageResponseBuilder::new(&request.queries, None);
-    let sent = response.send_response(message.error_msg(&request.metadata, code)).await;
+    let sent = response
+        .send_response(message.error_msg(&request.metadata, code))
+        .await;
     sent.unwrap_or_else(|_| unanswered(request))
 }
 

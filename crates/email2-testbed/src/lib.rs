@@ -6,4 +6,5 @@
 pub mod authority;
 pub mod certification;
 pub mod failure;
+pub mod wire;
 pub mod zone;

@@ -16,7 +16,7 @@ use hickory_server::zone_handler::{AxfrPolicy, ZoneHandler, ZoneType};
 use crate::failure::{Outcome, Step};
 
 /// Time to live of every record, in seconds: short, because the world changes.
-const TTL: u32 = 30;
+const TTL: u32 = 1;
 /// How long signatures are valid.
 const SIGNED_FOR: Duration = Duration::from_secs(14 * 86_400);
 
@@ -183,20 +183,22 @@ pub(crate) fn serve(
 ) -> Outcome<(LowerName, Arc<dyn ZoneHandler>)> {
     let origin = name(&zone.origin)?;
     let proof = key.is_some().then_some(NxProofKind::Nsec);
-    let mut handler: InMemoryZoneHandler = InMemoryZoneHandler::empty(
-        origin.clone(),
-        ZoneType::Primary,
-        AxfrPolicy::Deny,
-        proof,
-    );
+    let mut handler: InMemoryZoneHandler =
+        InMemoryZoneHandler::empty(origin.clone(), ZoneType::Primary, AxfrPolicy::Deny, proof);
     let base = apex(&zone.origin, address)?;
-    for (owner, data) in base.into_iter().chain(zone.records.clone()).chain(delegations) {
+    for (owner, data) in base
+        .into_iter()
+        .chain(zone.records.clone())
+        .chain(delegations)
+    {
         handler.upsert_mut(Record::from_rdata(name(&owner)?, TTL, data), 1);
     }
     if let Some(key) = key {
         let step = format!("signing {}", zone.origin);
         let signer = key.signer(&origin)?;
-        handler.add_zone_signing_key_mut(signer).step(step.clone())?;
+        handler
+            .add_zone_signing_key_mut(signer)
+            .step(step.clone())?;
         handler.secure_zone_mut().step(step)?;
     }
     Ok((LowerName::new(&origin), Arc::new(handler)))

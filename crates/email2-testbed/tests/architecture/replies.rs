@@ -29,7 +29,7 @@ fn is_home(path: &str) -> bool {
         let folder = format!("/{}/", home.trim_end_matches(".rs"));
         path.ends_with(&format!("/{home}")) || path.contains(&folder)
     };
-    HOMES.iter().any(|home| inside(&home))
+    HOMES.iter().any(|home| inside(home))
 }
 
 fn violations(file: &File) -> Vec<String> {
