@@ -1,76 +1,206 @@
 //! Certificates: OpenPGP public keys under the policy of spec §6.
 
-use std::fmt;
-use std::str::FromStr;
+pub mod fingerprint;
+pub mod generate;
+pub mod policy;
+pub mod succession;
 
-/// The fingerprint of an OpenPGP key: 20 octets (version 4) or 32 (version 6).
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Fingerprint(Octets);
+use std::sync::Arc;
 
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-enum Octets {
-    V4([u8; 20]),
-    V6([u8; 32]),
+pub use fingerprint::{Fingerprint, FingerprintError};
+pub use policy::{Revocation, RevocationReason};
+
+use crate::address::Identity;
+use crate::key_query::{Etag, KeyFlags};
+
+/// A certificate whose bindings were checked when it was read: cache this, not
+/// its octets. A clone is cheap.
+#[derive(Clone, Debug)]
+pub struct Certificate(Arc<Contents>);
+
+#[derive(Debug)]
+struct Contents {}
+
+/// Why octets are no certificate, or not one for this use.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CertificateError {
+    /// The octets are no sequence of certificate packets.
+    #[error("this is not an OpenPGP certificate: {0}")]
+    Malformed(&'static str),
+    /// Larger than 32 KiB after third-party certifications were stripped, or
+    /// than the bound on what is read (spec §6.4.2).
+    #[error("the certificate is larger than {limit} octets")]
+    TooLarge {
+        /// The bound that was passed, octets.
+        limit: usize,
+    },
+    /// More than one certificate where one was expected.
+    #[error("this holds more than one certificate")]
+    Several,
+    /// The primary key is of an algorithm that is not accepted (spec §6.2).
+    #[error("the primary key's algorithm is not accepted: {0}")]
+    Algorithm(String),
+    /// A User ID of the form `@domain` beside others (spec §6.8.1).
+    #[error("a service User ID stands alone or not at all")]
+    ServiceUserId,
+    /// Revoked (spec §6.6.1).
+    #[error("the certificate was revoked: {0}")]
+    Revoked(RevocationReason),
+    /// Expired (spec §6.6.1).
+    #[error("the certificate expired at {0} (Unix seconds)")]
+    Expired(u64),
+    /// No usable encryption key.
+    #[error("the certificate has no key that one can encrypt to")]
+    NoEncryptionKey,
+    /// The certificate says that it has a post-quantum key, and it has none:
+    /// somebody took it away (spec §5.8).
+    #[error("the post-quantum key that the certificate announces was taken away")]
+    Stripped,
+    /// The library that does the arithmetic refused.
+    #[error("OpenPGP: {0}")]
+    OpenPgp(String),
 }
 
-/// A text or octet string that is not a fingerprint.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a fingerprint is 40 or 64 lower-case hexadecimal digits")]
-pub struct FingerprintError;
-
-impl Fingerprint {
-    /// Takes the 20 or 32 octets of a fingerprint.
+impl Certificate {
+    /// Reads one certificate in binary form; strips third-party certifications
+    /// before the size is judged, checks every binding and leaves out what
+    /// does not hold (spec §6.3, §6.4).
     ///
     /// # Errors
-    /// Any other length.
-    pub fn from_bytes(octets: &[u8]) -> Result<Self, FingerprintError> {
-        if let Ok(v4) = <[u8; 20]>::try_from(octets) {
-            return Ok(Self(Octets::V4(v4)));
-        }
-        let v6 = <[u8; 32]>::try_from(octets).map_err(|_| FingerprintError)?;
-        Ok(Self(Octets::V6(v6)))
+    /// [`CertificateError::Malformed`], `TooLarge`, `Several`, `Algorithm`,
+    /// `ServiceUserId`.
+    pub fn parse(octets: &[u8]) -> Result<Self, CertificateError> {
+        todo!("{}", octets.len())
     }
 
-    /// The 20 or 32 octets.
-    pub fn as_bytes(&self) -> &[u8] {
-        match &self.0 {
-            Octets::V4(octets) => octets,
-            Octets::V6(octets) => octets,
-        }
+    /// Reads one certificate in ASCII armor.
+    ///
+    /// # Errors
+    /// As [`Certificate::parse`].
+    pub fn parse_armored(text: &str) -> Result<Self, CertificateError> {
+        todo!("{text}")
+    }
+
+    /// Reads one or more certificates, binary or armored, as a directory or a
+    /// file gives them.
+    ///
+    /// # Errors
+    /// As [`Certificate::parse`], except `Several`.
+    pub fn parse_all(octets: &[u8]) -> Result<Vec<Self>, CertificateError> {
+        todo!("{}", octets.len())
+    }
+
+    /// The binary form, in one canonical framing, stripped.
+    pub fn octets(&self) -> &[u8] {
+        todo!()
+    }
+
+    /// The form in ASCII armor.
+    pub fn armored(&self) -> String {
+        todo!()
+    }
+
+    /// The fingerprint of the primary key.
+    pub fn primary(&self) -> &Fingerprint {
+        todo!()
+    }
+
+    /// The User IDs whose binding holds.
+    pub fn user_ids(&self) -> &[String] {
+        todo!()
+    }
+
+    /// Whether a User ID is bound to this identity (spec §6.3.1, §6.8.1).
+    pub fn binds(&self, who: &Identity) -> bool {
+        todo!("{who}")
+    }
+
+    /// The certificate with only the User ID asked for, as it is served
+    /// (spec §6.4); `None` when no User ID is bound to `who`.
+    pub fn reduced_to(&self, who: &Identity) -> Option<Self> {
+        todo!("{who}")
+    }
+
+    /// The etag of the octets alone.
+    pub fn etag(&self) -> Etag {
+        todo!()
+    }
+
+    /// The etag of octets and flags together (spec §3.5).
+    pub fn etag_with(&self, flags: &KeyFlags) -> Etag {
+        todo!("{flags:?}")
+    }
+
+    /// The keys of this certificate that may sign, revoked and expired ones
+    /// included (a seal is judged at its own time).
+    pub fn signing_keys(&self) -> Vec<Fingerprint> {
+        todo!()
+    }
+
+    /// Whether this is the primary key or a bound subkey.
+    pub fn holds(&self, key: &Fingerprint) -> bool {
+        todo!("{key}")
+    }
+
+    /// The keys that one may encrypt to now.
+    pub fn encryption_keys(&self, now: u64) -> Vec<Fingerprint> {
+        todo!("{now}")
+    }
+
+    /// Whether one may encrypt to this certificate now (spec §6.6.1).
+    ///
+    /// # Errors
+    /// `Revoked`, `Expired`, `Stripped`, `NoEncryptionKey`.
+    pub fn can_encrypt(&self, now: u64) -> Result<(), CertificateError> {
+        todo!("{now}")
+    }
+
+    /// When the certificate expires, Unix seconds; `None` is never.
+    pub fn expires(&self) -> Option<u64> {
+        todo!()
+    }
+
+    /// The gravest revocation of the primary key.
+    pub fn revocation(&self) -> Option<Revocation> {
+        todo!()
+    }
+
+    /// Whether the signed notation says that a server holds the secret key.
+    pub fn is_keyholder_server(&self) -> bool {
+        todo!()
+    }
+
+    /// Whether the signed notation says that a classic program reads the mail:
+    /// one encrypts to the classic subkey alone (spec §5.8).
+    pub fn is_classic_reader(&self) -> bool {
+        todo!()
+    }
+
+    /// Whether a post-quantum encryption subkey is bound.
+    pub fn has_post_quantum(&self) -> bool {
+        todo!()
+    }
+
+    /// What was left out of the octets read, and why, for their owner.
+    pub fn left_out(&self) -> &[LeftOut] {
+        todo!()
     }
 }
 
-impl fmt::Display for Fingerprint {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.as_bytes()
-            .iter()
-            .try_for_each(|octet| write!(f, "{octet:02x}"))
+/// A part of a certificate that did not hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LeftOut {
+    /// The User ID, or the fingerprint of the subkey if it could be read.
+    pub part: String,
+    /// Why, as one sentence.
+    pub why: String,
+}
+
+impl PartialEq for Certificate {
+    fn eq(&self, other: &Self) -> bool {
+        self.octets() == other.octets()
     }
 }
 
-impl FromStr for Fingerprint {
-    type Err = FingerprintError;
-
-    /// Reads 40 or 64 lower-case hexadecimal digits (spec §4.1).
-    fn from_str(text: &str) -> Result<Self, FingerprintError> {
-        let digits: Option<Vec<u8>> = text.bytes().map(lower_hex_digit).collect();
-        let digits = digits.ok_or(FingerprintError)?;
-        let octets: Vec<u8> = digits
-            .chunks(2)
-            .map(|pair| pair.iter().fold(0, |octet, digit| octet << 4 | digit))
-            .collect();
-        if digits.len() % 2 == 0 {
-            Self::from_bytes(&octets)
-        } else {
-            Err(FingerprintError)
-        }
-    }
-}
-
-fn lower_hex_digit(octet: u8) -> Option<u8> {
-    match octet {
-        b'0'..=b'9' => Some(octet - b'0'),
-        b'a'..=b'f' => Some(octet - b'a' + 10),
-        _ => None,
-    }
-}
+impl Eq for Certificate {}

@@ -1,0 +1,1 @@
+//! Stacks of seals (spec §4.6).
