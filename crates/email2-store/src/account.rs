@@ -1,0 +1,75 @@
+//! Who has mail here.
+
+use async_trait::async_trait;
+use email2::Address;
+
+use crate::error::StoreError;
+
+/// The row of an account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AccountId(pub i64);
+
+/// One person's account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Account {
+    /// Its row.
+    pub id: AccountId,
+    /// Its address, in normal form.
+    pub address: Address,
+    /// Octets it may hold; `None` for no bound.
+    pub quota: Option<u64>,
+    /// Octets it holds: the sizes of its messages.
+    pub used: u64,
+    /// This address always seals (KEY's flag `strict`, spec §3.5).
+    pub strict: bool,
+    /// Only verifiers are answered (KEY's flag `unlisted`, spec §3.4.2).
+    pub unlisted: bool,
+    /// When it was made, Unix seconds.
+    pub created: u64,
+}
+
+/// What an account begins with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewAccount {
+    /// Its address.
+    pub address: Address,
+    /// Octets it may hold; `None` for no bound.
+    pub quota: Option<u64>,
+    /// This address always seals.
+    pub strict: bool,
+    /// Only verifiers are answered.
+    pub unlisted: bool,
+}
+
+/// The accounts of this server.
+#[async_trait]
+pub trait Accounts: Send + Sync {
+    /// Makes an account with its mailboxes (INBOX, Drafts, Sent, Junk, Trash,
+    /// Archive).
+    ///
+    /// # Errors
+    /// [`StoreError::Exists`].
+    async fn add_account(&self, account: &NewAccount, now: u64) -> Result<Account, StoreError>;
+
+    /// The account of this address; local parts are compared octet for octet.
+    async fn account(&self, address: &Address) -> Result<Option<Account>, StoreError>;
+
+    /// Those of `addresses` that have an account, in the same order.
+    async fn accounts(&self, addresses: &[Address]) -> Result<Vec<Option<Account>>, StoreError>;
+
+    /// All accounts, by address.
+    async fn list_accounts(&self) -> Result<Vec<Account>, StoreError>;
+
+    /// Sets the quota, octets.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`].
+    async fn set_quota(&self, id: AccountId, quota: Option<u64>) -> Result<(), StoreError>;
+
+    /// Removes an account with its mail and credentials. Its certificates stay,
+    /// `hard` (spec §3.5.3), so that its seals are refused from now on.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`].
+    async fn remove_account(&self, id: AccountId, now: u64) -> Result<(), StoreError>;
+}
