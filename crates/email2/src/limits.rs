@@ -50,7 +50,7 @@ pub const SEAL_MEMORY: u64 = 28 * DAY;
 /// Largest certificate, octets, after third-party certifications are stripped.
 pub const CERTIFICATE_OCTETS: usize = 32 * 1024;
 /// Largest certificate as it arrives, octets, before anything is stripped.
-pub const CERTIFICATE_OCTETS_RECEIVED: usize = 256 * 1024;
+pub const CERTIFICATE_OCTETS_RECEIVED: usize = 64 * 1024;
 /// Longest KEY command, octets with CRLF.
 pub const KEY_COMMAND_OCTETS: usize = 401;
 /// Certificate octets in one line of a KEY answer, before base64.
@@ -74,7 +74,7 @@ pub const STALE_IF_ERROR: u64 = 7 * DAY;
 /// Longest memory that a domain speaks Email 2.0 (`ma`), seconds.
 pub const MEMORY_MAX: u32 = 90 * 86_400;
 /// Longest `id` of a domain record, octets.
-pub const RECORD_ID_OCTETS: usize = 64;
+pub const RECORD_ID_OCTETS: usize = 32;
 /// Longest domain record, octets.
 pub const RECORD_OCTETS: usize = 512;
 /// Validity of an enrolment code, seconds.
