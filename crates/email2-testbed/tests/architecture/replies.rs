@@ -25,11 +25,10 @@ const CODES: [&str; 24] = [
 ];
 
 fn is_home(path: &str) -> bool {
-    let inside = |home: &&str| {
+    HOMES.iter().any(|home| {
         let folder = format!("/{}/", home.trim_end_matches(".rs"));
         path.ends_with(&format!("/{home}")) || path.contains(&folder)
-    };
-    HOMES.iter().any(|home| inside(home))
+    })
 }
 
 fn violations(file: &File) -> Vec<String> {

@@ -1,0 +1,3 @@
+//! Those who want their mail taken for bob's.
+
+pub mod session;
