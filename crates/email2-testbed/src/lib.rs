@@ -6,6 +6,5 @@
 pub mod authority;
 pub mod certification;
 pub mod failure;
-pub mod forger;
 pub mod wire;
 pub mod zone;

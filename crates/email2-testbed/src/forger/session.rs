@@ -106,7 +106,9 @@ impl Session {
             let line = self.line().await?;
             let (code, rest) = line.split_at_checked(3).unwrap_or((&line, ""));
             reply.code = code.parse().step(format!("reply {line:?}"))?;
-            reply.texts.push(rest.get(1..).unwrap_or_default().to_owned());
+            reply
+                .texts
+                .push(rest.get(1..).unwrap_or_default().to_owned());
             if !rest.starts_with('-') {
                 return Ok(reply);
             }
