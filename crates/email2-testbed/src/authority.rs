@@ -23,6 +23,10 @@ const ANSWERS_WAITING: usize = 32;
 /// Labels of the deepest zone served.
 const DEEPEST: usize = 6;
 
+/// Top-level zones that always exist: a name that does not exist below one of them is
+/// proved absent (hickory-server 0.26 does not prove absence in the root itself).
+const TOP_LEVEL: [&str; 4] = ["com", "example", "net", "org"];
+
 /// What the server does instead of answering.
 #[derive(Clone, Debug)]
 pub enum Fault {
@@ -66,7 +70,11 @@ impl Authority {
             served,
             server,
         };
-        authority.publish(Zone::new("").signed())?;
+        authority.add(Zone::new("").signed())?;
+        for top in TOP_LEVEL {
+            authority.add(Zone::new(top).signed())?;
+        }
+        authority.serve()?;
         Ok(authority)
     }
 

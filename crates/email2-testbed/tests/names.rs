@@ -1,0 +1,90 @@
+//! The testbed's DNS as the resolver of email2-io sees it: secure where it is signed,
+//! bogus where it is spoiled, and never absent because it failed.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use email2_io::dns::{DnsError, Mx};
+use email2_io::world::{NetworkConfig, World};
+use email2_testbed::authority::{Authority, Fault};
+use email2_testbed::failure::Outcome;
+use email2_testbed::zone::Zone;
+use hickory_proto::rr::rdata::MX;
+use hickory_proto::rr::{Name, RData, RecordType};
+
+const HOST: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 1, 0, 1));
+
+fn zone(origin: &str) -> Outcome<Zone> {
+    let host = format!("mx.{origin}");
+    let zone = Zone::new(origin).mx(origin, 10, &host)?;
+    let zone = zone.text(&format!("_email2.{origin}"), "v=EMAIL2; p=strict");
+    Ok(zone.address(&host, HOST))
+}
+
+/// A DNS server with a signed and an unsigned zone, and a world that asks it.
+fn world() -> Outcome<(Authority, World, tempfile::TempDir)> {
+    use email2_testbed::failure::Step;
+    let mut authority = Authority::start(IpAddr::V4(Ipv4Addr::new(127, 1, 0, 53)))?;
+    authority.publish(zone("example.com")?.signed())?;
+    authority.publish(zone("example.org")?)?;
+    let folder = tempfile::tempdir().step("folder")?;
+    let anchor = folder.path().join("anchor");
+    std::fs::write(&anchor, authority.anchor()).step("anchor")?;
+    let config = NetworkConfig {
+        dns: vec![authority.address()],
+        dnssec_anchor: Some(anchor),
+        ..NetworkConfig::default()
+    };
+    Ok((authority, World::real(&config).step("world")?, folder))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn signed_zones_are_secure_and_unsigned_ones_are_not() {
+    let (authority, world, _folder) = world().unwrap();
+    let mx = world.dns.mx("example.com").await.unwrap();
+    let expected = Mx {
+        preference: 10,
+        exchange: "mx.example.com".to_owned(),
+    };
+    assert_eq!((mx.records, mx.secure), (vec![expected], true));
+    assert!(world.dns.addresses("mx.example.com").await.unwrap().secure);
+    let text = world.dns.txt("_email2.example.com").await.unwrap();
+    assert_eq!(text.records, ["v=EMAIL2; p=strict"]);
+    assert!(!world.dns.mx("example.org").await.unwrap().secure);
+    assert!(!world.dns.addresses("mx.example.org").await.unwrap().secure);
+    authority.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn absence_is_proved_where_the_zone_is_signed() {
+    let (authority, world, _folder) = world().unwrap();
+    let absent = |secure| Err(DnsError::NxDomain { secure });
+    assert_eq!(world.dns.txt("_no.example.com").await, absent(true));
+    assert_eq!(world.dns.txt("_no.example.org").await, absent(false));
+    let nothing = |secure| Err(DnsError::NoData { secure });
+    assert_eq!(world.dns.txt("example.com").await, nothing(true));
+    assert_eq!(world.dns.txt("example.org").await, nothing(false));
+    assert_eq!(world.dns.mx("nowhere.example").await, absent_mx());
+    authority.stop().await;
+}
+
+fn absent_mx() -> Result<email2_io::dns::Answer<Mx>, DnsError> {
+    Err(DnsError::NxDomain { secure: true })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn failures_and_lies_are_no_absence() {
+    let (authority, world, _folder) = world().unwrap();
+    let forged = RData::MX(MX::new(1, Name::from_ascii("mx.evil.example.").unwrap()));
+    let mx = Some(RecordType::MX);
+    let lie = |origin| authority.fault(origin, mx, Fault::Forged(vec![forged.clone()]));
+    lie("example.com").unwrap();
+    lie("example.org").unwrap();
+    assert_eq!(world.dns.mx("example.com").await, Err(DnsError::Bogus));
+    let fooled = world.dns.mx("example.org").await.unwrap();
+    assert_eq!(fooled.records[0].exchange, "mx.evil.example");
+    let record = "_email2.example.com";
+    authority.fault(record, None, Fault::ServFail).unwrap();
+    assert_eq!(world.dns.txt(record).await, Err(DnsError::ServFail));
+    authority.heal();
+    authority.stop().await;
+}
