@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use crate::clock::{Clock, within};
+use crate::clock::{Clock, Elapsed, within};
 use crate::machine::Machine;
 use crate::net::Stream;
 
@@ -14,7 +14,7 @@ use crate::net::Stream;
 const READ_BUFFER: usize = 16 * 1024;
 
 /// How long a peer may take to receive what we send before the connection is given up
-/// (RFC 5321 §4.5.3.2 allows three minutes for a data block).
+/// (RFC 5321 §4.5.3.2.5: three minutes for a block of data).
 const WRITE_LIMIT: Duration = Duration::from_secs(180);
 
 /// How long closing may take.
@@ -26,7 +26,9 @@ pub struct Driver<M: Machine> {
     stream: Stream,
     clock: Arc<dyn Clock>,
     buffer: Vec<u8>,
+    allowance: Option<usize>,
     ended: bool,
+    broken: Option<io::Error>,
 }
 
 impl<M: Machine> Driver<M> {
@@ -38,7 +40,9 @@ impl<M: Machine> Driver<M> {
             stream,
             clock,
             buffer: vec![0; READ_BUFFER],
+            allowance: None,
             ended: false,
+            broken: None,
         }
     }
 
@@ -48,21 +52,33 @@ impl<M: Machine> Driver<M> {
         &mut self.machine
     }
 
+    /// From here on at most `octets` are read (spec §2.7.3); then the connection counts as ended.
+    pub fn allow(&mut self, octets: usize) {
+        self.allowance = Some(octets);
+    }
+
     /// The next event; `None` when the connection ended and the machine has no more to say.
+    /// What the peer said before the connection broke is still heard: a server that refuses and
+    /// closes while we write has refused.
     ///
     /// # Errors
-    /// The connection broke, or the peer takes nothing for three minutes.
+    /// The connection broke, or the peer takes nothing for three minutes; said once, after the
+    /// machine's last event.
     pub async fn next(&mut self) -> io::Result<Option<M::Event>> {
         loop {
-            self.flush().await?;
+            self.send().await;
             if let Some(event) = self.machine.poll_event() {
                 return Ok(Some(event));
             }
+            // Taking events may have made octets to send.
+            self.send().await;
             if self.ended {
-                self.flush().await?;
-                return Ok(None);
+                return match self.broken.take() {
+                    Some(error) => Err(error),
+                    None => Ok(None),
+                };
             }
-            self.read().await?;
+            self.receive().await;
         }
     }
 
@@ -71,25 +87,15 @@ impl<M: Machine> Driver<M> {
     /// # Errors
     /// As [`Driver::next`].
     pub async fn flush(&mut self) -> io::Result<()> {
-        let mut sent = false;
-        while let Some(octets) = self.machine.poll_transmit() {
-            sent = true;
-            let writing = self.stream.write_all(&octets);
-            within(&*self.clock, WRITE_LIMIT, writing)
-                .await
-                .map_err(late)??;
+        self.send().await;
+        match self.broken.take() {
+            Some(error) => Err(error),
+            None => Ok(()),
         }
-        if sent {
-            within(&*self.clock, WRITE_LIMIT, self.stream.flush())
-                .await
-                .map_err(late)??;
-        }
-        Ok(())
     }
 
-    /// Replaces the stream by what `secure` makes of it (STARTTLS). Octets that the peer sent
-    /// before the handshake never reach the machine as if they were secured: they are the
-    /// machine's to refuse (RFC 3207 §4.2), for it alone has seen them.
+    /// Replaces the stream by what `secure` makes of it (STARTTLS), after all octets were sent.
+    /// The machine throws away what the peer sent in plaintext behind STARTTLS (spec §3.1.1).
     ///
     /// # Errors
     /// What `secure` says; the driver is gone then.
@@ -98,6 +104,7 @@ impl<M: Machine> Driver<M> {
         F: FnOnce(Stream) -> S,
         S: Future<Output = Result<Stream, E>>,
     {
+        self.send().await;
         self.stream = secure(self.stream).await?;
         Ok(self)
     }
@@ -106,7 +113,7 @@ impl<M: Machine> Driver<M> {
     pub async fn close(mut self) {
         let clock = Arc::clone(&self.clock);
         let ending = async {
-            self.flush().await?;
+            self.send().await;
             self.stream.shutdown().await
         };
         if let Ok(Err(error)) = within(&*clock, CLOSE_LIMIT, ending).await {
@@ -114,33 +121,83 @@ impl<M: Machine> Driver<M> {
         }
     }
 
-    async fn read(&mut self) -> io::Result<()> {
-        let reading = self.stream.read(&mut self.buffer);
-        let read = match self.machine.deadline() {
-            None => reading.await?,
-            Some(deadline) => {
-                let left = deadline.saturating_sub(self.clock.monotonic());
-                match within(&*self.clock, left, reading).await {
-                    Ok(read) => read?,
-                    Err(_) => {
-                        self.machine.timeout(self.clock.monotonic());
-                        return Ok(());
-                    }
-                }
-            }
-        };
-        let now = self.clock.monotonic();
-        match self.buffer.get(..read) {
-            Some(octets) if !octets.is_empty() => self.machine.receive(octets, now),
-            _ => {
-                self.ended = true;
-                self.machine.receive_end(now);
+    async fn send(&mut self) {
+        let mut sent = false;
+        while let Some(octets) = self.machine.poll_transmit() {
+            if self.broken.is_none() {
+                let writing = self.stream.write_all(&octets);
+                let written = in_time(&*self.clock, writing).await;
+                self.broken = written.err();
+                sent = true;
             }
         }
-        Ok(())
+        if sent && self.broken.is_none() {
+            let flushed = in_time(&*self.clock, self.stream.flush()).await;
+            self.broken = flushed.err();
+        }
+    }
+
+    async fn receive(&mut self) {
+        let deadline = self.machine.deadline();
+        let read = if self.machine.wants_octets() {
+            let reading = self.stream.read(&mut self.buffer);
+            match deadline {
+                None => Ok(reading.await),
+                Some(deadline) => {
+                    let left = deadline.saturating_sub(self.clock.monotonic());
+                    within(&*self.clock, left, reading).await
+                }
+            }
+        } else {
+            // The machine waits for an answer of ours, which it did not get: a mistake of the
+            // caller that must not spin.
+            Err(self.wait_for(deadline).await)
+        };
+        let now = self.clock.monotonic();
+        match read {
+            Err(Elapsed) => self.machine.timeout(now),
+            Ok(Ok(octets)) => self.received(octets, now),
+            Ok(Err(error)) => {
+                self.broken.get_or_insert(error);
+                self.end(now);
+            }
+        }
+    }
+
+    fn received(&mut self, octets: usize, now: Duration) {
+        let allowed = self.allowance.is_none_or(|left| octets <= left);
+        match self.buffer.get(..octets) {
+            Some(octets) if allowed && !octets.is_empty() => self.machine.receive(octets, now),
+            _ => return self.end(now),
+        }
+        self.allowance = self.allowance.map(|left| left.saturating_sub(octets));
+    }
+
+    fn end(&mut self, now: Duration) {
+        self.ended = true;
+        self.machine.end_of_stream(now);
+    }
+
+    async fn wait_for(&self, deadline: Option<Duration>) -> Elapsed {
+        match deadline {
+            Some(deadline) => {
+                let left = deadline.saturating_sub(self.clock.monotonic());
+                self.clock.sleep(left).await;
+            }
+            None => std::future::pending().await,
+        }
+        Elapsed
     }
 }
 
-fn late(_: crate::clock::Elapsed) -> io::Error {
-    io::Error::new(io::ErrorKind::TimedOut, "the peer takes nothing")
+async fn in_time<T>(
+    clock: &dyn Clock,
+    writing: impl Future<Output = io::Result<T>>,
+) -> io::Result<T> {
+    within(clock, WRITE_LIMIT, writing)
+        .await
+        .unwrap_or_else(|Elapsed| {
+            let slow = "the peer takes nothing";
+            Err(io::Error::new(io::ErrorKind::TimedOut, slow))
+        })
 }

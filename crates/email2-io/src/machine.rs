@@ -8,10 +8,12 @@ pub trait Machine {
     /// What the machine reports.
     type Event;
 
-    /// Octets that arrived at `now`.
+    /// Whether octets are welcome; while not, the socket is not read (backpressure).
+    fn wants_octets(&self) -> bool;
+    /// Octets that arrived at `now`, at most 16 KiB.
     fn receive(&mut self, octets: &[u8], now: Duration);
     /// The other side sends no more.
-    fn receive_end(&mut self, now: Duration);
+    fn end_of_stream(&mut self, now: Duration);
     /// Octets to send, until there are none.
     fn poll_transmit(&mut self) -> Option<Vec<u8>>;
     /// What happened, until there is nothing (more) to report before something goes in.
@@ -21,3 +23,39 @@ pub trait Machine {
     /// The deadline passed.
     fn timeout(&mut self, now: Duration);
 }
+
+/// Our machines have these as methods of their own, so that they need no such trait.
+macro_rules! machine {
+    ($machine:ty, $event:ty) => {
+        impl Machine for $machine {
+            type Event = $event;
+
+            fn wants_octets(&self) -> bool {
+                Self::wants_octets(self)
+            }
+            fn receive(&mut self, octets: &[u8], now: Duration) {
+                Self::receive(self, octets, now);
+            }
+            fn end_of_stream(&mut self, now: Duration) {
+                Self::end_of_stream(self, now);
+            }
+            fn poll_transmit(&mut self) -> Option<Vec<u8>> {
+                Self::poll_transmit(self)
+            }
+            fn poll_event(&mut self) -> Option<$event> {
+                Self::poll_event(self)
+            }
+            fn deadline(&self) -> Option<Duration> {
+                Self::deadline(self)
+            }
+            fn timeout(&mut self, now: Duration) {
+                Self::timeout(self, now);
+            }
+        }
+    };
+}
+
+#[cfg(feature = "smtp")]
+machine!(email2_smtp::Server, email2_smtp::server::Event);
+#[cfg(feature = "smtp")]
+machine!(email2_smtp::Client, email2_smtp::client::Event);
