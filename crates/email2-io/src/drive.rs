@@ -151,7 +151,7 @@ impl<M: Machine> Driver<M> {
         } else {
             // The machine waits for an answer of ours, which it did not get: a mistake of the
             // caller that must not spin.
-            Err(self.wait_for(deadline).await)
+            Err(wait_for(&*self.clock, deadline).await)
         };
         let now = self.clock.monotonic();
         match read {
@@ -177,17 +177,14 @@ impl<M: Machine> Driver<M> {
         self.ended = true;
         self.machine.end_of_stream(now);
     }
+}
 
-    async fn wait_for(&self, deadline: Option<Duration>) -> Elapsed {
-        match deadline {
-            Some(deadline) => {
-                let left = deadline.saturating_sub(self.clock.monotonic());
-                self.clock.sleep(left).await;
-            }
-            None => std::future::pending().await,
-        }
-        Elapsed
+async fn wait_for(clock: &dyn Clock, deadline: Option<Duration>) -> Elapsed {
+    match deadline {
+        Some(deadline) => clock.sleep(deadline.saturating_sub(clock.monotonic())).await,
+        None => std::future::pending().await,
     }
+    Elapsed
 }
 
 async fn in_time<T>(
