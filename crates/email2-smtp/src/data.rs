@@ -5,7 +5,16 @@
 #[derive(Debug)]
 pub(crate) struct DataReader {
     state: State,
-    pure: bool,
+    fault: Option<Fault>,
+}
+
+/// What no content may have (spec §3.9.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// A CR without LF, or a LF without CR.
+    BareLineEnd,
+    /// A NUL.
+    Nul,
 }
 
 /// Named for what was read last.
@@ -33,13 +42,13 @@ impl DataReader {
     pub(crate) fn new() -> Self {
         DataReader {
             state: State::LineStart,
-            pure: true,
+            fault: None,
         }
     }
 
-    /// No bare CR, bare LF or NUL was seen so far.
-    pub(crate) fn is_pure(&self) -> bool {
-        self.pure
+    /// The first fault seen so far.
+    pub(crate) fn fault(&self) -> Option<Fault> {
+        self.fault
     }
 
     /// Reads `octets` and appends their content to `content`.
@@ -81,7 +90,7 @@ impl DataReader {
                 State::LineStart
             }
             (State::Cr | State::CrAfterDot, _) => {
-                self.pure = false;
+                self.fault.get_or_insert(Fault::BareLineEnd);
                 self.inside_line(octet)
             }
             _ => {
@@ -94,11 +103,13 @@ impl DataReader {
     }
 
     fn inside_line(&mut self, octet: u8) -> State {
-        self.pure &= !matches!(octet, b'\n' | 0);
         match octet {
-            b'\r' => State::Cr,
-            _ => State::Inside,
+            b'\r' => return State::Cr,
+            b'\n' => _ = self.fault.get_or_insert(Fault::BareLineEnd),
+            0 => _ = self.fault.get_or_insert(Fault::Nul),
+            _ => {}
         }
+        State::Inside
     }
 }
 
@@ -106,26 +117,31 @@ impl DataReader {
 #[derive(Debug, Default)]
 pub(crate) struct LineEnds {
     after_cr: bool,
-    impure: bool,
+    fault: Option<Fault>,
 }
 
 impl LineEnds {
     /// Looks at the next octets.
     pub(crate) fn push(&mut self, octets: &[u8]) {
         for &octet in octets {
-            self.impure |= octet == 0 || (octet == b'\n') != self.after_cr;
+            if (octet == b'\n') != self.after_cr {
+                self.fault.get_or_insert(Fault::BareLineEnd);
+            }
+            if octet == 0 {
+                self.fault.get_or_insert(Fault::Nul);
+            }
             self.after_cr = octet == b'\r';
         }
     }
 
-    /// Nothing wrong in all that was seen, if it ended here.
-    pub(crate) fn is_pure_at_end(&self) -> bool {
-        !self.impure && !self.after_cr
+    /// The first fault so far.
+    pub(crate) fn fault(&self) -> Option<Fault> {
+        self.fault
     }
 
-    /// Nothing wrong so far.
-    pub(crate) fn is_pure(&self) -> bool {
-        !self.impure
+    /// The first fault, if the content ended here.
+    pub(crate) fn fault_at_end(&self) -> Option<Fault> {
+        self.fault.or(self.after_cr.then_some(Fault::BareLineEnd))
     }
 }
 
@@ -159,16 +175,17 @@ impl DataWriter {
 
     /// Nothing written had a bare CR, bare LF or NUL: what has may not be sent (S01).
     pub(crate) fn is_pure(&self) -> bool {
-        self.ends.is_pure()
+        self.ends.fault().is_none()
     }
 
     /// Appends the end. False when the content did not end with CRLF: then it cannot be
     /// carried unchanged by DATA, and nothing is appended.
     pub(crate) fn end(&self, out: &mut Vec<u8>) -> bool {
-        if self.line_start && self.ends.is_pure_at_end() {
+        let whole = self.line_start && self.ends.fault_at_end().is_none();
+        if whole {
             out.extend_from_slice(b".\r\n");
         }
-        self.line_start && self.ends.is_pure_at_end()
+        whole
     }
 }
 
@@ -186,8 +203,8 @@ mod tests {
             }
         }
         assert_eq!(pieces.1, content, "one octet at a time gives the same");
-        assert_eq!(pieces.0.is_pure(), reader.is_pure());
-        (content, taken.ended, taken.used, reader.is_pure())
+        assert_eq!(pieces.0.fault(), reader.fault());
+        (content, taken.ended, taken.used, reader.fault().is_none())
     }
 
     #[test]
@@ -195,7 +212,7 @@ mod tests {
         let (content, ended, used, pure) = read(b"..a\r\n.b\r\n...\r\nc.\r\n.\r\nQUIT\r\n");
         assert_eq!(content, b".a\r\nb\r\n..\r\nc.\r\n");
         assert!(ended && pure);
-        assert_eq!(used, 22);
+        assert_eq!(used, 21);
     }
 
     #[test]
@@ -244,7 +261,7 @@ mod tests {
         let pure = |pieces: &[&[u8]]| {
             let mut ends = LineEnds::default();
             pieces.iter().for_each(|piece| ends.push(piece));
-            ends.is_pure_at_end()
+            ends.fault_at_end().is_none()
         };
         assert!(pure(&[b"a\r", b"\nb\r\n"]));
         assert!(pure(&[b"a"]));

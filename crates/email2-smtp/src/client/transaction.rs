@@ -173,7 +173,7 @@ impl Client {
                 ends.push(octets);
                 *line_ended = octets.last().map_or(*line_ended, |&last| last == b'\n');
                 chunk = Some(std::mem::replace(held, octets.to_vec()));
-                ends.is_pure()
+                ends.fault().is_none()
             }
             Carriage::NotYet | Carriage::Done => return,
         };
@@ -204,7 +204,7 @@ impl Client {
                 held,
                 line_ended,
             } => {
-                if !(line_ended && ends.is_pure_at_end()) {
+                if !(line_ended && ends.fault_at_end().is_none()) {
                     return self.fail(Failure::Content);
                 }
                 self.send_chunk(&held, true);

@@ -8,7 +8,7 @@ use email2::rejection::Rejection;
 use super::phase::Phase;
 use super::{Answer, Event, Question, Server, Step, Wait, wrong_answer};
 use crate::bdat::Chunk;
-use crate::data::{DataReader, LineEnds};
+use crate::data::{DataReader, Fault, LineEnds};
 use crate::envelope::{Mail, Recipient};
 use crate::reply;
 
@@ -56,14 +56,21 @@ impl Intake {
         if self.size > self.limit {
             self.refuse(Rejection::MessageTooBig { limit: self.limit });
         }
-        if !self.reader.is_pure() || !self.ends.is_pure() {
-            self.refuse(Rejection::BareLineEnd);
+        if let Some(fault) = self.reader.fault().or(self.ends.fault()) {
+            self.refuse(refusal_of(fault));
         }
         (self.refusal.is_none() && !content.is_empty()).then_some(content)
     }
 
     fn refuse(&mut self, rejection: Rejection) {
         self.refusal.get_or_insert(rejection);
+    }
+}
+
+fn refusal_of(fault: Fault) -> Rejection {
+    match fault {
+        Fault::BareLineEnd => Rejection::BareLineEnd,
+        Fault::Nul => Rejection::Nul,
     }
 }
 
@@ -212,8 +219,8 @@ impl Server {
         let Some(intake) = &mut self.intake else {
             return Step::Stuck;
         };
-        if !intake.ends.is_pure_at_end() {
-            intake.refuse(Rejection::BareLineEnd);
+        if let Some(fault) = intake.ends.fault_at_end() {
+            intake.refuse(refusal_of(fault));
         }
         let size = intake.size;
         match intake.refusal.take() {
