@@ -45,6 +45,23 @@ pub const VERDICT_FIELD: &str = "Email2-Verdict";
 /// The critical notation of a seal's signature (spec §4.2).
 pub const SEAL_NOTATION: &str = "seal@email2.invalid";
 
+/// The notation of a certification by which an old primary key names its
+/// successor (spec §6.5); its value is `1`.
+pub const TRANSITION_NOTATION: &str = "transition@email2.invalid";
+
+/// The notation of a self-signature that says who holds the secret key; the one
+/// value that is known is `server`.
+pub const KEYHOLDER_NOTATION: &str = "keyholder@email2.invalid";
+
+/// The notation of a self-signature that says that a classic program reads the
+/// mail (spec §5.8); its value is `1`.
+pub const CLASSIC_READER_NOTATION: &str = "classic-reader@email2.invalid";
+
+/// The notation of a self-signature that says that the certificate has a
+/// post-quantum key, so that nobody takes it away unseen (spec §5.8); its value
+/// is `1`.
+pub const POST_QUANTUM_NOTATION: &str = "pq@email2.invalid";
+
 /// Prints the EHLO line that announces the extension: `EMAIL2 1`.
 pub fn ehlo_line() -> String {
     format!("{KEYWORD} {VERSION}")

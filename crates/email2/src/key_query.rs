@@ -124,6 +124,11 @@ pub enum KeyQueryError {
 }
 
 impl Etag {
+    /// The etag that a digest gives: all its digits.
+    pub(crate) fn from_digest(digest: &[u8; 32]) -> Self {
+        Self(digest.iter().map(|octet| format!("{octet:02x}")).collect())
+    }
+
     /// The digits.
     pub fn as_str(&self) -> &str {
         &self.0

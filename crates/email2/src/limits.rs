@@ -51,6 +51,14 @@ pub const SEAL_MEMORY: u64 = 28 * DAY;
 pub const CERTIFICATE_OCTETS: usize = 32 * 1024;
 /// Largest certificate as it arrives, octets, before anything is stripped.
 pub const CERTIFICATE_OCTETS_RECEIVED: usize = 64 * 1024;
+/// Most packets in a certificate as it arrives.
+pub const CERTIFICATE_PACKETS: usize = 4_096;
+/// Most self-signatures of a certificate that are verified.
+pub const SELF_SIGNATURES: usize = 256;
+/// Most transitions by earlier primary keys that a certificate keeps.
+pub const TRANSITIONS: usize = 4;
+/// Shortest RSA modulus that is accepted, bits.
+pub const RSA_BITS: usize = 3_072;
 /// Longest KEY command, octets with CRLF.
 pub const KEY_COMMAND_OCTETS: usize = 401;
 /// Certificate octets in one line of a KEY answer, before base64.

@@ -1,15 +1,30 @@
 //! A secret key: unlocked and zeroized in memory, locked at rest (spec §6.7).
 
+pub(crate) mod packets;
+
 use std::fmt;
 
+use pgp::packet::{SecretKey as SecretPrimary, SecretSubkey, Signature};
+use pgp::ser::Serialize;
+use pgp::types::SigningKey;
 use rand_core::{CryptoRng, RngCore};
 use zeroize::Zeroizing;
 
-use crate::certificate::{Certificate, CertificateError, Fingerprint, RevocationReason};
+use crate::capability;
+use crate::certificate::assemble::{self, fingerprint_of, read_signature};
+use crate::certificate::framing::{SECRET_KEY, SECRET_SUBKEY, put_packet};
+use crate::certificate::parts::{KeyPart, Parts, SelfSignature};
+use crate::certificate::policy::Statement;
+use crate::certificate::selfsign::{self, Subject};
+use crate::certificate::{Certificate, CertificateError, Fingerprint, RevocationReason, armor};
 
-/// An unlocked secret key with its certificate.
+/// An unlocked secret key with its certificate. Its memory is wiped when it is
+/// dropped.
 pub struct SecretKey {
     certificate: Certificate,
+    /// Missing when the owner keeps it elsewhere: seals are by subkeys.
+    primary: Option<SecretPrimary>,
+    subkeys: Vec<SecretSubkey>,
 }
 
 /// Why a secret key cannot be read, unlocked or used.
@@ -25,33 +40,89 @@ pub enum SecretKeyError {
     /// The key is locked and no passphrase was given.
     #[error("the secret key is locked: give its passphrase")]
     Locked,
-    /// A part of the secret key is missing (on a smart card, or left out).
-    #[error("the secret key of {0} is not in the file")]
-    Missing(Fingerprint),
+    /// Unlocking would take more memory or time than is allowed.
+    #[error("the secret key is locked in a way that costs too much to unlock")]
+    Costly,
+    /// The secret primary key is elsewhere (on a card, or left out).
+    #[error("the secret primary key is not in the file")]
+    NoPrimary,
     /// No subkey may sign at that time.
     #[error("no key of this certificate may sign now")]
     NoSigningKey,
+    /// The time asked for is not after the present, or not after the key's.
+    #[error("the key would have expired already")]
+    Ended,
+    /// The certificate is of another primary key.
+    #[error("this certificate is of another key")]
+    Another,
     /// The public part is no acceptable certificate.
     #[error(transparent)]
     Certificate(#[from] CertificateError),
 }
 
 impl SecretKey {
+    pub(crate) fn new(
+        certificate: Certificate,
+        primary: Option<SecretPrimary>,
+        subkeys: Vec<SecretSubkey>,
+    ) -> Self {
+        Self {
+            certificate,
+            primary,
+            subkeys,
+        }
+    }
+
     /// The public part.
     pub fn certificate(&self) -> &Certificate {
         &self.certificate
     }
 
-    /// The key that signs at `now`: the newest signing subkey that is neither
-    /// revoked nor expired.
+    /// The key that signs at `now` (Unix seconds): the newest signing subkey
+    /// that counts and that is at hand.
     ///
     /// # Errors
     /// [`SecretKeyError::NoSigningKey`].
     pub fn signing_key(&self, now: u64) -> Result<Fingerprint, SecretKeyError> {
-        todo!("{now}")
+        let counts = |key: &Fingerprint| self.certificate.signing_key_at(key, now).is_ok();
+        let mut keys: Vec<&SecretSubkey> = self.subkeys.iter().collect();
+        keys.sort_by_key(|key| std::cmp::Reverse(created(key)));
+        let subkeys = keys.into_iter().filter_map(fingerprint_of);
+        let primary = self.primary.iter().filter_map(fingerprint_of);
+        subkeys
+            .chain(primary)
+            .find(counts)
+            .ok_or(SecretKeyError::NoSigningKey)
     }
 
-    /// The locked form for rest: S2K Argon2 and AEAD (RFC 9580 §3.7.1.4).
+    /// The secret key with this fingerprint, for the arithmetic.
+    pub(crate) fn signer(&self, key: &Fingerprint) -> Option<Box<&dyn SigningKey>> {
+        let primary = self
+            .primary
+            .iter()
+            .map(|key| Box::new(key as &dyn SigningKey));
+        let subkeys = self
+            .subkeys
+            .iter()
+            .map(|key| Box::new(key as &dyn SigningKey));
+        primary
+            .chain(subkeys)
+            .find(|signer| fingerprint_of(signer).as_ref() == Some(key))
+    }
+
+    /// The subkeys that decrypt; revoked and expired ones too, for old mail.
+    pub(crate) fn decryption_keys(&self) -> impl Iterator<Item = &SecretSubkey> {
+        self.subkeys.iter().filter(|key| {
+            let fingerprint = fingerprint_of(*key);
+            let mut bound = self.certificate.parts().subkeys.iter();
+            bound.any(|subkey| {
+                Some(&subkey.fingerprint) == fingerprint.as_ref() && subkey.encrypts()
+            })
+        })
+    }
+
+    /// The locked form for rest: S2K Argon2 and AEAD (spec §6.7, RFC 9580
+    /// §3.7.1.4).
     ///
     /// # Errors
     /// The library that does the arithmetic refused.
@@ -60,8 +131,8 @@ impl SecretKey {
         passphrase: &[u8],
         rng: &mut (impl CryptoRng + RngCore),
     ) -> Result<Vec<u8>, SecretKeyError> {
-        let _ = (passphrase, rng);
-        todo!()
+        let locked = packets::lock(self.primary.as_ref(), &self.subkeys, passphrase, rng)?;
+        Ok(self.write(&locked.primary, &locked.subkeys))
     }
 
     /// Reads a locked or unlocked secret key, binary or armored, ours or as
@@ -70,69 +141,214 @@ impl SecretKey {
     /// # Errors
     /// See [`SecretKeyError`].
     pub fn unlock(octets: &[u8], passphrase: Option<&[u8]>) -> Result<Self, SecretKeyError> {
-        let _ = (octets, passphrase);
-        todo!()
+        let binary = if armor::is_armored(octets) {
+            Zeroizing::new(armor::read(octets)?)
+        } else {
+            Zeroizing::new(octets.to_vec())
+        };
+        let (certificate, keys) = packets::read(&binary)?;
+        let keys = packets::unlock(keys, passphrase)?;
+        Ok(Self {
+            certificate,
+            primary: keys.primary,
+            subkeys: keys.subkeys,
+        })
     }
 
     /// The unlocked binary form: for a service key, and for export.
     pub fn to_octets(&self) -> Zeroizing<Vec<u8>> {
-        todo!()
+        Zeroizing::new(self.write(&self.primary, &self.subkeys))
     }
 
-    /// The certificate with the primary key revoked at `now`.
+    /// As the certificate, with secret keys where they are at hand.
+    fn write(&self, primary: &Option<SecretPrimary>, subkeys: &[SecretSubkey]) -> Vec<u8> {
+        self.certificate.parts().to_octets_with(|out, part| {
+            let (tag, secret) = match part {
+                KeyPart::Primary(_) => (SECRET_KEY, primary.as_ref().and_then(octets_of)),
+                KeyPart::Subkey(bound) => {
+                    let own = |key: &&SecretSubkey| {
+                        fingerprint_of(*key).as_ref() == Some(&bound.fingerprint)
+                    };
+                    (SECRET_SUBKEY, subkeys.iter().find(own).and_then(octets_of))
+                }
+            };
+            match secret {
+                Some(secret) => put_packet(out, tag, &secret),
+                None => part.put_public(out),
+            }
+        })
+    }
+
+    fn primary(&self) -> Result<&SecretPrimary, SecretKeyError> {
+        self.primary.as_ref().ok_or(SecretKeyError::NoPrimary)
+    }
+
+    /// The certificate with the primary key revoked at `now` (Unix seconds).
     ///
     /// # Errors
-    /// The library that does the arithmetic refused.
+    /// `NoPrimary`, or the library that does the arithmetic refused.
     pub fn revoke(
         &self,
         reason: RevocationReason,
         now: u64,
         rng: &mut (impl CryptoRng + RngCore),
     ) -> Result<Certificate, SecretKeyError> {
-        let _ = (reason, now, rng);
-        todo!()
+        let revocation = made(&selfsign::revocation(self.primary()?, reason, now, rng))?;
+        let mut parts = self.certificate.parts().clone();
+        parts.primary.signatures.push(revocation);
+        Ok(Certificate::from_parts(parts))
     }
 
-    /// The same key that expires at `until` (`None`: never), by new
-    /// self-signatures made at `now`.
+    /// The same key that expires at `until` (Unix seconds; `None`: never), by
+    /// new self-signatures made at `now`.
     ///
     /// # Errors
-    /// The library that does the arithmetic refused, or `until` is not after
-    /// `now`.
+    /// `NoPrimary`, `Ended`, or the library that does the arithmetic refused.
     pub fn expiring(
         &self,
         until: Option<u64>,
         now: u64,
         rng: &mut (impl CryptoRng + RngCore),
     ) -> Result<Self, SecretKeyError> {
-        let _ = (until, now, rng);
-        todo!()
+        if until.is_some_and(|until| until <= now) {
+            return Err(SecretKeyError::Ended);
+        }
+        let primary = self.primary()?;
+        let mut parts = self.certificate.parts().clone();
+        let mut renew = Renewal {
+            primary,
+            until,
+            now,
+            rng,
+        };
+        renew.signatures(
+            &mut parts.primary.signatures,
+            Subject::Primary,
+            created(primary),
+        )?;
+        for user in &mut parts.users {
+            let id = assemble::user_id(&user.text)?;
+            renew.signatures(&mut user.signatures, Subject::User(&id), created(primary))?;
+        }
+        for subkey in parts
+            .subkeys
+            .iter_mut()
+            .filter(|subkey| subkey.ends().is_some())
+        {
+            let subject = Subject::Subkey(&subkey.key);
+            renew.signatures(&mut subkey.signatures, subject, created(&subkey.key))?;
+        }
+        self.with_certificate(Certificate::from_parts(parts))
     }
 
-    /// `new`'s certificate with a transition signed by this, the old key
-    /// (spec §6.5).
+    /// `new`'s certificate with a transition signed at `now` by this, the old
+    /// key: for every User ID that both bind (spec §6.5).
     ///
     /// # Errors
-    /// The library that does the arithmetic refused.
+    /// `NoPrimary`, or the library that does the arithmetic refused.
     pub fn transition_to(
         &self,
         new: &Certificate,
         now: u64,
         rng: &mut (impl CryptoRng + RngCore),
     ) -> Result<Certificate, SecretKeyError> {
-        let _ = (new, now, rng);
-        todo!()
+        let primary = self.primary()?;
+        let mut parts: Parts = new.parts().clone();
+        let subject = parts.primary.key.clone();
+        for user in &mut parts.users {
+            let shared = user
+                .identity
+                .as_ref()
+                .is_some_and(|who| self.certificate.binds(who));
+            if !shared {
+                continue;
+            }
+            let id = assemble::user_id(&user.text)?;
+            let kind = pgp::packet::SignatureType::CertGeneric;
+            let mut config = selfsign::begin(primary, kind, now, rng).map_err(refused)?;
+            let notation = selfsign::notation(capability::TRANSITION_NOTATION, "1");
+            config.hashed_subpackets.push(notation.map_err(refused)?);
+            let signed = selfsign::certify(config, primary, &subject, &id).map_err(refused)?;
+            user.transitions.push(signed.to_bytes().map_err(refused)?);
+        }
+        Ok(Certificate::from_parts(parts))
     }
 
     /// The same secret key with another form of its certificate: after a
     /// transition, a merge or a revocation.
     ///
     /// # Errors
-    /// The certificate is of another primary key.
+    /// [`SecretKeyError::Another`].
     pub fn with_certificate(&self, certificate: Certificate) -> Result<Self, SecretKeyError> {
-        let _ = certificate;
-        todo!()
+        if certificate.primary() != self.certificate.primary() {
+            return Err(SecretKeyError::Another);
+        }
+        Ok(Self {
+            certificate,
+            primary: self.primary.clone(),
+            subkeys: self.subkeys.clone(),
+        })
     }
+}
+
+/// Renews bindings with one end and one time.
+struct Renewal<'a, R> {
+    primary: &'a SecretPrimary,
+    until: Option<u64>,
+    now: u64,
+    rng: &'a mut R,
+}
+
+impl<R: CryptoRng + RngCore> Renewal<'_, R> {
+    /// Replaces the bindings among `signatures` by ones that end the key, which
+    /// was created at `created`, at `until`.
+    fn signatures(
+        &mut self,
+        signatures: &mut [SelfSignature],
+        subject: Subject<'_>,
+        created: u64,
+    ) -> Result<(), SecretKeyError> {
+        let lifetime = match self.until {
+            Some(until) => Some(until.checked_sub(created).ok_or(SecretKeyError::Ended)?),
+            None => None,
+        };
+        for signature in signatures
+            .iter_mut()
+            .filter(|s| s.statement.revokes.is_none())
+        {
+            let old = read_signature(&signature.body).ok_or(SecretKeyError::Malformed(
+                "a signature that was read before",
+            ))?;
+            let renewed =
+                selfsign::renew(self.primary, &old, subject, (lifetime, self.now), self.rng);
+            *signature = made(&renewed)?;
+        }
+        Ok(())
+    }
+}
+
+/// What we signed ourselves, as part of a certificate.
+fn made(signature: &pgp::errors::Result<Signature>) -> Result<SelfSignature, SecretKeyError> {
+    let signature = signature
+        .as_ref()
+        .map_err(|error| CertificateError::OpenPgp(error.to_string()))?;
+    let statement = Statement::read(signature).map_err(SecretKeyError::Malformed)?;
+    Ok(SelfSignature {
+        body: signature.to_bytes().map_err(refused)?,
+        statement,
+    })
+}
+
+fn refused(error: pgp::errors::Error) -> SecretKeyError {
+    SecretKeyError::Certificate(error.into())
+}
+
+fn created(key: &impl pgp::types::KeyDetails) -> u64 {
+    u64::from(key.created_at().as_secs())
+}
+
+fn octets_of(key: &impl Serialize) -> Option<Zeroizing<Vec<u8>>> {
+    key.to_bytes().ok().map(Zeroizing::new)
 }
 
 impl fmt::Debug for SecretKey {

@@ -1,13 +1,26 @@
 //! The default certificate (spec §6.1) and the service certificate (spec §6.8).
 
+use pgp::composed::KeyType;
+use pgp::crypto::ecc_curve::ECCCurve;
+use pgp::packet::{
+    PubKeyInner, PublicKey, PublicSubkey, SecretKey as SecretPrimary, SecretSubkey, Signature,
+    Subpacket,
+};
+use pgp::ser::Serialize;
+use pgp::types::KeyVersion;
 use rand_core::{CryptoRng, RngCore};
 
-use super::CertificateError;
+use super::framing::{PUBLIC_KEY, PUBLIC_SUBKEY, SIGNATURE, USER_ID, put_packet};
+use super::selfsign::{self, Use};
+use super::{Certificate, CertificateError, assemble};
 use crate::address::Identity;
+use crate::capability;
 use crate::secret::SecretKey;
 
+type Result<T> = std::result::Result<T, CertificateError>;
+
 /// Makes a key for a mailbox, or for a domain's service (one User ID `@D`,
-/// signing only).
+/// signing only, held by a server). It does not expire until its owner says so.
 ///
 /// # Errors
 /// The library that does the arithmetic refused, or `now` is past 2106.
@@ -15,7 +28,78 @@ pub fn generate(
     who: &Identity,
     now: u64,
     rng: &mut (impl CryptoRng + RngCore),
-) -> Result<SecretKey, CertificateError> {
-    let _ = rng;
-    todo!("{who} {now}")
+) -> Result<SecretKey> {
+    let primary = primary_key(now, rng)?;
+    let mut octets = Vec::new();
+    put_packet(&mut octets, PUBLIC_KEY, &primary.public_key().to_bytes()?);
+    let text = who.to_string();
+    let id = assemble::user_id(&text)?;
+    put_packet(&mut octets, USER_ID, text.as_bytes());
+    put_signature(
+        &mut octets,
+        &selfsign::user_id(&primary, &id, notations(who)?, now, rng)?,
+    )?;
+    let mut subkeys = Vec::new();
+    for (kind, purpose) in subkey_kinds(who) {
+        let subkey = subkey(kind, now, rng)?;
+        put_packet(&mut octets, PUBLIC_SUBKEY, &subkey.public_key().to_bytes()?);
+        put_signature(
+            &mut octets,
+            &selfsign::subkey(&primary, &subkey, *purpose, now, rng)?,
+        )?;
+        subkeys.push(subkey);
+    }
+    Ok(SecretKey::new(
+        Certificate::parse(&octets)?,
+        Some(primary),
+        subkeys,
+    ))
+}
+
+fn put_signature(octets: &mut Vec<u8>, signature: &Signature) -> Result<()> {
+    put_packet(octets, SIGNATURE, &signature.to_bytes()?);
+    Ok(())
+}
+
+/// What the certificate says of itself: that it has a post-quantum key, or that
+/// a server holds it.
+fn notations(who: &Identity) -> Result<Vec<Subpacket>> {
+    let notation = match who {
+        Identity::Address(_) => selfsign::notation(capability::POST_QUANTUM_NOTATION, "1")?,
+        Identity::Service(_) => selfsign::notation(capability::KEYHOLDER_NOTATION, "server")?,
+    };
+    Ok(vec![notation])
+}
+
+fn subkey_kinds(who: &Identity) -> &'static [(KeyType, Use)] {
+    match who {
+        Identity::Address(_) => MAILBOX_SUBKEYS,
+        Identity::Service(_) => SERVICE_SUBKEYS,
+    }
+}
+
+/// Of Ed25519 and Curve25519 the legacy ids: GnuPG 2.2 and Thunderbird drop the
+/// newer ones in a version 4 certificate. ML-KEM-768+X25519 is for our own
+/// programs (RFC 9980).
+const MAILBOX_SUBKEYS: &[(KeyType, Use)] = &[
+    (KeyType::Ed25519Legacy, Use::Sign),
+    (KeyType::ECDH(ECCCurve::Curve25519Legacy), Use::Encrypt),
+    (KeyType::MlKem768X25519, Use::Encrypt),
+];
+
+const SERVICE_SUBKEYS: &[(KeyType, Use)] = &[(KeyType::Ed25519Legacy, Use::Sign)];
+
+fn primary_key(now: u64, rng: &mut (impl CryptoRng + RngCore)) -> Result<SecretPrimary> {
+    let kind = KeyType::Ed25519Legacy;
+    let (public, secret) = kind.generate(rng)?;
+    let created = selfsign::timestamp(now)?;
+    let inner = PubKeyInner::new(KeyVersion::V4, kind.to_alg(), created, None, public)?;
+    Ok(SecretPrimary::new(PublicKey::from_inner(inner)?, secret)?)
+}
+
+fn subkey(kind: &KeyType, now: u64, rng: &mut (impl CryptoRng + RngCore)) -> Result<SecretSubkey> {
+    let (public, secret) = kind.generate(rng)?;
+    let created = selfsign::timestamp(now)?;
+    let inner = PubKeyInner::new(KeyVersion::V4, kind.to_alg(), created, None, public)?;
+    Ok(SecretSubkey::new(PublicSubkey::from_inner(inner)?, secret)?)
 }
