@@ -1,4 +1,10 @@
 //! Dialogues with the server machine, written as a client would type them.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    reason = "a test may fail loudly"
+)]
 
 use std::time::Duration;
 

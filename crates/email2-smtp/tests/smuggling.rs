@@ -1,4 +1,10 @@
 //! Case S01: octets that other servers take for the end of a message.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    reason = "a test may fail loudly"
+)]
 
 use std::time::Duration;
 
