@@ -1,0 +1,277 @@
+//! A dialogue with one host of a domain: connected through the fence, secured under the name
+//! `email2.D` or the host's own, greeted (spec §2.1, §2.2).
+
+mod search;
+mod session;
+
+use std::time::Duration;
+
+use email2::{Assurance, Domain, capability};
+use email2_io::connect::{self, ConnectError};
+use email2_io::drive::Driver;
+use email2_io::tls::{AcceptedName, ClientTls, Secured, TlsAsk, TlsFailure};
+use email2_io::{Stream, World};
+use email2_smtp::client::{ClientConfig, Event, Failure};
+use email2_smtp::{Client, Credentials, Extensions};
+
+use crate::fence::Fence;
+use crate::resolve::{Host, Way};
+use crate::route::{self, RouteError};
+
+pub use search::Search;
+pub use session::{Content, ContentSource, Session};
+
+/// How long connecting to one host may take, of whatever the whole may.
+const CONNECT_LIMIT: Duration = Duration::from_secs(5);
+
+/// Why a host could not be talked to.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// It has no address that may be connected to.
+    #[error(transparent)]
+    Route(#[from] RouteError),
+    /// No address answered.
+    #[error("{host}: {error}")]
+    Connect {
+        /// The host.
+        host: String,
+        /// What failed.
+        error: ConnectError,
+    },
+    /// TLS failed.
+    #[error("{host}: {failure}")]
+    Tls {
+        /// The host.
+        host: String,
+        /// How.
+        failure: TlsFailure,
+    },
+    /// The host is not authenticated for the domain: no password was sent (spec §2.6.1).
+    #[error(
+        "{host} is not authenticated for {domain}: its certificate names neither email2.{domain}, nor is its DNS record secured by DNSSEC, nor was its authority given"
+    )]
+    Unauthenticated {
+        /// The host.
+        host: String,
+        /// The domain.
+        domain: Domain,
+    },
+    /// The dialogue failed before it was open.
+    #[error("{host}: {failure}")]
+    Dialogue {
+        /// The host.
+        host: String,
+        /// How.
+        failure: Failure,
+    },
+}
+
+impl OpenError {
+    /// Whether the host was reached and shows no EMAIL2, because it offers no TLS at all.
+    #[must_use]
+    pub fn offers_no_tls(&self) -> bool {
+        let OpenError::Dialogue { failure, .. } = self else {
+            return false;
+        };
+        matches!(failure, Failure::NotOffered("STARTTLS"))
+    }
+
+    /// The refusal of the dialogue, if that is what failed.
+    #[must_use]
+    pub fn failure(&self) -> Option<&Failure> {
+        match self {
+            OpenError::Dialogue { failure, .. } => Some(failure),
+            _ => None,
+        }
+    }
+}
+
+/// What is needed to open a dialogue.
+#[derive(Clone, Debug)]
+pub struct Connector {
+    /// Where connections come from.
+    pub world: World,
+    /// What is trusted.
+    pub tls: ClientTls,
+    /// What may be connected to.
+    pub fence: Fence,
+    /// What we call ourselves in EHLO.
+    pub name: String,
+}
+
+/// What TLS told.
+struct Shown {
+    matched: AcceptedName,
+    by_given_authority: bool,
+}
+
+impl Connector {
+    /// Opens a dialogue with `host` for `domain`: up to EHLO, or AUTH with `credentials`.
+    ///
+    /// # Errors
+    /// See [`OpenError`].
+    pub async fn open(
+        &self,
+        domain: &Domain,
+        host: &Host,
+        mut credentials: Option<Credentials>,
+    ) -> Result<Session, OpenError> {
+        let mut ask = asked(domain, host);
+        let secured = match self.secure(domain, host, &ask, &mut credentials).await {
+            // spec §2.1.6: one more connection with its own name.
+            Err(OpenError::Tls { failure, .. }) if failure.is_refusal_of_name() => {
+                ask.sni.clone_from(&host.name);
+                self.secure(domain, host, &ask, &mut credentials).await
+            }
+            other => other,
+        };
+        let (mut driver, shown) = secured?;
+        let assurance = assurance(host, &shown.matched);
+        let extensions = greet(&mut driver, host).await?;
+        Ok(Session::new(
+            driver,
+            host.clone(),
+            extensions,
+            assurance,
+            shown.by_given_authority,
+        ))
+    }
+
+    /// A secured dialogue that is not greeted yet. Credentials are used on connections only that
+    /// are under TLS from their first octet, with a host that is authenticated (spec §2.6.1).
+    async fn secure(
+        &self,
+        domain: &Domain,
+        host: &Host,
+        ask: &TlsAsk,
+        credentials: &mut Option<Credentials>,
+    ) -> Result<(Driver<Client>, Shown), OpenError> {
+        let stream = self.reach(host).await?;
+        if host.way == Way::Mx {
+            return self.start_tls(host, stream, ask).await;
+        }
+        let (shown, stream) = apart(self.shake_hands(host, stream, ask).await?);
+        let trusted = shown.by_given_authority || assurance(host, &shown.matched).is_some();
+        if credentials.is_some() && !trusted {
+            return Err(OpenError::Unauthenticated {
+                host: host.name.clone(),
+                domain: domain.clone(),
+            });
+        }
+        Ok((self.drive(stream, true, credentials.take()), shown))
+    }
+
+    async fn reach(&self, host: &Host) -> Result<Stream, OpenError> {
+        let addresses = route::addresses(&self.world, &self.fence, host).await?;
+        let connected = connect::first(&self.world, &addresses, CONNECT_LIMIT).await;
+        match connected {
+            Ok(connection) => Ok(connection.stream),
+            Err(error) => Err(OpenError::Connect {
+                host: host.name.clone(),
+                error,
+            }),
+        }
+    }
+
+    async fn start_tls(
+        &self,
+        host: &Host,
+        stream: Stream,
+        ask: &TlsAsk,
+    ) -> Result<(Driver<Client>, Shown), OpenError> {
+        let mut driver = self.drive(stream, false, None);
+        loop {
+            match driver.next().await {
+                Ok(Some(Event::StartTls)) => break,
+                Ok(Some(Event::Failed(failure))) => return Err(dialogue(host, failure)),
+                Ok(Some(_)) => {}
+                Ok(None) | Err(_) => return Err(dialogue(host, Failure::Lost)),
+            }
+        }
+        let mut shown = None;
+        let secure = async |stream| {
+            let (seen, stream) = apart(self.shake_hands(host, stream, ask).await?);
+            shown = Some(seen);
+            Ok::<Stream, OpenError>(stream)
+        };
+        let mut driver = driver.upgrade(secure).await?;
+        let now = self.world.clock.monotonic();
+        driver.machine().tls_active(now);
+        match shown {
+            Some(shown) => Ok((driver, shown)),
+            None => Err(dialogue(host, Failure::Lost)),
+        }
+    }
+
+    async fn shake_hands(
+        &self,
+        host: &Host,
+        stream: Stream,
+        ask: &TlsAsk,
+    ) -> Result<Secured, OpenError> {
+        let secured = self.tls.connect(stream, ask).await;
+        secured.map_err(|failure| OpenError::Tls {
+            host: host.name.clone(),
+            failure,
+        })
+    }
+
+    fn drive(&self, stream: Stream, tls: bool, credentials: Option<Credentials>) -> Driver<Client> {
+        let config = ClientConfig {
+            name: self.name.clone(),
+            tls,
+            credentials,
+        };
+        let clock = self.world.clock.clone();
+        let machine = Client::new(config, clock.monotonic());
+        Driver::new(machine, stream, clock)
+    }
+}
+
+/// What to ask of `host` for `domain` (spec §2.1.6).
+fn asked(domain: &Domain, host: &Host) -> TlsAsk {
+    let domain_name = format!("{}.{domain}", capability::HOST_LABEL);
+    TlsAsk {
+        sni: domain_name.clone(),
+        names: vec![
+            AcceptedName::Exact(domain_name),
+            AcceptedName::Host(host.name.clone()),
+        ],
+        alpn: (host.way == Way::Direct).then_some(capability::ALPN),
+    }
+}
+
+async fn greet(driver: &mut Driver<Client>, host: &Host) -> Result<Extensions, OpenError> {
+    loop {
+        match driver.next().await {
+            Ok(Some(Event::Ready(extensions))) => return Ok(extensions),
+            Ok(Some(Event::Failed(failure))) => return Err(dialogue(host, failure)),
+            Ok(Some(_)) => {}
+            Ok(None) | Err(_) => return Err(dialogue(host, Failure::Lost)),
+        }
+    }
+}
+
+fn apart(secured: Secured) -> (Shown, Stream) {
+    let shown = Shown {
+        matched: secured.matched,
+        by_given_authority: secured.by_given_authority,
+    };
+    (shown, secured.stream)
+}
+
+fn dialogue(host: &Host, failure: Failure) -> OpenError {
+    OpenError::Dialogue {
+        host: host.name.clone(),
+        failure,
+    }
+}
+
+/// Ways (a) and (c) of spec §2.2; (b) and (d) are not asked and count as absent.
+fn assurance(host: &Host, matched: &AcceptedName) -> Option<Assurance> {
+    match matched {
+        _ if host.secure => Some(Assurance::Dnssec),
+        AcceptedName::Exact(_) => Some(Assurance::DomainCertificate),
+        AcceptedName::Host(_) => None,
+    }
+}

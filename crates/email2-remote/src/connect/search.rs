@@ -1,0 +1,72 @@
+//! Tries the hosts of a domain in order.
+
+use std::time::Duration;
+
+use email2::Domain;
+use email2_io::clock::{Elapsed, within};
+
+use super::{Connector, OpenError, Session};
+use crate::resolve::Host;
+
+/// What trying the hosts of a domain came to.
+#[derive(Debug, Default)]
+pub struct Search {
+    /// A dialogue that shows EMAIL2: with a host that is authenticated for the domain, if one is.
+    pub session: Option<Session>,
+    /// Hosts that were reached and show no EMAIL2; they are skipped (spec §2.4.2).
+    pub silent: usize,
+    /// Why each of the other hosts is none to talk to.
+    pub failures: Vec<String>,
+}
+
+impl Search {
+    /// Why no host could be talked to, for people.
+    #[must_use]
+    pub fn why(&self) -> String {
+        match (self.failures.is_empty(), self.silent) {
+            (true, 0) => "it has no host to ask".to_owned(),
+            (true, _) => "its hosts do not speak Email 2.0".to_owned(),
+            (false, _) => self.failures.join("; "),
+        }
+    }
+}
+
+impl Connector {
+    /// Tries `hosts` in order, each for `each` at most, until one shows EMAIL2 and is
+    /// authenticated for `domain`; one that is not is kept for the case that none is.
+    pub async fn search(&self, domain: &Domain, hosts: &[Host], each: Duration) -> Search {
+        let mut search = Search::default();
+        for host in hosts {
+            let opening = self.open(domain, host, None);
+            match within(&*self.world.clock, each, opening).await {
+                Err(Elapsed) => search.fail(host, "no answer in time"),
+                Ok(Err(error)) if error.offers_no_tls() => search.silent += 1,
+                Ok(Err(error)) => search.failed(&error),
+                Ok(Ok(session)) if !session.extensions().email2 => {
+                    search.silent += 1;
+                    session.close(&self.world).await;
+                }
+                Ok(Ok(session)) if session.assurance().is_some() => {
+                    if let Some(other) = search.session.replace(session) {
+                        other.close(&self.world).await;
+                    }
+                    return search;
+                }
+                Ok(Ok(session)) => {
+                    search.session.get_or_insert(session);
+                }
+            }
+        }
+        search
+    }
+}
+
+impl Search {
+    fn fail(&mut self, host: &Host, why: &str) {
+        self.failures.push(format!("{}: {why}", host.name));
+    }
+
+    fn failed(&mut self, error: &OpenError) {
+        self.failures.push(error.to_string());
+    }
+}

@@ -1,0 +1,124 @@
+//! Asks for certificates (spec §3.4), keeps what was answered (spec §3.8), asks each question
+//! once at a time.
+
+mod ask;
+mod cache;
+mod flight;
+mod idle;
+mod signer;
+mod writer;
+
+use email2::certificate::Certificate;
+use email2::{Assurance, Etag, Fingerprint, Identity, KeyFlags, limits};
+
+use crate::memory::{KnownCertificate, KnownKey};
+
+pub use writer::{FoundKey, KeyError};
+
+pub(crate) use cache::KeyCache;
+pub(crate) use flight::Flights;
+pub(crate) use idle::IdleSessions;
+
+/// What is asked: a verifier's question names the key, a writer's does not.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Question {
+    pub(crate) identity: Identity,
+    pub(crate) asked: Option<Fingerprint>,
+}
+
+/// An answer as it is kept in memory: parsed and verified once.
+#[derive(Clone, Debug)]
+pub(crate) struct Kept {
+    /// `None`: no such key.
+    pub(crate) found: Option<Found>,
+    pub(crate) assurance: Option<Assurance>,
+    /// Unix seconds.
+    pub(crate) fetched: u64,
+    /// Seconds.
+    pub(crate) ttl: u32,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Found {
+    pub(crate) certificate: Certificate,
+    pub(crate) etag: Etag,
+    pub(crate) flags: KeyFlags,
+}
+
+/// Why there is no answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Trouble {
+    /// The domain does not exist, and is not known to speak Email 2.0.
+    NoDomain,
+    /// The domain takes no mail.
+    NullMx,
+    /// DNS failed.
+    Dns(String),
+    /// Hosts were reached, none speaks Email 2.0, and nothing else says that the domain does.
+    NotSpeaking,
+    /// What does not speak, cannot be reached or fails is known to speak (spec §2.4.1).
+    Alarm(String),
+    /// No host could be reached, or the answer was none; the domain is not known.
+    Unreachable(String),
+    /// A host answers that nothing authenticates for the domain.
+    Unauthenticated { definite: bool, why: String },
+}
+
+impl Trouble {
+    fn unreachable(known: bool, why: String) -> Self {
+        if known {
+            Trouble::Alarm(why)
+        } else {
+            Trouble::Unreachable(why)
+        }
+    }
+}
+
+impl Kept {
+    fn revive(known: &KnownKey) -> Option<Kept> {
+        let found = match &known.answer {
+            None => None,
+            Some(answer) => Some(Found {
+                certificate: Certificate::parse(&answer.octets).ok()?,
+                etag: answer.etag.clone(),
+                flags: answer.flags.clone(),
+            }),
+        };
+        Some(Kept {
+            found,
+            assurance: known.assurance,
+            fetched: known.fetched,
+            ttl: known.ttl,
+        })
+    }
+
+    fn record(&self) -> KnownKey {
+        let answer = self.found.as_ref().map(|found| KnownCertificate {
+            octets: found.certificate.octets().to_vec(),
+            etag: found.etag.clone(),
+            flags: found.flags.clone(),
+        });
+        KnownKey {
+            answer,
+            assurance: self.assurance,
+            fetched: self.fetched,
+            ttl: self.ttl,
+        }
+    }
+
+    /// Whether the answer may still be used without asking (spec §3.8): as long as the domain
+    /// says, at most `most` seconds; a definite "no" at most 5 minutes.
+    fn is_fresh(&self, now: u64, most: u64) -> bool {
+        let most = match self.found {
+            Some(_) => u64::from(self.ttl).min(most),
+            None => u64::from(self.ttl).min(limits::NEGATIVE_TTL),
+        };
+        now < self.fetched.saturating_add(most)
+    }
+
+    /// Whether a verifier may still use it while nobody can be asked (spec §3.8).
+    fn serves_while_nobody_answers(&self, now: u64) -> bool {
+        let until = self.fetched.saturating_add(limits::STALE_IF_ERROR);
+        self.found.is_some() && self.assurance.is_some() && now < until
+    }
+}

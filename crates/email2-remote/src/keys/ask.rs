@@ -1,0 +1,294 @@
+//! The question itself: find a host, ask it, believe it as far as it is authenticated, keep the
+//! answer.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use email2::certificate::Certificate;
+use email2::key_query::KeyQuery;
+use email2::{Assurance, Domain, Identity, KeyAnswer, KeyFlags, limits};
+use email2_io::clock::within;
+use email2_io::limit::SourcePrefix;
+use email2_smtp::client::Failure;
+use futures::FutureExt;
+
+use super::flight::Asked;
+use super::{Found, Kept, Question, Trouble};
+use crate::connect::Session;
+use crate::memory::KnownDomain;
+use crate::remote::Remote;
+use crate::resolve::ResolveError;
+
+/// The budget of one lookup (spec §2.7.3).
+const LOOKUP_LIMIT: Duration = Duration::from_secs(limits::LOOKUP_SECONDS);
+
+/// What one host may take of it.
+const HOST_LIMIT: Duration = Duration::from_secs(4);
+
+/// What a domain says of itself is asked again after this, seconds.
+const DOMAIN_FRESH: u64 = limits::VERIFY_TTL;
+
+/// A definite "no" is kept so long, seconds.
+const NEGATIVE_TTL: u32 = limits::NEGATIVE_TTL as u32;
+
+impl Remote {
+    /// The answer kept for `question`, in memory or in the store; one that does not parse (any
+    /// more) is none.
+    pub(super) async fn recall(&self, question: &Question) -> Result<Option<Arc<Kept>>, Trouble> {
+        if let Some(kept) = self.inner.cache.get(question) {
+            return Ok(Some(kept));
+        }
+        let memory = &self.inner.memory;
+        let known = memory.key(&question.identity, question.asked.as_ref());
+        let known = known
+            .await
+            .map_err(|error| Trouble::Alarm(error.to_string()))?;
+        let Some(kept) = known.and_then(|known| Kept::revive(&known)) else {
+            return Ok(None);
+        };
+        let kept = Arc::new(kept);
+        self.inner.cache.put(question.clone(), Arc::clone(&kept));
+        Ok(Some(kept))
+    }
+
+    /// Asks `question`, together with all who ask it at the same time. `before` is what was kept;
+    /// `source` is the stranger who caused the question, if one did.
+    pub(super) async fn ask(
+        &self,
+        question: &Question,
+        before: Option<Arc<Kept>>,
+        source: Option<SourcePrefix>,
+    ) -> Asked {
+        let flight = self.inner.flights.join(question, || {
+            let (remote, question) = (self.clone(), question.clone());
+            async move { remote.look_up(question, before, source).await }.boxed()
+        });
+        flight.await
+    }
+
+    /// Within the budgets of spec §2.7.3.
+    async fn look_up(
+        self,
+        question: Question,
+        before: Option<Arc<Kept>>,
+        source: Option<SourcePrefix>,
+    ) -> Asked {
+        let domain = question.identity.domain();
+        let known = self.is_remembered(domain).await;
+        let charge = source.map(|source| self.inner.budget.charge(domain, Some(source), known));
+        let charge = charge.transpose();
+        let _charge = charge.map_err(|busy| Trouble::unreachable(known, busy.to_string()))?;
+        let clock = Arc::clone(&self.world().clock);
+        let asking = self.ask_hosts(&question, before);
+        let asked = within(&*clock, LOOKUP_LIMIT, asking).await;
+        let asked = asked.unwrap_or_else(|_| {
+            let why = format!("no answer within {LOOKUP_LIMIT:?}");
+            Err(Trouble::unreachable(known, why))
+        });
+        if asked.is_err() && known {
+            self.inner.budget.failed(domain);
+        }
+        asked
+    }
+
+    async fn ask_hosts(&self, question: &Question, before: Option<Arc<Kept>>) -> Asked {
+        let domain = question.identity.domain();
+        if let Some(session) = self.idle(domain) {
+            // A dialogue that was kept may have ended meanwhile: then ask anew.
+            let asked = self.ask_session(session, question, before.clone()).await;
+            if asked.is_ok() {
+                return asked;
+            }
+        }
+        let search = match self.search(domain, HOST_LIMIT).await {
+            Ok(search) => search,
+            Err(error) => return Err(self.unresolved(domain, error).await),
+        };
+        let (why, all_were_asked) = (search.why(), search.failures.is_empty());
+        match search.session {
+            None => Err(self.unspoken(domain, why, all_were_asked).await),
+            Some(session) if question.asked.is_some() && session.assurance().is_none() => {
+                Err(self.unauthenticated(domain, session, all_were_asked).await)
+            }
+            Some(session) => self.ask_session(session, question, before).await,
+        }
+    }
+
+    /// Asks an open dialogue; what the domain says of itself comes along when it is not fresh.
+    async fn ask_session(
+        &self,
+        mut session: Session,
+        question: &Question,
+        before: Option<Arc<Kept>>,
+    ) -> Asked {
+        let domain = question.identity.domain();
+        let assurance = session.assurance();
+        let mut queries = vec![query(question, before.as_deref())];
+        if assurance.is_some() && self.wants_word_of(domain).await {
+            queries.push(word_of(domain));
+        }
+        let clock = Arc::clone(&self.world().clock);
+        let mut answers = session.keys(&queries, &*clock).await.into_iter();
+        let answer = answers.next().unwrap_or(Err(Failure::Lost));
+        if let (Some(Ok(KeyAnswer::Certificate { flags, .. })), Some(assurance)) =
+            (answers.next(), assurance)
+        {
+            self.learn(domain, &flags, assurance).await;
+        }
+        if matches!(&answer, Err(failure) if !matches!(failure, Failure::Refused(_))) {
+            self.part(session);
+        } else {
+            self.rest(domain, session);
+        }
+        let kept = self.read(answer, assurance, before.as_deref())?;
+        Ok(self.keep(question, kept).await)
+    }
+
+    /// What an answer says.
+    fn read(
+        &self,
+        answer: Result<KeyAnswer, Failure>,
+        assurance: Option<Assurance>,
+        before: Option<&Kept>,
+    ) -> Result<Kept, Trouble> {
+        let fetched = self.now();
+        let kept = |found, ttl| Kept {
+            found,
+            assurance,
+            fetched,
+            ttl,
+        };
+        match answer {
+            Ok(KeyAnswer::Unchanged) => match before.filter(|before| before.found.is_some()) {
+                Some(before) => Ok(kept(before.found.clone(), before.ttl)),
+                None => Err(Trouble::Alarm("it answers 'unchanged' unasked".to_owned())),
+            },
+            Ok(KeyAnswer::Certificate {
+                etag,
+                ttl,
+                flags,
+                octets,
+            }) => {
+                let certificate = Certificate::parse(&octets)
+                    .map_err(|error| Trouble::Alarm(format!("its certificate: {error}")))?;
+                let found = Found {
+                    certificate,
+                    etag,
+                    flags,
+                };
+                Ok(kept(Some(found), ttl))
+            }
+            Err(Failure::Refused(reply)) if reply.is_permanent() => Ok(kept(None, NEGATIVE_TTL)),
+            Err(failure) => Err(Trouble::Alarm(failure.to_string())),
+        }
+    }
+
+    async fn keep(&self, question: &Question, kept: Kept) -> Arc<Kept> {
+        let known = kept.record();
+        let kept = Arc::new(kept);
+        self.inner.cache.put(question.clone(), Arc::clone(&kept));
+        let memory = &self.inner.memory;
+        let keeping = memory.keep_key(&question.identity, question.asked.as_ref(), known);
+        if let Err(error) = keeping.await {
+            tracing::warn!(identity = %question.identity, %error, "an answer to KEY is not kept");
+        }
+        kept
+    }
+
+    async fn wants_word_of(&self, domain: &Domain) -> bool {
+        match self.known(domain).await {
+            Ok(Some(known)) => self.now() >= known.learnt.saturating_add(DOMAIN_FRESH),
+            _ => true,
+        }
+    }
+
+    /// Keeps what the domain says of itself on an authenticated host (spec §2.3.7).
+    async fn learn(&self, domain: &Domain, flags: &KeyFlags, assurance: Assurance) {
+        let now = self.now();
+        let before = self.known(domain).await.ok().flatten().unwrap_or_default();
+        let memory = flags.ma.map(|ma| ma.min(limits::MEMORY_MAX));
+        let known = KnownDomain {
+            speaks_until: match memory {
+                Some(0) => 0,
+                Some(memory) => now.saturating_add(u64::from(memory)),
+                None => before.speaks_until,
+            },
+            ma: memory,
+            p: flags.p,
+            sp: flags.sp,
+            assurance: Some(assurance),
+            learnt: now,
+        };
+        if let Err(error) = self.inner.memory.keep_domain(domain, known).await {
+            tracing::warn!(%domain, %error, "what a domain says of itself is not kept");
+        }
+    }
+
+    /// A host answers, but nothing authenticates it. That is definite when every host was asked,
+    /// and the domain had no assurance within its memory (spec §2.2.2).
+    async fn unauthenticated(
+        &self,
+        domain: &Domain,
+        session: Session,
+        all_were_asked: bool,
+    ) -> Trouble {
+        let had_assurance = match self.known(domain).await {
+            Ok(known) => known.is_some_and(|k| k.assurance.is_some() && k.speaks(self.now())),
+            Err(_) => true,
+        };
+        let host = session.host().name.clone();
+        self.part(session);
+        Trouble::Unauthenticated {
+            definite: all_were_asked && !had_assurance,
+            why: format!(
+                "{host} is not authenticated for {domain}: DNSSEC does not secure its name, and its certificate does not name email2.{domain}"
+            ),
+        }
+    }
+
+    /// What a failure to find hosts means (spec §7.2).
+    pub(crate) async fn unresolved(&self, domain: &Domain, error: ResolveError) -> Trouble {
+        let why = error.to_string();
+        match error {
+            ResolveError::Dns { .. } => Trouble::Dns(why),
+            _ if self.is_remembered(domain).await => Trouble::Alarm(why),
+            ResolveError::NoDomain(_) => Trouble::NoDomain,
+            ResolveError::NullMx(_) => Trouble::NullMx,
+        }
+    }
+
+    /// What it means that no host speaks Email 2.0: nothing definite while the domain is known
+    /// to speak it or its record says so (spec §2.3.2, §2.4.1).
+    pub(crate) async fn unspoken(
+        &self,
+        domain: &Domain,
+        why: String,
+        all_were_asked: bool,
+    ) -> Trouble {
+        match self.domain(domain).await {
+            Err(error) => Trouble::Dns(error.to_string()),
+            Ok(facts) if facts.speaks(self.now()) => Trouble::Alarm(why),
+            Ok(_) if all_were_asked => Trouble::NotSpeaking,
+            Ok(_) => Trouble::Unreachable(why),
+        }
+    }
+}
+
+/// Names the version that is kept, so that the answer can be "unchanged".
+fn query(question: &Question, before: Option<&Kept>) -> KeyQuery {
+    let found = before.and_then(|before| before.found.as_ref());
+    KeyQuery {
+        subject: question.identity.clone(),
+        fingerprint: question.asked.clone(),
+        etag: found.map(|found| found.etag.clone()),
+    }
+}
+
+/// `KEY <@D>`: its flags are wanted, so no version is named.
+fn word_of(domain: &Domain) -> KeyQuery {
+    KeyQuery {
+        subject: Identity::Service(domain.clone()),
+        fingerprint: None,
+        etag: None,
+    }
+}

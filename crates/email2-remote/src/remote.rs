@@ -1,0 +1,155 @@
+//! The door: what all questions to other domains have in common.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use email2::Domain;
+use email2_io::net::IpNetwork;
+use email2_io::tls::ClientTls;
+use email2_io::{NetworkConfig, World};
+
+use crate::connect::{Connector, Search, Session};
+use crate::fence::{Budget, Fence};
+use crate::keys::{Flights, IdleSessions, KeyCache};
+use crate::memory::{KnownDomain, Memory, MemoryError};
+use crate::resolve::{self, Host, ResolveError};
+use crate::speaks::{self, DomainFacts};
+
+/// How other domains' servers are asked.
+#[derive(Clone, Debug)]
+pub struct RemoteConfig {
+    /// What we call ourselves in EHLO (RFC 5321 §4.1.1.1).
+    pub name: String,
+    /// The port asked at MX hosts.
+    pub mx_port: u16,
+    /// Networks the fence lets through although they are not globally reachable.
+    pub allow_addresses: Vec<IpNetwork>,
+    /// Our own listening addresses, which are never connected to (spec §2.7.2).
+    pub own: Vec<SocketAddr>,
+}
+
+impl RemoteConfig {
+    /// As `[network]` says; `name` is for EHLO.
+    #[must_use]
+    pub fn new(name: String, network: &NetworkConfig) -> Self {
+        RemoteConfig {
+            name,
+            mx_port: network.mx_port,
+            allow_addresses: network.allow_addresses.clone(),
+            own: Vec::new(),
+        }
+    }
+}
+
+/// Other domains' servers. Cloning is cheap.
+#[derive(Clone, Debug)]
+pub struct Remote {
+    pub(crate) inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Inner {
+    pub(crate) connector: Connector,
+    pub(crate) mx_port: u16,
+    pub(crate) memory: Arc<dyn Memory>,
+    pub(crate) budget: Budget,
+    pub(crate) cache: KeyCache,
+    pub(crate) flights: Flights,
+    pub(crate) idle: IdleSessions,
+}
+
+impl Remote {
+    /// Asks over `world`, trusts what `tls` trusts, remembers in `memory`.
+    #[must_use]
+    pub fn new(
+        world: World,
+        tls: ClientTls,
+        memory: Arc<dyn Memory>,
+        config: RemoteConfig,
+    ) -> Self {
+        let inner = Inner {
+            mx_port: config.mx_port,
+            memory,
+            budget: Budget::new(Arc::clone(&world.clock)),
+            cache: KeyCache::default(),
+            flights: Flights::default(),
+            idle: IdleSessions::default(),
+            connector: Connector {
+                fence: Fence::new(config.allow_addresses, config.own),
+                name: config.name,
+                world,
+                tls,
+            },
+        };
+        Remote {
+            inner: Arc::new(inner),
+        }
+    }
+
+    /// What can be known of `domain` without asking its hosts: its record in DNS, found upwards,
+    /// and what is remembered.
+    ///
+    /// # Errors
+    /// [`ResolveError::Dns`]: nothing may be concluded (spec §2.3.3). A memory that fails counts
+    /// as a failure of DNS.
+    pub async fn domain(&self, domain: &Domain) -> Result<DomainFacts, ResolveError> {
+        let record = speaks::record(self.world(), domain).await?;
+        let known = self.known(domain).await.map_err(|error| {
+            tracing::warn!(%domain, %error, "memory of domains fails");
+            ResolveError::Dns {
+                name: domain.to_string(),
+                error: email2_io::DnsError::ServFail,
+            }
+        })?;
+        Ok(DomainFacts {
+            domain: domain.clone(),
+            record,
+            known,
+        })
+    }
+
+    /// The hosts of `domain` for mail and KEY.
+    ///
+    /// # Errors
+    /// See [`ResolveError`].
+    pub async fn hosts(&self, domain: &Domain) -> Result<Vec<Host>, ResolveError> {
+        resolve::hosts(self.world(), domain, self.inner.mx_port).await
+    }
+
+    pub(crate) fn world(&self) -> &World {
+        &self.inner.connector.world
+    }
+
+    pub(crate) fn now(&self) -> u64 {
+        self.world().now()
+    }
+
+    pub(crate) async fn known(&self, domain: &Domain) -> Result<Option<KnownDomain>, MemoryError> {
+        self.inner.memory.domain(domain).await
+    }
+
+    /// Whether `domain` is remembered to speak Email 2.0. A memory that fails says yes: nothing
+    /// definite may follow from it.
+    pub(crate) async fn is_remembered(&self, domain: &Domain) -> bool {
+        match self.known(domain).await {
+            Ok(known) => known.is_some_and(|known| known.speaks(self.now())),
+            Err(_) => true,
+        }
+    }
+
+    pub(crate) async fn search(
+        &self,
+        domain: &Domain,
+        each: Duration,
+    ) -> Result<Search, ResolveError> {
+        let hosts = self.hosts(domain).await?;
+        Ok(self.inner.connector.search(domain, &hosts, each).await)
+    }
+
+    /// Ends a dialogue without letting anybody wait for it.
+    pub(crate) fn part(&self, session: Session) {
+        let world = self.world().clone();
+        tokio::spawn(async move { session.close(&world).await });
+    }
+}
