@@ -3,6 +3,7 @@
 mod budget;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use email2_io::net::{IpNetwork, unwrapped};
 
@@ -26,14 +27,27 @@ pub enum FenceError {
 #[derive(Clone, Debug, Default)]
 pub struct Fence {
     allowed: Vec<IpNetwork>,
-    own: Vec<SocketAddr>,
+    own: Arc<RwLock<Vec<SocketAddr>>>,
 }
 
 impl Fence {
-    /// Lets through what is globally reachable or lies in `allowed`, but never `own`.
+    /// Lets through what is globally reachable or lies in `allowed`.
     #[must_use]
-    pub fn new(allowed: Vec<IpNetwork>, own: Vec<SocketAddr>) -> Self {
-        Fence { allowed, own }
+    pub fn new(allowed: Vec<IpNetwork>) -> Self {
+        Fence {
+            allowed,
+            own: Arc::default(),
+        }
+    }
+
+    /// From here on `own` is not let through, allowed or not.
+    pub fn keep_away_from(&self, own: Vec<SocketAddr>) {
+        *self.own.write().unwrap_or_else(PoisonError::into_inner) = own;
+    }
+
+    fn is_own(&self, address: SocketAddr) -> bool {
+        let own = self.own.read().unwrap_or_else(PoisonError::into_inner);
+        own.contains(&address)
     }
 
     /// Lets everything through: for a person's own server, which nobody else chose.
@@ -44,7 +58,7 @@ impl Fence {
             IpAddr::V6(Ipv6Addr::UNSPECIFIED),
         ];
         let allowed = all.map(|base| IpNetwork::of(base, 0)).to_vec();
-        Fence::new(allowed, Vec::new())
+        Fence::new(allowed)
     }
 
     /// Whether `address` may be connected to (spec §2.7.2).
@@ -53,7 +67,7 @@ impl Fence {
     /// [`FenceError::NotGlobal`], [`FenceError::Own`].
     pub fn passes(&self, address: SocketAddr) -> Result<(), FenceError> {
         let ip = unwrapped(address.ip());
-        if self.own.contains(&SocketAddr::new(ip, address.port())) {
+        if self.is_own(SocketAddr::new(ip, address.port())) {
             return Err(FenceError::Own(address));
         }
         let is_allowed = self.allowed.iter().any(|network| network.contains(ip));
@@ -146,7 +160,8 @@ mod tests {
     #[test]
     fn what_is_allowed_passes_and_what_is_ours_does_not() {
         let own = "127.0.1.1:2525".parse().unwrap();
-        let fence = Fence::new(vec!["127.0.0.0/8".parse().unwrap()], vec![own]);
+        let fence = Fence::new(vec!["127.0.0.0/8".parse().unwrap()]);
+        fence.keep_away_from(vec![own]);
         assert!(passes(&fence, "127.0.2.1:2525"));
         assert!(!passes(&fence, "127.0.1.1:2525"));
         assert!(!passes(&fence, "[::ffff:127.0.1.1]:2525"));

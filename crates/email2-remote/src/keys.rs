@@ -8,6 +8,8 @@ mod idle;
 mod signer;
 mod writer;
 
+use std::sync::Arc;
+
 use email2::certificate::Certificate;
 use email2::{Assurance, Etag, Fingerprint, Identity, KeyFlags, limits};
 
@@ -18,6 +20,9 @@ pub use writer::{FoundKey, KeyError};
 pub(crate) use cache::KeyCache;
 pub(crate) use flight::Flights;
 pub(crate) use idle::IdleSessions;
+
+/// What a question brings home.
+pub(crate) type Asked = Result<Arc<Kept>, Trouble>;
 
 /// What is asked: a verifier's question names the key, a writer's does not.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

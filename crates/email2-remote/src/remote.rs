@@ -5,42 +5,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use email2::Domain;
-use email2_io::net::IpNetwork;
-use email2_io::tls::ClientTls;
+use email2_io::tls::{ClientTls, TlsError};
 use email2_io::{NetworkConfig, World};
 
 use crate::connect::{Connector, Search, Session};
 use crate::fence::{Budget, Fence};
-use crate::keys::{Flights, IdleSessions, KeyCache};
+use crate::keys::{Asked, Flights, IdleSessions, KeyCache, Question};
 use crate::memory::{KnownDomain, Memory, MemoryError};
 use crate::resolve::{self, Host, ResolveError};
 use crate::speaks::{self, DomainFacts};
-
-/// How other domains' servers are asked.
-#[derive(Clone, Debug)]
-pub struct RemoteConfig {
-    /// What we call ourselves in EHLO (RFC 5321 §4.1.1.1).
-    pub name: String,
-    /// The port asked at MX hosts.
-    pub mx_port: u16,
-    /// Networks the fence lets through although they are not globally reachable.
-    pub allow_addresses: Vec<IpNetwork>,
-    /// Our own listening addresses, which are never connected to (spec §2.7.2).
-    pub own: Vec<SocketAddr>,
-}
-
-impl RemoteConfig {
-    /// As `[network]` says; `name` is for EHLO.
-    #[must_use]
-    pub fn new(name: String, network: &NetworkConfig) -> Self {
-        RemoteConfig {
-            name,
-            mx_port: network.mx_port,
-            allow_addresses: network.allow_addresses.clone(),
-            own: Vec::new(),
-        }
-    }
-}
 
 /// Other domains' servers. Cloning is cheap.
 #[derive(Clone, Debug)]
@@ -55,36 +28,47 @@ pub(crate) struct Inner {
     pub(crate) memory: Arc<dyn Memory>,
     pub(crate) budget: Budget,
     pub(crate) cache: KeyCache,
-    pub(crate) flights: Flights,
+    pub(crate) flights: Flights<Question, Asked>,
+    pub(crate) openings: Flights<Domain, ()>,
     pub(crate) idle: IdleSessions,
 }
 
 impl Remote {
-    /// Asks over `world`, trusts what `tls` trusts, remembers in `memory`.
-    #[must_use]
+    /// Asks over `world` as `network` says, remembers in `memory`; `name` is what we call
+    /// ourselves in EHLO (RFC 5321 §4.1.1.1).
+    ///
+    /// # Errors
+    /// The `ca_file` cannot be read, or there is no authority to trust at all.
     pub fn new(
         world: World,
-        tls: ClientTls,
         memory: Arc<dyn Memory>,
-        config: RemoteConfig,
-    ) -> Self {
+        network: &NetworkConfig,
+        name: &str,
+    ) -> Result<Self, TlsError> {
+        let tls = ClientTls::new(network.ca_file.as_deref(), Arc::clone(&world.clock))?;
         let inner = Inner {
-            mx_port: config.mx_port,
+            mx_port: network.mx_port,
             memory,
             budget: Budget::new(Arc::clone(&world.clock)),
             cache: KeyCache::default(),
             flights: Flights::default(),
+            openings: Flights::default(),
             idle: IdleSessions::default(),
             connector: Connector {
-                fence: Fence::new(config.allow_addresses, config.own),
-                name: config.name,
+                fence: Fence::new(network.allow_addresses.clone()),
+                name: name.to_owned(),
                 world,
                 tls,
             },
         };
-        Remote {
+        Ok(Remote {
             inner: Arc::new(inner),
-        }
+        })
+    }
+
+    /// From here on these addresses, our own listeners', are never connected to (spec §2.7.2).
+    pub fn keep_away_from(&self, own: Vec<SocketAddr>) {
+        self.inner.connector.fence.keep_away_from(own);
     }
 
     /// What can be known of `domain` without asking its hosts: its record in DNS, found upwards,

@@ -195,6 +195,11 @@ impl Session {
         self.used
     }
 
+    /// Counts as used now.
+    pub(crate) fn touch(&mut self, clock: &dyn Clock) {
+        self.used = clock.monotonic();
+    }
+
     /// Says QUIT and ends the connection in order.
     pub async fn close(mut self, world: &World) {
         let clock = &*world.clock;

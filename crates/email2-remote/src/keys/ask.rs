@@ -12,18 +12,17 @@ use email2_io::limit::SourcePrefix;
 use email2_smtp::client::Failure;
 use futures::FutureExt;
 
-use super::flight::Asked;
-use super::{Found, Kept, Question, Trouble};
+use super::{Asked, Found, Kept, Question, Trouble};
 use crate::connect::Session;
 use crate::memory::KnownDomain;
 use crate::remote::Remote;
 use crate::resolve::ResolveError;
 
 /// The budget of one lookup (spec §2.7.3).
-const LOOKUP_LIMIT: Duration = Duration::from_secs(limits::LOOKUP_SECONDS);
+pub(super) const LOOKUP_LIMIT: Duration = Duration::from_secs(limits::LOOKUP_SECONDS);
 
 /// What one host may take of it.
-const HOST_LIMIT: Duration = Duration::from_secs(4);
+pub(super) const HOST_LIMIT: Duration = Duration::from_secs(4);
 
 /// What a domain says of itself is asked again after this, seconds.
 const DOMAIN_FRESH: u64 = limits::VERIFY_TTL;
@@ -93,6 +92,9 @@ impl Remote {
 
     async fn ask_hosts(&self, question: &Question, before: Option<Arc<Kept>>) -> Asked {
         let domain = question.identity.domain();
+        if let Some(opening) = self.inner.openings.flying(domain) {
+            opening.await;
+        }
         if let Some(session) = self.idle(domain) {
             // A dialogue that was kept may have ended meanwhile: then ask anew.
             let asked = self.ask_session(session, question, before.clone()).await;

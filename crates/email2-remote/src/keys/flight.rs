@@ -1,40 +1,50 @@
 //! One question, asked once at a time, however many wait for its answer.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::hash::Hash;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use futures::FutureExt;
 use futures::future::{BoxFuture, Shared, WeakShared};
 
-use super::{Kept, Question, Trouble};
-
 /// Dead entries are swept out when there are so many.
 const SWEEP: usize = 1024;
 
-/// What a flight brings home.
-pub(super) type Asked = Result<Arc<Kept>, Trouble>;
+/// One flight.
+pub(crate) type Flight<V> = Shared<BoxFuture<'static, V>>;
 
 /// The questions that are under way. A flight goes on as long as somebody waits for it.
-#[derive(Debug, Default)]
-pub(crate) struct Flights {
-    under_way: Mutex<HashMap<Question, WeakShared<BoxFuture<'static, Asked>>>>,
+#[derive(Debug)]
+pub(crate) struct Flights<K, V: Clone> {
+    under_way: Mutex<HashMap<K, WeakShared<BoxFuture<'static, V>>>>,
 }
 
-impl Flights {
+impl<K, V: Clone> Default for Flights<K, V> {
+    fn default() -> Self {
+        Flights {
+            under_way: Mutex::default(),
+        }
+    }
+}
+
+impl<K: Clone + Eq + Hash, V: Clone> Flights<K, V> {
+    /// The flight of `question`, if it is under way. One that has landed is history: what it
+    /// brought is kept elsewhere, or worth asking again.
+    pub(super) fn flying(&self, question: &K) -> Option<Flight<V>> {
+        let under_way = self.lock();
+        let flight = under_way.get(question)?.upgrade()?;
+        flight.peek().is_none().then_some(flight)
+    }
+
     /// Joins the flight of `question`, or starts it.
-    pub(super) fn join<F>(&self, question: &Question, start: F) -> Shared<BoxFuture<'static, Asked>>
+    pub(super) fn join<F>(&self, question: &K, start: F) -> Flight<V>
     where
-        F: FnOnce() -> BoxFuture<'static, Asked>,
+        F: FnOnce() -> BoxFuture<'static, V>,
     {
-        let mut under_way = self
-            .under_way
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        let flying = under_way.get(question).and_then(WeakShared::upgrade);
-        // One that has landed is history: what it brought is in the cache, or worth asking again.
-        if let Some(flight) = flying.filter(|flight| flight.peek().is_none()) {
+        if let Some(flight) = self.flying(question) {
             return flight;
         }
+        let mut under_way = self.lock();
         if under_way.len() >= SWEEP {
             under_way.retain(|_, flight| flight.upgrade().is_some());
         }
@@ -44,13 +54,20 @@ impl Flights {
         }
         flight
     }
+
+    fn lock(&self) -> Guard<'_, K, V> {
+        self.under_way
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
 }
+
+type Guard<'a, K, V> = MutexGuard<'a, HashMap<K, WeakShared<BoxFuture<'static, V>>>>;
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
-
-    use email2::{Domain, Identity};
 
     use super::*;
 
@@ -58,25 +75,20 @@ mod tests {
     async fn those_who_ask_at_once_share_one_flight() {
         let flights = Flights::default();
         let asked = Arc::new(AtomicUsize::new(0));
-        let question = Question {
-            identity: Identity::Service(Domain::parse("example.org").unwrap()),
-            asked: None,
-        };
+        let question = "example.org";
         let start = || {
             let asked = Arc::clone(&asked);
             let flight = async move {
                 tokio::task::yield_now().await;
-                asked.fetch_add(1, Ordering::Relaxed);
-                Err(Trouble::NotSpeaking)
+                asked.fetch_add(1, Ordering::Relaxed)
             };
             flight.boxed()
         };
         let one = flights.join(&question, start);
         let other = flights.join(&question, start);
         let both = futures::join!(one, other);
-        assert!(both.0.is_err() && both.1.is_err());
-        assert_eq!(asked.load(Ordering::Relaxed), 1);
-        assert!(flights.join(&question, start).await.is_err());
-        assert_eq!(asked.load(Ordering::Relaxed), 2);
+        assert_eq!(both, (0, 0));
+        assert!(flights.flying(&question).is_none());
+        assert_eq!(flights.join(&question, start).await, 1);
     }
 }

@@ -1,11 +1,14 @@
 //! Dialogues kept open for the next question: one a domain (spec §8.1).
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use email2::Domain;
+use email2_io::clock::within;
+use futures::FutureExt;
 
+use super::ask::{HOST_LIMIT, LOOKUP_LIMIT};
 use crate::connect::Session;
 use crate::remote::Remote;
 
@@ -24,6 +27,10 @@ pub(crate) struct IdleSessions {
 impl IdleSessions {
     fn take(&self, domain: &Domain) -> Option<Session> {
         self.lock().remove(domain)
+    }
+
+    fn holds(&self, domain: &Domain) -> bool {
+        self.lock().contains_key(domain)
     }
 
     /// Keeps `session`; returns one that must go.
@@ -50,6 +57,40 @@ impl Remote {
         }
         self.part(session);
         None
+    }
+
+    /// A question to `domain` is to be expected, for a valid recipient is known (spec §2.7.1): a
+    /// dialogue is opened meanwhile, within the budgets. Returns at once.
+    pub fn expect(&self, domain: &Domain) {
+        let opening = self.inner.openings.join(domain, || {
+            let (remote, domain) = (self.clone(), domain.clone());
+            async move { remote.open_ahead(&domain).await }.boxed()
+        });
+        tokio::spawn(opening);
+    }
+
+    async fn open_ahead(&self, domain: &Domain) {
+        if self.inner.idle.holds(domain) {
+            return;
+        }
+        let known = self.is_remembered(domain).await;
+        let Ok(_charge) = self.inner.budget.charge(domain, None, known) else {
+            return;
+        };
+        let clock = Arc::clone(&self.world().clock);
+        let searching = self.search(domain, HOST_LIMIT);
+        let searched = within(&*clock, LOOKUP_LIMIT, searching).await;
+        // Whatever fails here fails again, and is told, when the question comes.
+        if let Ok(Ok(search)) = searched
+            && let Some(mut session) = search.session
+        {
+            session.touch(&*clock);
+            if session.assurance().is_some() {
+                self.rest(domain, session);
+            } else {
+                self.part(session);
+            }
+        }
     }
 
     /// Keeps `session` for the next question to `domain`.

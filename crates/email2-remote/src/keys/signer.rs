@@ -1,5 +1,7 @@
 //! For who verifies a seal: the certificate that holds the signing key (spec §3.4.3, §7.2).
 
+use std::net::IpAddr;
+
 use email2::evidence::{SignerEvidence, SignerKey};
 use email2::{Fingerprint, Identity, limits};
 use email2_io::limit::SourcePrefix;
@@ -10,13 +12,14 @@ use crate::remote::Remote;
 impl Remote {
     /// What is known of `signer`'s key `fingerprint`: kept within an hour, else asked, else what
     /// was kept within 7 days while nobody can be asked (spec §3.8). `source` is who caused the
-    /// question: it is charged for it (spec §2.7.3).
+    /// question: its prefix is charged for it (spec §2.7.3).
     pub async fn signer(
         &self,
+        source: IpAddr,
         signer: &Identity,
         fingerprint: &Fingerprint,
-        source: Option<SourcePrefix>,
     ) -> SignerEvidence {
+        let source = Some(SourcePrefix::narrow(source));
         let question = Question {
             identity: signer.clone(),
             asked: Some(fingerprint.clone()),
@@ -41,6 +44,27 @@ impl Remote {
                 evidence(&kept, fingerprint)
             }
             _ => evidence_of(trouble),
+        }
+    }
+
+    /// What is known of `signer`'s key without asking anybody: kept within an hour, else
+    /// [`SignerEvidence::NotAsked`] (spec §4.6).
+    pub async fn cached_signer(
+        &self,
+        signer: &Identity,
+        fingerprint: &Fingerprint,
+    ) -> SignerEvidence {
+        let question = Question {
+            identity: signer.clone(),
+            asked: Some(fingerprint.clone()),
+        };
+        match self.recall(&question).await {
+            Ok(Some(kept))
+                if kept.assurance.is_some() && kept.is_fresh(self.now(), limits::VERIFY_TTL) =>
+            {
+                evidence(&kept, fingerprint)
+            }
+            _ => SignerEvidence::NotAsked,
         }
     }
 }
