@@ -4,7 +4,10 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use crate::clock::within;
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
+
+use crate::clock::{Elapsed, within};
 use crate::net::Connection;
 use crate::world::World;
 
@@ -45,7 +48,30 @@ pub async fn first(
         .unwrap_or(Err(ConnectError::Timeout(limit)))
 }
 
+/// All attempts under way, the newest started after the others' head start.
 async fn race(world: &World, addresses: &[SocketAddr]) -> Result<Connection, ConnectError> {
-    let _ = (world, addresses, HEAD_START);
-    todo!()
+    let mut waiting = addresses.iter().copied();
+    let mut attempts = FuturesUnordered::new();
+    let mut failure = ConnectError::NoAddress;
+    let mut next = waiting.next();
+    loop {
+        if let Some(address) = next.take() {
+            attempts.push(attempt(world, address));
+        }
+        let attempted = attempts.next();
+        match within(&*world.clock, HEAD_START, attempted).await {
+            Ok(Some(Ok(connection))) => return Ok(connection),
+            Ok(Some(Err(failed))) => {
+                failure = failed;
+                next = waiting.next();
+            }
+            Ok(None) => return Err(failure),
+            Err(Elapsed) => next = waiting.next(),
+        }
+    }
+}
+
+async fn attempt(world: &World, address: SocketAddr) -> Result<Connection, ConnectError> {
+    let connected = world.net.connect(address).await;
+    connected.map_err(|error| ConnectError::Failed { address, error })
 }

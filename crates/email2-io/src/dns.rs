@@ -1,6 +1,7 @@
 //! DNS, validated: records with the word whether DNSSEC secures them, absences with the same
 //! word, and failures that are never mistaken for absence (spec §2.3).
 
+mod failures;
 mod resolver;
 
 use std::fmt::Debug;

@@ -181,7 +181,11 @@ impl<M: Machine> Driver<M> {
 
 async fn wait_for(clock: &dyn Clock, deadline: Option<Duration>) -> Elapsed {
     match deadline {
-        Some(deadline) => clock.sleep(deadline.saturating_sub(clock.monotonic())).await,
+        Some(deadline) => {
+            clock
+                .sleep(deadline.saturating_sub(clock.monotonic()))
+                .await
+        }
         None => std::future::pending().await,
     }
     Elapsed

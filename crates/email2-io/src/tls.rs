@@ -5,6 +5,13 @@ mod client;
 mod server;
 
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustls::time_provider::TimeProvider;
+use rustls_pki_types::{CertificateDer, UnixTime};
+
+use crate::clock::Clock;
 
 pub use client::{AcceptedName, ClientTls, Secured, TlsAsk};
 pub use server::{Arrived, CertificateFiles, ServerTls};
@@ -87,3 +94,38 @@ impl TlsFailure {
         )
     }
 }
+
+/// The world's clock, as TLS wants it.
+#[derive(Debug)]
+struct TlsTime {
+    clock: Arc<dyn Clock>,
+}
+
+impl TlsTime {
+    fn new(clock: Arc<dyn Clock>) -> Self {
+        TlsTime { clock }
+    }
+}
+
+impl TimeProvider for TlsTime {
+    fn current_time(&self) -> Option<UnixTime> {
+        let now = Duration::from_secs(self.clock.now());
+        Some(UnixTime::since_unix_epoch(now))
+    }
+}
+
+/// The DNS names in a certificate, wildcards as written, lower case; none when it is broken.
+fn dns_names(certificate: &CertificateDer<'_>) -> Vec<String> {
+    webpki::EndEntityCert::try_from(certificate).map_or_else(
+        |_| Vec::new(),
+        |parsed| {
+            parsed
+                .valid_dns_names()
+                .map(str::to_ascii_lowercase)
+                .collect()
+        },
+    )
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,11 +1,21 @@
 //! The side that is connected to: certificates by name, read again when their files change.
 
+mod certificates;
+
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::{TlsError, TlsFailure};
+use rustls::ServerConfig;
+use rustls::crypto::CryptoProvider;
+use rustls::crypto::aws_lc_rs::default_provider;
+use rustls::server::{NoServerSessionStorage, ResolvesServerCert};
+use tokio_rustls::TlsAcceptor;
+
+use super::{TlsError, TlsFailure, TlsTime};
 use crate::clock::Clock;
 use crate::net::Stream;
+use certificates::Certificates;
 
 /// A certificate chain (PEM, the server's own first) and its key (PEM), in two files.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,7 +39,9 @@ pub struct Arrived {
 /// Accepts with TLS. One for a process; cloning is cheap.
 #[derive(Clone, Debug)]
 pub struct ServerTls {
-    _clock: Arc<dyn Clock>,
+    provider: Arc<CryptoProvider>,
+    time: Arc<TlsTime>,
+    certificates: Arc<Certificates>,
 }
 
 impl ServerTls {
@@ -39,8 +51,16 @@ impl ServerTls {
     /// # Errors
     /// A file cannot be read, holds something else, does not fit its partner; no file at all.
     pub fn new(files: &[CertificateFiles], clock: Arc<dyn Clock>) -> Result<Self, TlsError> {
-        let _ = files;
-        Ok(ServerTls { _clock: clock })
+        let provider = Arc::new(default_provider());
+        Ok(ServerTls {
+            certificates: Arc::new(Certificates::read(
+                files,
+                Arc::clone(&provider),
+                Arc::clone(&clock),
+            )?),
+            time: Arc::new(TlsTime::new(clock)),
+            provider,
+        })
     }
 
     /// Performs the handshake on `stream`; `alpn` lists the protocols spoken here (empty: none
@@ -53,7 +73,47 @@ impl ServerTls {
     /// # Errors
     /// As [`TlsFailure`] says.
     pub async fn accept(&self, stream: Stream, alpn: &[&[u8]]) -> Result<Arrived, TlsFailure> {
-        let _ = (stream, alpn);
-        todo!()
+        self.certificates.reload_if_changed();
+        let config = self.config(alpn)?;
+        let stream = TlsAcceptor::from(Arc::new(config))
+            .accept(stream)
+            .await
+            .map_err(explain)?;
+        let session = stream.get_ref().1;
+        Ok(Arrived {
+            sni: session.server_name().map(str::to_ascii_lowercase),
+            alpn: session.alpn_protocol().map(<[u8]>::to_vec),
+            stream: Box::new(stream),
+        })
+    }
+
+    fn config(&self, alpn: &[&[u8]]) -> Result<ServerConfig, TlsFailure> {
+        let builder = ServerConfig::builder_with_details(
+            Arc::clone(&self.provider),
+            Arc::<TlsTime>::clone(&self.time),
+        )
+        .with_safe_default_protocol_versions()
+        .map_err(|error| TlsFailure::Protocol(error.to_string()))?;
+        let certificates: Arc<dyn ResolvesServerCert> =
+            Arc::<Certificates>::clone(&self.certificates);
+        let mut config = builder
+            .with_no_client_auth()
+            .with_cert_resolver(certificates);
+        config.alpn_protocols = alpn.iter().map(|protocol| protocol.to_vec()).collect();
+        // Peers must see the certificate each time: see the connecting side.
+        config.session_storage = Arc::new(NoServerSessionStorage {});
+        config.send_tls13_tickets = 0;
+        Ok(config)
+    }
+}
+
+fn explain(error: io::Error) -> TlsFailure {
+    let inner = error
+        .get_ref()
+        .and_then(|inner| inner.downcast_ref::<rustls::Error>())
+        .map(ToString::to_string);
+    match inner {
+        Some(text) => TlsFailure::Protocol(text),
+        None => TlsFailure::Io(error),
     }
 }

@@ -1,0 +1,139 @@
+//! One message to a domain: one outcome for each recipient (spec §3.3, §3.9).
+
+use std::sync::Arc;
+
+use crate::neighbour::Manners;
+use crate::stage::Stage;
+use email2::evidence::Announced;
+use email2::seal::Role;
+use email2::{Address, Domain, Identity, Rejection, ReversePath};
+use email2_remote::{DeliveryRequest, Outcome};
+use email2_smtp::{Envelope, Mail, Recipient};
+
+const NAMES: &[&str] = &["email2.example.org", "mx.example.org"];
+
+fn request(recipients: &[&str]) -> DeliveryRequest {
+    let mut mail = Mail::new(ReversePath::parse("alice@example.com").unwrap());
+    mail.announced = Some(Announced {
+        role: Role::Author,
+        signer: Identity::parse("alice@example.com").unwrap(),
+    });
+    let recipients = recipients
+        .iter()
+        .map(|address| Recipient::new(Address::parse(address).unwrap()));
+    let mut content = b"Subject: x\r\n\r\n".to_vec();
+    for line in 0..2000 {
+        content.extend_from_slice(format!(".line {line} of a message\r\n").as_bytes());
+    }
+    DeliveryRequest {
+        domain: Domain::parse("example.org").unwrap(),
+        envelope: Envelope {
+            mail,
+            recipients: recipients.collect(),
+        },
+        content: Arc::new(content),
+        assured: true,
+    }
+}
+
+async fn octets(request: &DeliveryRequest) -> Vec<u8> {
+    request.content.read(0, usize::MAX).await.unwrap()
+}
+
+#[tokio::test]
+async fn each_recipient_has_an_outcome_of_its_own() {
+    let mut stage = Stage::set().await;
+    let manners = Manners::default();
+    let mut refused = manners.refused.lock().unwrap();
+    let recipient = Address::parse("nobody@example.org").unwrap();
+    let nobody = Rejection::NoSuchMailbox { recipient };
+    refused.insert("nobody@example.org".into(), nobody);
+    let recipient = Address::parse("full@example.org").unwrap();
+    refused.insert(
+        "full@example.org".into(),
+        Rejection::MailboxFull { recipient },
+    );
+    let etag: email2::Etag = "0a1b".parse().unwrap();
+    let changed = Rejection::KeyChanged { etag: etag.clone() };
+    refused.insert("reset@example.org".into(), changed);
+    drop(refused);
+    stage.zone.mx("example.org", &["mx.example.org"], false);
+    let host = stage.host("mx.example.org", NAMES, manners).await;
+    let request = request(&[
+        "nobody@example.org",
+        "bob@example.org",
+        "full@example.org",
+        "reset@example.org",
+    ]);
+    let outcomes: Vec<Outcome> = stage
+        .remote
+        .deliver(&request)
+        .await
+        .into_iter()
+        .map(|(_, outcome)| outcome)
+        .collect();
+    assert!(matches!(outcomes[0], Outcome::Refused(_)), "{outcomes:?}");
+    assert!(matches!(outcomes[1], Outcome::Accepted(_)), "{outcomes:?}");
+    assert!(matches!(outcomes[2], Outcome::Temporary(_)), "{outcomes:?}");
+    assert_eq!(outcomes[3], Outcome::KeyChanged(etag));
+    let sent = octets(&request).await;
+    let mail = host.mail.lock().unwrap();
+    assert_eq!(mail.len(), 1);
+    assert!(mail[0].1 == sent, "the octets are unchanged");
+}
+
+#[tokio::test]
+async fn recipients_set_apart_come_in_the_next_transaction() {
+    let mut stage = Stage::set().await;
+    let manners = Manners {
+        at_once: Some(1),
+        ..Manners::default()
+    };
+    stage.zone.mx("example.org", &["mx.example.org"], false);
+    let host = stage.host("mx.example.org", NAMES, manners).await;
+    let request = request(&["a@example.org", "b@example.org", "c@example.org"]);
+    let outcomes = stage.remote.deliver(&request).await;
+    let accepted = |(_, outcome): &(Address, Outcome)| matches!(outcome, Outcome::Accepted(_));
+    assert!(outcomes.iter().all(accepted), "{outcomes:?}");
+    assert_eq!(host.mail.lock().unwrap().len(), 3);
+    assert_eq!(*host.connections.lock().unwrap(), 1);
+}
+
+#[tokio::test]
+async fn mail_for_authenticated_hosts_goes_to_no_other() {
+    let mut stage = Stage::set().await;
+    stage.zone.mx("example.org", &["mx.mallory.example"], false);
+    let names = &["mx.mallory.example"];
+    let host = stage
+        .host("mx.mallory.example", names, Manners::default())
+        .await;
+    let mut request = request(&["bob@example.org"]);
+    let outcomes = stage.remote.deliver(&request).await;
+    assert!(
+        matches!(outcomes[0].1, Outcome::Temporary(_)),
+        "{outcomes:?}"
+    );
+    assert!(host.mail.lock().unwrap().is_empty());
+    request.assured = false;
+    let outcomes = stage.remote.deliver(&request).await;
+    assert!(
+        matches!(outcomes[0].1, Outcome::Accepted(_)),
+        "{outcomes:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_domain_that_does_not_exist_is_final_and_one_that_fails_is_not() {
+    let stage = Stage::set().await;
+    let request = request(&["bob@example.org"]);
+    let outcomes = stage.remote.deliver(&request).await;
+    assert!(matches!(outcomes[0].1, Outcome::Refused(_)), "{outcomes:?}");
+    stage
+        .zone
+        .mx_fails("example.org", email2_io::DnsError::Timeout);
+    let outcomes = stage.remote.deliver(&request).await;
+    assert!(
+        matches!(outcomes[0].1, Outcome::Temporary(_)),
+        "{outcomes:?}"
+    );
+}

@@ -1,0 +1,180 @@
+//! The stage: a world with a DNS of its own, an authority, hosts on loopback, and a `Remote`.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+
+use email2::certificate::generate::generate;
+use email2::secret::SecretKey;
+use email2::{Identity, KeyAnswer, KeyFlags};
+use email2_io::clock::{ShiftedClock, SystemClock};
+use email2_io::entropy::OsEntropy;
+use email2_io::net::SystemNet;
+use email2_io::tls::{CertificateFiles, ServerTls};
+use email2_io::{Clock, NetworkConfig, World};
+use email2_remote::memory::Forgetful;
+use email2_remote::{Memory, Remote};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+
+use crate::neighbour::{Manners, serve};
+use crate::zone::Zone;
+
+/// Each stage has a network of its own, so that tests may run side by side.
+static NETWORK: AtomicU8 = AtomicU8::new(1);
+
+pub struct Stage {
+    pub zone: Arc<Zone>,
+    pub clock: Arc<ShiftedClock>,
+    pub world: World,
+    pub memory: Arc<Forgetful>,
+    pub remote: Remote,
+    network: u8,
+    hosts: u8,
+    port: u16,
+    issuer: CertifiedIssuer<'static, KeyPair>,
+    folder: tempfile::TempDir,
+}
+
+impl Stage {
+    pub async fn set() -> Stage {
+        Stage::with(|network| network.allow_addresses = vec!["127.0.0.0/8".parse().unwrap()]).await
+    }
+
+    pub async fn with(change: impl FnOnce(&mut NetworkConfig)) -> Stage {
+        let zone = Arc::new(Zone::default());
+        let clock = Arc::new(ShiftedClock::new(Arc::new(SystemClock::new())));
+        let world = World {
+            clock: Arc::clone(&clock) as Arc<dyn Clock>,
+            entropy: Arc::new(OsEntropy),
+            dns: Arc::<Zone>::clone(&zone),
+            net: Arc::new(SystemNet),
+        };
+        let mut params = CertificateParams::default();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let ca_file = folder.path().join("ca.pem");
+        std::fs::write(&ca_file, issuer.pem()).unwrap();
+        let port = free_port(&world).await;
+        let mut network = NetworkConfig {
+            ca_file: Some(ca_file),
+            mx_port: port,
+            ..NetworkConfig::default()
+        };
+        change(&mut network);
+        let memory = Arc::new(Forgetful::default());
+        let kept = Arc::clone(&memory) as Arc<dyn Memory>;
+        let remote = Remote::new(world.clone(), kept, &network, "here.example").unwrap();
+        Stage {
+            zone,
+            clock,
+            world,
+            memory,
+            remote,
+            network: NETWORK.fetch_add(1, Ordering::Relaxed),
+            hosts: 0,
+            port,
+            issuer,
+            folder,
+        }
+    }
+
+    /// Another `Remote` with the same memory, as after a restart.
+    pub fn restarted(&self) -> Remote {
+        let network = NetworkConfig {
+            ca_file: Some(self.folder.path().join("ca.pem")),
+            mx_port: self.port,
+            allow_addresses: vec!["127.0.0.0/8".parse().unwrap()],
+            ..NetworkConfig::default()
+        };
+        let kept = Arc::clone(&self.memory) as Arc<dyn Memory>;
+        Remote::new(self.world.clone(), kept, &network, "here.example").unwrap()
+    }
+
+    /// A host called `name` with a certificate for `names`.
+    pub async fn host(&mut self, name: &str, names: &[&str], manners: Manners) -> Arc<Manners> {
+        self.host_at(name, names, manners, None).await.1
+    }
+
+    /// The same with TLS from the first octet; its port.
+    pub async fn direct_host(
+        &mut self,
+        name: &str,
+        names: &[&str],
+        manners: Manners,
+    ) -> (u16, Arc<Manners>) {
+        let (address, manners) = self.host_at(name, names, manners, Some(0)).await;
+        (address.port(), manners)
+    }
+
+    async fn host_at(
+        &mut self,
+        name: &str,
+        names: &[&str],
+        manners: Manners,
+        direct: Option<u16>,
+    ) -> (SocketAddr, Arc<Manners>) {
+        self.hosts += 1;
+        let ip: IpAddr = [127, 77, self.network, self.hosts].into();
+        self.zone.host(name, ip);
+        let tls = self.tls(names);
+        let manners = Arc::new(manners);
+        let address = SocketAddr::new(ip, direct.unwrap_or(self.port));
+        let served = Arc::clone(&manners);
+        let bound = serve(self.world.clone(), tls, address, direct.is_some(), served).await;
+        (bound, manners)
+    }
+
+    fn tls(&self, names: &[&str]) -> ServerTls {
+        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+        let key = KeyPair::generate().unwrap();
+        let params = CertificateParams::new(names).unwrap();
+        let certificate = params.signed_by(&key, &self.issuer).unwrap();
+        let at = |end: &str| self.folder.path().join(format!("{}.{end}", self.hosts));
+        let files = CertificateFiles {
+            certificate: at("pem"),
+            key: at("key"),
+        };
+        std::fs::write(&files.certificate, certificate.pem()).unwrap();
+        std::fs::write(&files.key, key.serialize_pem()).unwrap();
+        ServerTls::new(&[files], Arc::clone(&self.world.clock)).unwrap()
+    }
+
+    pub fn key(&self, who: &str) -> SecretKey {
+        let who = Identity::parse(who).unwrap();
+        generate(&who, self.world.now() - 10, &mut self.world.rng()).unwrap()
+    }
+
+    /// The shift of the clock, seconds.
+    pub fn later(&self, seconds: i64) {
+        self.clock.shift(seconds);
+    }
+}
+
+async fn free_port(world: &World) -> u16 {
+    let any = "127.0.0.1:0".parse().unwrap();
+    world.net.listen(any).await.unwrap().local_addr().port()
+}
+
+pub fn served(key: &SecretKey, flags: KeyFlags) -> KeyAnswer {
+    KeyAnswer::Certificate {
+        etag: key.certificate().etag_with(&flags),
+        ttl: 3600,
+        flags,
+        octets: key.certificate().octets().to_vec(),
+    }
+}
+
+/// A host of example.org that answers for bob and for the domain, whose memory is `ma` seconds.
+pub fn answering(stage: &Stage, ma: u32) -> (Manners, SecretKey) {
+    let bob = stage.key("bob@example.org");
+    let service = stage.key("@example.org");
+    let manners = Manners::default();
+    manners.answer("bob@example.org", Ok(served(&bob, KeyFlags::default())));
+    let flags = KeyFlags {
+        ma: Some(ma),
+        ..KeyFlags::default()
+    };
+    manners.answer("@example.org", Ok(served(&service, flags)));
+    (manners, bob)
+}

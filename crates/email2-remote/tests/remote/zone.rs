@@ -1,0 +1,105 @@
+//! A DNS that says what a test wants.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::Mutex;
+
+use email2_io::dns::{Lookup, Mx, Srv, Tlsa};
+use email2_io::{Answer, Dns, DnsError};
+use futures::future::BoxFuture;
+
+type Records<T> = Mutex<HashMap<String, Result<Answer<T>, DnsError>>>;
+
+/// What is not said does not exist, unproved.
+#[derive(Debug, Default)]
+pub struct Zone {
+    mx: Records<Mx>,
+    srv: Records<Srv>,
+    txt: Records<String>,
+    addresses: Records<IpAddr>,
+}
+
+fn say<T>(records: &Records<T>, name: &str, what: Result<Answer<T>, DnsError>) {
+    records.lock().unwrap().insert(name.to_owned(), what);
+}
+
+fn answer<T>(records: Vec<T>, secure: bool) -> Result<Answer<T>, DnsError> {
+    Ok(Answer {
+        records,
+        secure,
+        ttl: 60,
+    })
+}
+
+impl Zone {
+    pub fn mx(&self, domain: &str, hosts: &[&str], secure: bool) {
+        let records = hosts.iter().zip(1u16..).map(|(host, preference)| Mx {
+            preference,
+            exchange: (*host).to_owned(),
+        });
+        say(&self.mx, domain, answer(records.collect(), secure));
+    }
+
+    pub fn mx_fails(&self, domain: &str, error: DnsError) {
+        say(&self.mx, domain, Err(error));
+    }
+
+    pub fn direct(&self, domain: &str, target: &str, port: u16) {
+        let record = Srv {
+            priority: 1,
+            weight: 0,
+            port,
+            target: target.to_owned(),
+        };
+        say(
+            &self.srv,
+            &format!("_email2._tcp.{domain}"),
+            answer(vec![record], false),
+        );
+    }
+
+    pub fn record(&self, domain: &str, text: &str, secure: bool) {
+        say(
+            &self.txt,
+            &format!("_email2.{domain}"),
+            answer(vec![text.to_owned()], secure),
+        );
+    }
+
+    pub fn record_fails(&self, domain: &str, error: DnsError) {
+        say(&self.txt, &format!("_email2.{domain}"), Err(error));
+    }
+
+    pub fn host(&self, name: &str, address: IpAddr) {
+        say(&self.addresses, name, answer(vec![address], false));
+    }
+}
+
+fn look_up<'a, T: Clone + Send + 'a>(records: &Records<T>, name: &str) -> Lookup<'a, T> {
+    let absent = Err(DnsError::NxDomain { secure: false });
+    let found = records.lock().unwrap().get(name).cloned().unwrap_or(absent);
+    let ready: BoxFuture<'a, _> = Box::pin(async move { found });
+    ready
+}
+
+impl Dns for Zone {
+    fn mx<'a>(&'a self, domain: &'a str) -> Lookup<'a, Mx> {
+        look_up(&self.mx, domain)
+    }
+
+    fn srv<'a>(&'a self, name: &'a str) -> Lookup<'a, Srv> {
+        look_up(&self.srv, name)
+    }
+
+    fn txt<'a>(&'a self, name: &'a str) -> Lookup<'a, String> {
+        look_up(&self.txt, name)
+    }
+
+    fn tlsa<'a>(&'a self, _name: &'a str) -> Lookup<'a, Tlsa> {
+        Box::pin(async { Err(DnsError::NoData { secure: false }) })
+    }
+
+    fn addresses<'a>(&'a self, host: &'a str) -> Lookup<'a, IpAddr> {
+        look_up(&self.addresses, host)
+    }
+}
