@@ -164,7 +164,7 @@ async fn the_certificate_is_chosen_by_name_and_read_again_when_renewed() {
     let second = ask("email2.example.net", "mx.example.net");
     assert!(meet(&client, &server, &second, &[]).await.0.is_ok());
     authority.issue("first", &["mx.example.org", "email2.example.org"]);
-    tokio::time::sleep(Duration::from_millis(1100)).await;
+    clock().sleep(Duration::from_millis(1100)).await;
     let renewed = ask("email2.example.org", "none.example.org");
     let secured = meet(&client, &server, &renewed, &[]).await.0;
     assert!(secured.is_ok(), "{:?}", secured.err());

@@ -44,19 +44,13 @@ async fn octets(request: &DeliveryRequest) -> Vec<u8> {
 async fn each_recipient_has_an_outcome_of_its_own() {
     let mut stage = Stage::set().await;
     let manners = Manners::default();
-    let mut refused = manners.refused.lock().unwrap();
-    let recipient = Address::parse("nobody@example.org").unwrap();
-    let nobody = Rejection::NoSuchMailbox { recipient };
-    refused.insert("nobody@example.org".into(), nobody);
-    let recipient = Address::parse("full@example.org").unwrap();
-    refused.insert(
-        "full@example.org".into(),
-        Rejection::MailboxFull { recipient },
-    );
     let etag: email2::Etag = "0a1b".parse().unwrap();
+    let recipient = Address::parse("nobody@example.org").unwrap();
+    manners.refuse("nobody@example.org", Rejection::NoSuchMailbox { recipient });
+    let recipient = Address::parse("full@example.org").unwrap();
+    manners.refuse("full@example.org", Rejection::MailboxFull { recipient });
     let changed = Rejection::KeyChanged { etag: etag.clone() };
-    refused.insert("reset@example.org".into(), changed);
-    drop(refused);
+    manners.refuse("reset@example.org", changed);
     stage.zone.mx("example.org", &["mx.example.org"], false);
     let host = stage.host("mx.example.org", NAMES, manners).await;
     let request = request(&[

@@ -14,34 +14,41 @@ use email2_smtp::server::{Answer, Auth, Event, ServerConfig};
 
 /// How a host behaves.
 #[derive(Default)]
-pub struct Manners {
+pub(crate) struct Manners {
     /// It takes connections and says nothing.
-    pub mute: bool,
+    pub(crate) mute: bool,
     /// It offers no TLS, and so no EMAIL2.
-    pub plain: bool,
-    /// It closes each dialogue after one KEY.
-    pub answers: Mutex<HashMap<String, Result<KeyAnswer, Rejection>>>,
+    pub(crate) plain: bool,
+    /// Its answers to KEY; whoever is not named has no key.
+    pub(crate) answers: Mutex<HashMap<String, Result<KeyAnswer, Rejection>>>,
     /// Refused recipients.
-    pub refused: Mutex<HashMap<String, Rejection>>,
+    pub(crate) refused: Mutex<HashMap<String, Rejection>>,
     /// Recipients taken in one transaction; others get 452 4.5.3.
-    pub at_once: Option<usize>,
+    pub(crate) at_once: Option<usize>,
     /// The questions that came.
-    pub asked: Mutex<Vec<KeyQuery>>,
+    pub(crate) asked: Mutex<Vec<KeyQuery>>,
     /// The messages that came, with their recipients.
-    pub mail: Mutex<Vec<(Vec<String>, Vec<u8>)>>,
+    pub(crate) mail: Mutex<Vec<(Vec<String>, Vec<u8>)>>,
     /// The connections that came.
-    pub connections: Mutex<usize>,
+    pub(crate) connections: Mutex<usize>,
 }
 
 impl Manners {
-    pub fn answer(&self, subject: &str, answer: Result<KeyAnswer, Rejection>) {
+    pub(crate) fn answer(&self, subject: &str, answer: Result<KeyAnswer, Rejection>) {
         self.answers
             .lock()
             .unwrap()
             .insert(subject.to_owned(), answer);
     }
 
-    pub fn count(&self, subject: &str) -> usize {
+    pub(crate) fn refuse(&self, recipient: &str, rejection: Rejection) {
+        self.refused
+            .lock()
+            .unwrap()
+            .insert(recipient.to_owned(), rejection);
+    }
+
+    pub(crate) fn count(&self, subject: &str) -> usize {
         let asked = self.asked.lock().unwrap();
         asked
             .iter()
@@ -65,7 +72,7 @@ impl Manners {
 }
 
 /// Serves at `address` until the test ends.
-pub async fn serve(
+pub(crate) async fn serve(
     world: World,
     tls: ServerTls,
     address: SocketAddr,
@@ -103,7 +110,36 @@ async fn talk(
     } else {
         stream
     };
-    let config = ServerConfig {
+    let clock = Arc::clone(&world.clock);
+    let machine = Server::new(config(direct, manners), clock.monotonic());
+    let mut driver = Driver::new(machine, stream, Arc::clone(&clock));
+    let mut intake = Intake::default();
+    while let Ok(Some(event)) = driver.next().await {
+        let now = clock.monotonic();
+        match event {
+            Event::StartTls => {
+                let secure = async |stream| tls.accept(stream, &[]).await.map(|a| a.stream);
+                driver = driver.upgrade(secure).await.ok()?;
+                driver.machine().tls_active(now);
+            }
+            Event::Key { id, query } => {
+                let answer = manners.answer_to(&query);
+                driver.machine().answer_key(id, answer, now);
+            }
+            Event::Closed => break,
+            other => {
+                if let Some(answer) = intake.take(other, manners) {
+                    driver.machine().answer(answer, now);
+                }
+            }
+        }
+    }
+    driver.close().await;
+    Some(())
+}
+
+fn config(direct: bool, manners: &Manners) -> ServerConfig {
+    ServerConfig {
         hostname: "neighbour.example".to_owned(),
         tls: direct,
         starttls: !manners.plain,
@@ -111,58 +147,51 @@ async fn talk(
         size_limit: 1 << 20,
         recipients_limit: 100,
         postmaster: None,
-    };
-    let clock = Arc::clone(&world.clock);
-    let machine = Server::new(config, clock.monotonic());
-    let mut driver = Driver::new(machine, stream, Arc::clone(&clock));
-    let mut recipients = Vec::new();
-    let mut content = Vec::new();
-    while let Ok(Some(event)) = driver.next().await {
-        let now = clock.monotonic();
-        let answer = match event {
-            Event::StartTls => {
-                let secure = async |stream| tls.accept(stream, &[]).await.map(|a| a.stream);
-                driver = driver.upgrade(secure).await.ok()?;
-                driver.machine().tls_active(now);
-                continue;
-            }
-            Event::Key { id, query } => {
-                let answer = manners.answer_to(&query);
-                driver.machine().answer_key(id, answer, now);
-                continue;
-            }
-            Event::Mail(_) => Answer::Accepted,
+    }
+}
+
+/// The transaction under way.
+#[derive(Default)]
+struct Intake {
+    recipients: Vec<String>,
+    content: Vec<u8>,
+}
+
+impl Intake {
+    fn take(&mut self, event: Event, manners: &Manners) -> Option<Answer> {
+        match event {
+            Event::Mail(_) => Some(Answer::Accepted),
             Event::Recipient(recipient) => {
-                let name = recipient.address.to_string();
-                let refused = manners.refused.lock().unwrap().get(&name).cloned();
-                match refused {
-                    Some(rejection) => Answer::Rejected(rejection),
-                    None if manners.at_once.is_some_and(|most| recipients.len() >= most) => {
-                        Answer::Rejected(Rejection::RecipientApart)
-                    }
-                    None => {
-                        recipients.push(name);
-                        Answer::Accepted
-                    }
-                }
+                Some(self.recipient(recipient.address.to_string(), manners))
             }
             Event::Content(octets) => {
-                content.extend(octets);
-                continue;
+                self.content.extend(octets);
+                None
             }
             Event::ContentEnd(_) => {
-                let message = (
-                    std::mem::take(&mut recipients),
-                    std::mem::take(&mut content),
-                );
-                manners.mail.lock().unwrap().push(message);
-                Answer::Stored("stored".to_owned())
+                let Intake {
+                    recipients,
+                    content,
+                } = std::mem::take(self);
+                manners.mail.lock().unwrap().push((recipients, content));
+                Some(Answer::Stored("stored".to_owned()))
             }
-            Event::Closed => break,
-            _ => continue,
-        };
-        driver.machine().answer(answer, now);
+            _ => None,
+        }
     }
-    driver.close().await;
-    Some(())
+
+    fn recipient(&mut self, name: String, manners: &Manners) -> Answer {
+        let refused = manners.refused.lock().unwrap().get(&name).cloned();
+        let full = manners
+            .at_once
+            .is_some_and(|most| self.recipients.len() >= most);
+        match refused {
+            Some(rejection) => Answer::Rejected(rejection),
+            None if full => Answer::Rejected(Rejection::RecipientApart),
+            None => {
+                self.recipients.push(name);
+                Answer::Accepted
+            }
+        }
+    }
 }

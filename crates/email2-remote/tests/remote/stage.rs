@@ -22,12 +22,12 @@ use crate::zone::Zone;
 /// Each stage has a network of its own, so that tests may run side by side.
 static NETWORK: AtomicU8 = AtomicU8::new(1);
 
-pub struct Stage {
-    pub zone: Arc<Zone>,
-    pub clock: Arc<ShiftedClock>,
-    pub world: World,
-    pub memory: Arc<Forgetful>,
-    pub remote: Remote,
+pub(crate) struct Stage {
+    pub(crate) zone: Arc<Zone>,
+    pub(crate) clock: Arc<ShiftedClock>,
+    pub(crate) world: World,
+    pub(crate) memory: Arc<Forgetful>,
+    pub(crate) remote: Remote,
     network: u8,
     hosts: u8,
     port: u16,
@@ -36,11 +36,11 @@ pub struct Stage {
 }
 
 impl Stage {
-    pub async fn set() -> Stage {
+    pub(crate) async fn set() -> Stage {
         Stage::with(|network| network.allow_addresses = vec!["127.0.0.0/8".parse().unwrap()]).await
     }
 
-    pub async fn with(change: impl FnOnce(&mut NetworkConfig)) -> Stage {
+    pub(crate) async fn with(change: impl FnOnce(&mut NetworkConfig)) -> Stage {
         let zone = Arc::new(Zone::default());
         let clock = Arc::new(ShiftedClock::new(Arc::new(SystemClock::new())));
         let world = World {
@@ -80,7 +80,7 @@ impl Stage {
     }
 
     /// Another `Remote` with the same memory, as after a restart.
-    pub fn restarted(&self) -> Remote {
+    pub(crate) fn restarted(&self) -> Remote {
         let network = NetworkConfig {
             ca_file: Some(self.folder.path().join("ca.pem")),
             mx_port: self.port,
@@ -92,12 +92,17 @@ impl Stage {
     }
 
     /// A host called `name` with a certificate for `names`.
-    pub async fn host(&mut self, name: &str, names: &[&str], manners: Manners) -> Arc<Manners> {
+    pub(crate) async fn host(
+        &mut self,
+        name: &str,
+        names: &[&str],
+        manners: Manners,
+    ) -> Arc<Manners> {
         self.host_at(name, names, manners, None).await.1
     }
 
     /// The same with TLS from the first octet; its port.
-    pub async fn direct_host(
+    pub(crate) async fn direct_host(
         &mut self,
         name: &str,
         names: &[&str],
@@ -140,13 +145,13 @@ impl Stage {
         ServerTls::new(&[files], Arc::clone(&self.world.clock)).unwrap()
     }
 
-    pub fn key(&self, who: &str) -> SecretKey {
+    pub(crate) fn key(&self, who: &str) -> SecretKey {
         let who = Identity::parse(who).unwrap();
         generate(&who, self.world.now() - 10, &mut self.world.rng()).unwrap()
     }
 
     /// The shift of the clock, seconds.
-    pub fn later(&self, seconds: i64) {
+    pub(crate) fn later(&self, seconds: i64) {
         self.clock.shift(seconds);
     }
 }
@@ -156,7 +161,7 @@ async fn free_port(world: &World) -> u16 {
     world.net.listen(any).await.unwrap().local_addr().port()
 }
 
-pub fn served(key: &SecretKey, flags: KeyFlags) -> KeyAnswer {
+pub(crate) fn served(key: &SecretKey, flags: KeyFlags) -> KeyAnswer {
     KeyAnswer::Certificate {
         etag: key.certificate().etag_with(&flags),
         ttl: 3600,
@@ -166,7 +171,7 @@ pub fn served(key: &SecretKey, flags: KeyFlags) -> KeyAnswer {
 }
 
 /// A host of example.org that answers for bob and for the domain, whose memory is `ma` seconds.
-pub fn answering(stage: &Stage, ma: u32) -> (Manners, SecretKey) {
+pub(crate) fn answering(stage: &Stage, ma: u32) -> (Manners, SecretKey) {
     let bob = stage.key("bob@example.org");
     let service = stage.key("@example.org");
     let manners = Manners::default();

@@ -12,7 +12,7 @@ type Records<T> = Mutex<HashMap<String, Result<Answer<T>, DnsError>>>;
 
 /// What is not said does not exist, unproved.
 #[derive(Debug, Default)]
-pub struct Zone {
+pub(crate) struct Zone {
     mx: Records<Mx>,
     srv: Records<Srv>,
     txt: Records<String>,
@@ -32,7 +32,7 @@ fn answer<T>(records: Vec<T>, secure: bool) -> Result<Answer<T>, DnsError> {
 }
 
 impl Zone {
-    pub fn mx(&self, domain: &str, hosts: &[&str], secure: bool) {
+    pub(crate) fn mx(&self, domain: &str, hosts: &[&str], secure: bool) {
         let records = hosts.iter().zip(1u16..).map(|(host, preference)| Mx {
             preference,
             exchange: (*host).to_owned(),
@@ -40,11 +40,11 @@ impl Zone {
         say(&self.mx, domain, answer(records.collect(), secure));
     }
 
-    pub fn mx_fails(&self, domain: &str, error: DnsError) {
+    pub(crate) fn mx_fails(&self, domain: &str, error: DnsError) {
         say(&self.mx, domain, Err(error));
     }
 
-    pub fn direct(&self, domain: &str, target: &str, port: u16) {
+    pub(crate) fn direct(&self, domain: &str, target: &str, port: u16) {
         let record = Srv {
             priority: 1,
             weight: 0,
@@ -58,7 +58,7 @@ impl Zone {
         );
     }
 
-    pub fn record(&self, domain: &str, text: &str, secure: bool) {
+    pub(crate) fn record(&self, domain: &str, text: &str, secure: bool) {
         say(
             &self.txt,
             &format!("_email2.{domain}"),
@@ -66,11 +66,11 @@ impl Zone {
         );
     }
 
-    pub fn record_fails(&self, domain: &str, error: DnsError) {
+    pub(crate) fn record_fails(&self, domain: &str, error: DnsError) {
         say(&self.txt, &format!("_email2.{domain}"), Err(error));
     }
 
-    pub fn host(&self, name: &str, address: IpAddr) {
+    pub(crate) fn host(&self, name: &str, address: IpAddr) {
         say(&self.addresses, name, answer(vec![address], false));
     }
 }
