@@ -1,8 +1,17 @@
 //! The strict scan of a message's own header section (spec §4.7, §4.8): trace
 //! fields, seals, the one From. It refuses ambiguity.
 
+mod authors;
+mod encoded_word;
+mod from;
+mod section;
+
 use crate::address::Address;
 use crate::rejection::Rejection;
+
+pub use authors::parse_authors;
+pub use from::parse_from;
+pub(crate) use section::HeaderScan;
 
 /// What is known of a header section when it has ended.
 #[derive(Clone, Debug)]
@@ -71,12 +80,23 @@ impl HeaderFacts {
             .find(|field| field.name.eq_ignore_ascii_case(name))
             .map(|field| field.value.as_slice())
     }
+
+    /// Whether a field below a seal claims to be our own check of the message
+    /// (spec §4.7): an `Authentication-Results` whose identifier is `ours`.
+    pub fn claims_results_of(&self, ours: &str) -> bool {
+        self.kept
+            .iter()
+            .filter(|field| field.below_seal)
+            .filter(|field| field.name.eq_ignore_ascii_case("Authentication-Results"))
+            .any(|field| results_id(&field.value).eq_ignore_ascii_case(ours.as_bytes()))
+    }
 }
 
-/// Reads the value of one From field by the rules for sealed mail (spec §4.8).
-///
-/// # Errors
-/// [`Rejection::FromMalformed`] when it is anything but one mailbox.
-pub fn parse_from(value: &[u8]) -> Result<From, Rejection> {
-    todo!("{value:?}")
+/// The authserv-id of an Authentication-Results field (RFC 8601 §2.2).
+fn results_id(value: &[u8]) -> &[u8] {
+    let value = value.trim_ascii_start();
+    let end = value
+        .iter()
+        .position(|octet| octet.is_ascii_whitespace() || *octet == b';');
+    value.get(..end.unwrap_or(value.len())).unwrap_or_default()
 }

@@ -21,9 +21,11 @@ pub mod certificate;
 pub mod key_query;
 pub mod secret;
 
+mod line;
+pub mod skeleton;
+
 pub mod header;
 pub mod scan;
-pub mod skeleton;
 
 pub mod seal;
 

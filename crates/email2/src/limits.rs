@@ -19,6 +19,9 @@ pub const ORDINARY_LINE_OCTETS: usize = 64 * 1024;
 pub const MIME_DEPTH: usize = 32;
 /// Most MIME parts in a message.
 pub const MIME_PARTS: usize = 1_000;
+/// Most boundaries that were declared and did not occur yet: a parser looks for
+/// each of them to the end of the message.
+pub const UNOPENED_BOUNDARIES: usize = 32;
 /// Most `Received` fields before a message counts as looping (RFC 5321 §6.3).
 pub const RECEIVED_FIELDS: usize = 50;
 /// Most layers of encryption in a message.

@@ -218,6 +218,9 @@ rejections! {
     /// A field above the innermost seal that people would be shown.
     FieldAboveSeal { /** Which. */ field: String }
         = "field-above-seal", 550, (5, 7, 1), "spec §4.7", "The field {field} stands above the seal";
+    /// A field between two seals that changes what the lower one covers.
+    FieldBetweenSeals { /** Which. */ field: String }
+        = "field-between-seals", 550, (5, 7, 1), "spec §4.6", "The field {field} may not stand between two seals";
     /// A field below a seal that may not stand there.
     FieldBelowSeal { /** Which. */ field: String }
         = "field-below-seal", 550, (5, 7, 1), "spec §4.7", "The field {field} may not stand in a sealed message";
