@@ -1,0 +1,159 @@
+//! The configuration: what an administrator writes (docs/configuration.md).
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use email2::address::{Address, Domain};
+use email2::policy_record::Strictness;
+use email2_io::world::NetworkConfig;
+use serde::Deserialize;
+
+/// The whole file.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// The name of this host, as its MX records call it.
+    #[serde(deserialize_with = "domain")]
+    pub hostname: Domain,
+    /// Where the store is.
+    pub data_directory: PathBuf,
+    /// The domains served.
+    #[serde(rename = "domain")]
+    pub domains: Vec<DomainConfig>,
+    /// Where this server listens.
+    #[serde(default)]
+    pub listen: Listen,
+    /// Certificates and their keys.
+    #[serde(default)]
+    pub tls: Vec<TlsConfig>,
+    /// What one message, connection and account may use.
+    #[serde(default)]
+    pub limits: Limits,
+    /// DNS, trust and the outbound fence.
+    #[serde(default)]
+    pub network: NetworkConfig,
+}
+
+/// A domain that this server serves.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DomainConfig {
+    /// Its name.
+    #[serde(deserialize_with = "domain")]
+    pub name: Domain,
+    /// Is this server's word about the domain taken without asking the network (spec §2.2.5)?
+    #[serde(default)]
+    pub local: bool,
+    /// Does every address of the domain seal (spec §2.5)?
+    #[serde(default = "open", deserialize_with = "strictness")]
+    pub policy: Strictness,
+    /// Does every subdomain without a record of its own seal?
+    #[serde(default = "open", deserialize_with = "strictness")]
+    pub subdomains: Strictness,
+    /// How long others remember that the domain speaks Email 2.0, in seconds (spec §2.3.7).
+    #[serde(default = "memory")]
+    pub memory: u32,
+    /// How unsealed mail is treated (spec §10.4).
+    #[serde(default)]
+    pub legacy: LegacyConfig,
+    /// Whose mail is that for `postmaster` (RFC 5321 §4.5.1), unless there is such an account.
+    #[serde(default, deserialize_with = "address")]
+    pub postmaster: Option<Address>,
+}
+
+/// How unsealed mail is treated; the other ways come with ordinary mail.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LegacyConfig {
+    /// Refused.
+    #[default]
+    Reject,
+}
+
+/// Addresses to listen at; an empty list is a listener that is not there.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Listen {
+    /// Mail from other servers and clients: STARTTLS (port 25).
+    pub mx: Vec<SocketAddr>,
+    /// The same with TLS from the first octet and ALPN `email2` (port 443).
+    pub direct: Vec<SocketAddr>,
+    /// Submission with TLS from the first octet (port 465).
+    pub submissions: Vec<SocketAddr>,
+    /// Submission with STARTTLS (port 587).
+    pub submission: Vec<SocketAddr>,
+    /// IMAP with TLS from the first octet (port 993).
+    pub imaps: Vec<SocketAddr>,
+}
+
+/// A certificate chain and its key, PEM files.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TlsConfig {
+    /// The chain, the server's own certificate first.
+    pub certificate: PathBuf,
+    /// The private key.
+    pub key: PathBuf,
+}
+
+/// What one message, connection and account may use.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    /// The largest message, in octets.
+    pub message_size: u64,
+    /// Connections that one source may hold.
+    pub connections_per_source: usize,
+    /// Seconds that a shutdown waits for connections to end.
+    pub drain_seconds: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            message_size: email2::limits::MESSAGE_OCTETS,
+            connections_per_source: email2::limits::CONNECTIONS_PER_SOURCE,
+            drain_seconds: 30,
+        }
+    }
+}
+
+impl Config {
+    /// The domain's configuration, if this server serves it.
+    #[must_use]
+    pub fn domain(&self, name: &Domain) -> Option<&DomainConfig> {
+        self.domains.iter().find(|domain| domain.name == *name)
+    }
+}
+
+fn open() -> Strictness {
+    Strictness::Open
+}
+
+/// 30 days, in seconds.
+fn memory() -> u32 {
+    30 * 24 * 60 * 60
+}
+
+fn domain<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Domain, D::Error> {
+    let text = String::deserialize(from)?;
+    Domain::parse(&text).map_err(serde::de::Error::custom)
+}
+
+fn address<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<Address>, D::Error> {
+    let text = String::deserialize(from)?;
+    Address::parse(&text)
+        .map(Some)
+        .map_err(serde::de::Error::custom)
+}
+
+fn strictness<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Strictness, D::Error> {
+    let text = String::deserialize(from)?;
+    match text.as_str() {
+        "strict" => Ok(Strictness::Strict),
+        "open" => Ok(Strictness::Open),
+        other => Err(serde::de::Error::custom(format_args!(
+            "{other:?}: allowed are \"strict\" and \"open\""
+        ))),
+    }
+}
