@@ -1,0 +1,252 @@
+//! Who signs in, and the keys that people publish (spec §3.6, §3.7).
+
+use std::net::IpAddr;
+
+use email2::address::{Address, Identity, ReversePath};
+use email2::certificate::Certificate;
+use email2::certificate::succession::{Succession, succeed};
+use email2::key_query::{KeyPutAnswer, Token};
+use email2::rejection::Rejection;
+use email2_smtp::Credentials;
+use email2_store::credential::{CodeId, Purpose};
+use email2_store::{Account, Enrolment, EnrolmentOutcome, Replaces, Secret, StoreError, Version};
+use sha2::{Digest, Sha256};
+
+use crate::site::Site;
+
+/// A user who is signed in on a connection.
+#[derive(Clone, Debug)]
+pub(crate) struct Login {
+    /// Whose account it is.
+    pub(crate) account: Account,
+    /// Set after a one-time code, which permits KEYPUT only (spec §3.7.1).
+    code: Option<(CodeId, Purpose)>,
+}
+
+impl Login {
+    /// Was a token given, and not a one-time code?
+    pub(crate) fn may_do_all(&self) -> bool {
+        self.code.is_none()
+    }
+
+    /// May this user send with that reverse-path?
+    ///
+    /// # Errors
+    /// After a one-time code nothing but KEYPUT; an address that is not the user's.
+    pub(crate) fn may_send_from(&self, path: &ReversePath) -> Result<(), Rejection> {
+        if !self.may_do_all() {
+            return Err(Rejection::EnrolmentOnly);
+        }
+        match path {
+            ReversePath::Address(address) if *address == self.account.address => Ok(()),
+            _ => Err(Rejection::FromNotYours),
+        }
+    }
+}
+
+/// Checks AUTH PLAIN, within the budget for failures (spec §8.1).
+///
+/// # Errors
+/// Wrong name or password (one answer for both), too many failures, or the check itself failed.
+pub(crate) async fn log_in(
+    site: &Site,
+    source: IpAddr,
+    credentials: &Credentials,
+) -> Result<Login, Rejection> {
+    let name = &credentials.authentication;
+    let address = Address::parse(name).map_err(|_| Rejection::AuthFailed)?;
+    // PLAIN's "act as somebody else" (RFC 4616 §2) is nobody's right here.
+    if !credentials.authorization.is_empty() && credentials.authorization != *name {
+        return Err(Rejection::AuthFailed);
+    }
+    let login = check(site, source, &address, credentials.password.as_bytes()).await?;
+    let account = site
+        .store
+        .account(&address)
+        .await
+        .map_err(auth_unavailable)?;
+    let account = account.ok_or(Rejection::AuthFailed)?;
+    let code = match login {
+        email2_store::Login::Token { .. } => None,
+        email2_store::Login::Code { code, purpose, .. } => Some((code, purpose)),
+    };
+    Ok(Login { account, code })
+}
+
+/// Checks an address and its password within the budget; for IMAP as well.
+///
+/// # Errors
+/// As [`log_in`].
+pub(crate) async fn check(
+    site: &Site,
+    source: IpAddr,
+    address: &Address,
+    password: &[u8],
+) -> Result<email2_store::Login, Rejection> {
+    let account = address.to_string();
+    if !site.auth.may_try(source, &account) {
+        return Err(Rejection::AuthThrottled);
+    }
+    let found = site.store.check(address, password, site.world.now()).await;
+    let Some(login) = found.map_err(auth_unavailable)? else {
+        site.auth.failed(source, &account);
+        tracing::info!(%source, account, "sign-in failed");
+        return Err(Rejection::AuthFailed);
+    };
+    site.auth.succeeded(source, &account);
+    Ok(login)
+}
+
+/// Publishes a certificate that came by KEYPUT.
+///
+/// # Errors
+/// Not signed in, another's address, a certificate that the policy refuses, or a primary key that
+/// nothing links to the one served.
+pub(crate) async fn publish(
+    site: &Site,
+    login: Option<&Login>,
+    who: &Identity,
+    octets: &[u8],
+) -> Result<KeyPutAnswer, Rejection> {
+    let login = login.ok_or(Rejection::AuthRequired)?;
+    if *who != Identity::Address(login.account.address.clone()) {
+        return Err(Rejection::KeyPutNotYours);
+    }
+    let put = usable(who, octets)?;
+    let purpose = login.code.map(|(_, purpose)| purpose);
+    let (certificate, replaces) = replacing(site, who, put, purpose).await?;
+    let version = version(who, &certificate);
+    match login.code {
+        None => keep(site, version, replaces).await,
+        Some((code, _)) => {
+            let put = Sha256::digest(octets).into();
+            enrol(
+                site,
+                login,
+                Enrolment {
+                    code,
+                    version,
+                    replaces,
+                    put,
+                    token: Secret::token(&mut site.world.rng()),
+                },
+            )
+            .await
+        }
+    }
+}
+
+/// A certificate that others can use for this address; what was left out of it is said.
+fn usable(who: &Identity, octets: &[u8]) -> Result<Certificate, Rejection> {
+    let refused = |why: String| Rejection::CertificateRefused { why };
+    let certificate = Certificate::parse(octets).map_err(|error| refused(error.to_string()))?;
+    if certificate.binds(who) {
+        return Ok(certificate);
+    }
+    let left_out: Vec<String> = certificate
+        .left_out()
+        .iter()
+        .map(|part| format!("{}: {}", part.part, part.why))
+        .collect();
+    Err(refused(format!(
+        "no User ID of it is bound to {who}; {}",
+        left_out.join("; ")
+    )))
+}
+
+/// How the certificate follows the one served (spec §3.6.2, §6.5): the one to keep, and what
+/// becomes of the others.
+async fn replacing(
+    site: &Site,
+    who: &Identity,
+    put: Certificate,
+    purpose: Option<Purpose>,
+) -> Result<(Certificate, Replaces), Rejection> {
+    let served = site.store.served(who).await.map_err(local)?;
+    let reset = purpose == Some(Purpose::Reset);
+    let Some(served) = served else {
+        return Ok((
+            put,
+            if reset {
+                Replaces::Reset
+            } else {
+                Replaces::Keep
+            },
+        ));
+    };
+    let known = Certificate::parse(&served.octets).map_err(|error| Rejection::LocalError {
+        why: format!("the certificate served for {who} cannot be read: {error}"),
+    })?;
+    let succession = succeed(&known, &put).map_err(|error| Rejection::CertificateRefused {
+        why: error.to_string(),
+    })?;
+    match succession {
+        Succession::Same => Ok((put, Replaces::Keep)),
+        Succession::Merged(both) => Ok((both, Replaces::Keep)),
+        _ if reset => Ok((put, Replaces::Reset)),
+        _ if purpose.is_some() => Err(Rejection::CodeKeepsPrimary),
+        Succession::Transition(next) => Ok((next, Replaces::Transition)),
+        Succession::New => Err(Rejection::PrimaryUnlinked),
+    }
+}
+
+/// A certificate as the store keeps it.
+pub(crate) fn version(who: &Identity, certificate: &Certificate) -> Version {
+    Version {
+        identity: who.clone(),
+        primary: certificate.primary().clone(),
+        keys: certificate.signing_keys(),
+        etag: certificate.etag(),
+        octets: certificate.octets().to_vec(),
+    }
+}
+
+async fn keep(
+    site: &Site,
+    version: Version,
+    replaces: Replaces,
+) -> Result<KeyPutAnswer, Rejection> {
+    let kept = site
+        .store
+        .publish(version, replaces, site.world.now())
+        .await
+        .map_err(local)?;
+    if kept {
+        return Ok(KeyPutAnswer { token: None });
+    }
+    Err(Rejection::PrimaryUnlinked)
+}
+
+async fn enrol(
+    site: &Site,
+    login: &Login,
+    enrolment: Enrolment,
+) -> Result<KeyPutAnswer, Rejection> {
+    let token = enrolment.token.reveal().parse::<Token>();
+    let outcome = site
+        .store
+        .enrol(login.account.id, enrolment, site.world.now())
+        .await;
+    match outcome.map_err(local)? {
+        EnrolmentOutcome::Enrolled | EnrolmentOutcome::TokenReplaced => {
+            tracing::info!(account = %login.account.address, "device enrolled");
+            Ok(KeyPutAnswer {
+                token: Some(token.map_err(|error| Rejection::LocalError {
+                    why: error.to_string(),
+                })?),
+            })
+        }
+        EnrolmentOutcome::CodeEnded => Err(Rejection::EnrolmentOnly),
+        EnrolmentOutcome::OtherPrimary => Err(Rejection::CodeKeepsPrimary),
+    }
+}
+
+fn auth_unavailable(error: StoreError) -> Rejection {
+    Rejection::AuthUnavailable {
+        why: error.to_string(),
+    }
+}
+
+fn local(error: StoreError) -> Rejection {
+    crate::inbound::accept::store_failed(error)
+}

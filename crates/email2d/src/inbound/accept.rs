@@ -1,0 +1,129 @@
+//! After the verdict: each recipient is asked, and what is accepted is kept.
+
+use std::net::SocketAddr;
+
+use email2::rejection::Rejection;
+use email2::verdict::{Accepted, Provenance, Verdict};
+use email2_store::mailbox::INBOX;
+use email2_store::{Delivery, Outcome, SpooledBody, StoreError};
+
+use super::envelope::{Admitted, Envelope};
+use crate::session::Caller;
+use crate::trace::{self, Hop};
+
+/// A message that is on stable storage for all its recipients.
+#[derive(Debug)]
+pub(crate) struct Stored {
+    id: String,
+    before: bool,
+}
+
+impl Stored {
+    /// The text of the 250.
+    pub(crate) fn text(&self, verdict: &Verdict) -> String {
+        let how = if self.before {
+            "was stored before"
+        } else {
+            "stored"
+        };
+        match verdict.author() {
+            Some(author) if !verdict.seals().is_empty() => {
+                format!("sealed by {author}, {how} as {}", self.id)
+            }
+            _ => format!("{how} as {}", self.id),
+        }
+    }
+}
+
+/// Asks every recipient; one refusal is the answer to all (spec §3.9.4).
+///
+/// # Errors
+/// The message's own rejection, or a recipient's.
+pub(crate) fn ask_each(verdict: &Verdict, envelope: &Envelope) -> Result<Vec<Accepted>, Rejection> {
+    if let Some(rejection) = verdict.rejection() {
+        return Err(rejection.clone());
+    }
+    let recipients = envelope.recipients.iter();
+    recipients
+        .map(|to| verdict.accept(&to.preferences.policy()))
+        .collect()
+}
+
+/// Stores the message for all recipients in one transaction with the memory of its seals
+/// (spec §3.9.3, §4.11.1).
+///
+/// # Errors
+/// The store failed, a mailbox is full, or the seal was used for another message.
+pub(crate) async fn store(
+    caller: &Caller,
+    envelope: Envelope,
+    accepted: Vec<Accepted>,
+    body: SpooledBody,
+) -> Result<Stored, Rejection> {
+    let now = caller.site.world.now();
+    let hop = Hop::of(caller, &envelope, now);
+    let deliveries = envelope
+        .recipients
+        .iter()
+        .zip(accepted)
+        .map(|(to, accepted)| Delivery {
+            account: to.account.id,
+            mailbox: INBOX.to_owned(),
+            trace: trace::fields(&hop, &to.address, accepted.provenance()),
+            accepted,
+            body: body.clone(),
+            received: now,
+        });
+    let outcomes = caller
+        .site
+        .store
+        .deliver(deliveries.collect())
+        .await
+        .map_err(store_failed)?;
+    for (to, outcome) in envelope.recipients.iter().zip(&outcomes) {
+        refuse_unstored(to, outcome)?;
+    }
+    Ok(Stored {
+        id: hop.id,
+        before: outcomes
+            .iter()
+            .all(|outcome| *outcome == Outcome::Duplicate),
+    })
+}
+
+fn refuse_unstored(to: &Admitted, outcome: &Outcome) -> Result<(), Rejection> {
+    let recipient = to.address.clone();
+    match outcome {
+        Outcome::Stored { .. } | Outcome::Duplicate => Ok(()),
+        Outcome::DifferentContent => Err(Rejection::NonceReused),
+        Outcome::OverQuota => Err(Rejection::MailboxFull { recipient }),
+        Outcome::Gone => Err(Rejection::NoSuchMailbox { recipient }),
+    }
+}
+
+/// What a failing store means to the other side: nothing was accepted (RFC 5321 §4.2.5).
+pub(crate) fn store_failed(error: StoreError) -> Rejection {
+    tracing::error!(%error, "the store failed");
+    match error {
+        StoreError::Full => Rejection::StorageFull,
+        other => Rejection::LocalError {
+            why: other.to_string(),
+        },
+    }
+}
+
+/// The verdict, for the administrator.
+pub(crate) fn log(peer: SocketAddr, envelope: &Envelope, verdict: &Verdict) {
+    if let Some(alarm) = verdict.alarm() {
+        tracing::warn!(%peer, alarm, "alarm");
+    }
+    let reason = verdict.rejection().map(Rejection::id);
+    let author = verdict.author().map(ToString::to_string);
+    let recipients = envelope.recipients.len();
+    tracing::info!(%peer, author, recipients, refused = reason, "judged");
+}
+
+/// Was it checked who wrote it? Then the client's address is nobody's business (spec §4.14).
+pub(crate) fn is_sealed(provenance: &Provenance) -> bool {
+    !matches!(provenance, Provenance::Unverified { .. })
+}

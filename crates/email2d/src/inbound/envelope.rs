@@ -1,0 +1,134 @@
+//! Before the content: who sends, and which recipients take it (spec §3.2, §3.3, §10.1).
+
+use email2::address::{Address, ReversePath};
+use email2::evidence::Announced;
+use email2::rejection::Rejection;
+use email2_smtp::envelope::{Mail, Recipient};
+use email2_store::Account;
+
+use super::policy::Preferences;
+use crate::enrolment::Login;
+use crate::key_service;
+use crate::site::Site;
+
+/// What was said and granted before the content.
+#[derive(Debug)]
+pub(crate) struct Envelope {
+    /// What MAIL said.
+    pub(crate) mail: Mail,
+    /// The recipients accepted.
+    pub(crate) recipients: Vec<Admitted>,
+}
+
+/// A recipient who was accepted.
+#[derive(Debug)]
+pub(crate) struct Admitted {
+    /// As RCPT named it.
+    pub(crate) address: Address,
+    /// Whose mailbox it is.
+    pub(crate) account: Account,
+    /// What its owner decided beforehand.
+    pub(crate) preferences: Preferences,
+}
+
+impl Envelope {
+    /// Begins a transaction. Behind AUTH a one-time code permits no mail (spec §3.7.1), and the
+    /// reverse-path must be the user's own.
+    pub(crate) fn begin(login: Option<&Login>, mail: Mail) -> Result<Envelope, Rejection> {
+        if let Some(login) = login {
+            login.may_send_from(&mail.from)?;
+        }
+        Ok(Envelope {
+            mail,
+            recipients: Vec::new(),
+        })
+    }
+
+    /// Accepts a recipient, or says why not.
+    ///
+    /// # Errors
+    /// Not served, unknown, blocked, full, another certificate, or another answer at the end.
+    pub(crate) async fn admit(&mut self, site: &Site, to: Recipient) -> Result<(), Rejection> {
+        let account = account_of(site, &to.address).await?;
+        let preferences = Preferences::of(site, &to.address, &account).await?;
+        if let Some(announced) = &self.mail.announced {
+            preferences.refuse_blocked(&announced.signer)?;
+        }
+        if let Some(etag) = &to.etag {
+            key_service::accepts(site, &account.address, etag).await?;
+        }
+        refuse_full(&account, &to.address, self.mail.size)?;
+        self.refuse_apart(&preferences)?;
+        if self.recipients.is_empty() {
+            self.expect_signer(site);
+        }
+        self.recipients.push(Admitted {
+            address: to.address,
+            account,
+            preferences,
+        });
+        Ok(())
+    }
+
+    /// One answer stands at the end of the content (spec §3.9.4).
+    fn refuse_apart(&self, preferences: &Preferences) -> Result<(), Rejection> {
+        let Some(first) = self.recipients.first() else {
+            return Ok(());
+        };
+        let by_author = matches!(&self.mail.announced,
+            Some(Announced { role, .. }) if *role == email2::seal::Role::Author);
+        if preferences.decide_like(&first.preferences, by_author) {
+            return Ok(());
+        }
+        Err(Rejection::RecipientApart)
+    }
+
+    /// A valid recipient is known: from now on a stranger may cause a lookup (spec §2.7.1), and
+    /// finding the signer's server overlaps the transfer.
+    fn expect_signer(&self, site: &Site) {
+        if let Some(announced) = &self.mail.announced
+            && !site.answers_for(&announced.signer)
+        {
+            site.remote.expect(announced.signer.domain());
+        }
+    }
+
+    /// The addresses as they were named.
+    pub(crate) fn addresses(&self) -> Vec<Address> {
+        self.recipients
+            .iter()
+            .map(|to| to.address.clone())
+            .collect()
+    }
+
+    /// The reverse-path.
+    pub(crate) fn mail_from(&self) -> &ReversePath {
+        &self.mail.from
+    }
+}
+
+async fn account_of(site: &Site, address: &Address) -> Result<Account, Rejection> {
+    if !site.serves(address.domain()) {
+        return Err(Rejection::RelayDenied {
+            domain: address.domain().clone(),
+        });
+    }
+    let found = site
+        .account_for(address)
+        .await
+        .map_err(super::accept::store_failed)?;
+    found.ok_or_else(|| Rejection::NoSuchMailbox {
+        recipient: address.clone(),
+    })
+}
+
+/// RFC 5321 §4.5.3.1.10: the announced size counts, so that a message is refused before it comes.
+fn refuse_full(account: &Account, to: &Address, size: Option<u64>) -> Result<(), Rejection> {
+    let needed = account.used.saturating_add(size.unwrap_or(1));
+    match account.quota {
+        Some(quota) if needed > quota => Err(Rejection::MailboxFull {
+            recipient: to.clone(),
+        }),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,86 @@
+//! What a recipient decided beforehand: blocks, mediators, ordinary mail (spec §4.6, §10).
+
+use email2::address::{Address, Identity};
+use email2::block::BlockPattern;
+use email2::rejection::Rejection;
+use email2::verdict::{Legacy, RecipientPolicy, UnregisteredStack};
+use email2_store::{Account, Scope};
+
+use super::accept::store_failed;
+use crate::settings;
+use crate::site::Site;
+
+/// A recipient's decisions, owned for the time of a transaction.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Preferences {
+    mailbox: Address,
+    aliases: Vec<Address>,
+    legacy: Legacy,
+    blocks: Vec<BlockPattern>,
+    forwarders: Vec<Address>,
+}
+
+impl Preferences {
+    /// Those of the account that `address` belongs to.
+    ///
+    /// # Errors
+    /// The store cannot be read now.
+    pub(crate) async fn of(
+        site: &Site,
+        address: &Address,
+        account: &Account,
+    ) -> Result<Preferences, Rejection> {
+        let store = &site.store;
+        let mut blocks = store.blocks(Scope::Server).await.map_err(store_failed)?;
+        let own = store.blocks(Scope::Account(account.id)).await;
+        blocks.extend(own.map_err(store_failed)?);
+        let forwarders = settings::forwarders(store, account.id)
+            .await
+            .map_err(store_failed)?;
+        let aliases = if *address == account.address {
+            Vec::new()
+        } else {
+            vec![address.clone()]
+        };
+        Ok(Preferences {
+            mailbox: account.address.clone(),
+            aliases,
+            legacy: Legacy::Reject,
+            blocks,
+            forwarders,
+        })
+    }
+
+    /// Refuses a signer who is blocked (spec §10.1.1).
+    pub(crate) fn refuse_blocked(&self, signer: &Identity) -> Result<(), Rejection> {
+        if self.blocks.iter().any(|block| block.matches(signer)) {
+            return Err(Rejection::Blocked);
+        }
+        Ok(())
+    }
+
+    /// Would both give the same answer to any message? Blocks of the announced author were
+    /// applied at RCPT already; those of another author below a mediator's seal were not.
+    pub(crate) fn decide_like(&self, other: &Preferences, by_author: bool) -> bool {
+        self.legacy == other.legacy
+            && self.forwarders == other.forwarders
+            && (by_author || self.blocks == other.blocks)
+    }
+
+    /// For the judge.
+    pub(crate) fn policy(&self) -> RecipientPolicy<'_> {
+        RecipientPolicy {
+            mailbox: self.mailbox.clone(),
+            aliases: &self.aliases,
+            legacy: self.legacy,
+            blocks: &self.blocks,
+            forwarders: &self.forwarders,
+            unregistered_stack: UnregisteredStack::Reject,
+        }
+    }
+
+    /// Did this recipient register `address` as a mediator's (spec §4.6.4)?
+    pub(crate) fn registered(&self, address: &Address) -> bool {
+        self.forwarders.contains(address)
+    }
+}

@@ -1,0 +1,113 @@
+//! The content: read once, hashed and scanned while it arrives, spooled to where it stays.
+
+use email2::header::HeaderFacts;
+use email2::limits;
+use email2::rejection::Rejection;
+use email2::scan::{Scan, Scanned};
+use email2_smtp::server::Event;
+use email2_store::{BodyWriter, SpooledBody};
+
+use super::accept::store_failed;
+use super::envelope::Envelope;
+use super::signer::Lookups;
+use crate::session::{Caller, Session};
+
+/// A whole message, on stable storage or small enough to be committed with its row.
+pub(crate) struct Spooled {
+    /// What the one pass found.
+    pub(crate) scanned: Scanned,
+    /// The octets.
+    pub(crate) body: SpooledBody,
+    /// The questions about its signers, under way.
+    pub(crate) lookups: Lookups,
+}
+
+/// Takes the content from the connection. `None`: the connection ended, or the client took the
+/// transaction back, before the message was whole.
+pub(crate) async fn spool(
+    session: &mut Session,
+    envelope: &Envelope,
+    first: Event,
+) -> Option<Result<Spooled, Rejection>> {
+    let mut intake = Intake::begin(&session.caller, envelope).await;
+    let mut event = first;
+    loop {
+        match event {
+            Event::Content(octets) => {
+                if let Err(rejection) = intake.take(&session.caller, envelope, &octets).await {
+                    session.driver.machine().refuse_content(rejection.clone());
+                    intake = Intake::Refused(rejection);
+                }
+            }
+            Event::ContentEnd(_) => return Some(intake.finish().await),
+            _ => return None,
+        }
+        event = session.driver.next().await.ok().flatten()?;
+    }
+}
+
+/// A message that is coming in, or why it is not wanted any more.
+enum Intake {
+    Coming(Box<Coming>),
+    Refused(Rejection),
+}
+
+struct Coming {
+    scan: Scan,
+    writer: Box<dyn BodyWriter>,
+    lookups: Lookups,
+}
+
+impl Intake {
+    async fn begin(caller: &Caller, envelope: &Envelope) -> Intake {
+        match caller.site.store.write_body().await {
+            Ok(writer) => Intake::Coming(Box::new(Coming {
+                scan: Scan::new(envelope.mail.announced.is_some()),
+                writer,
+                lookups: Lookups::default(),
+            })),
+            Err(error) => Intake::Refused(store_failed(error)),
+        }
+    }
+
+    async fn take(
+        &mut self,
+        caller: &Caller,
+        envelope: &Envelope,
+        octets: &[u8],
+    ) -> Result<(), Rejection> {
+        let Intake::Coming(coming) = self else {
+            return Ok(());
+        };
+        coming.scan.push(octets)?;
+        if let Some(header) = coming.scan.header() {
+            refuse_loop(header)?;
+            coming.lookups.begin(caller, envelope, header);
+        }
+        coming.writer.push(octets).await.map_err(store_failed)
+    }
+
+    async fn finish(self) -> Result<Spooled, Rejection> {
+        match self {
+            Intake::Refused(rejection) => Err(rejection),
+            Intake::Coming(coming) => {
+                let scanned = coming.scan.finish()?;
+                refuse_loop(&scanned.header)?;
+                let body = coming.writer.finish().await.map_err(store_failed)?;
+                Ok(Spooled {
+                    scanned,
+                    body,
+                    lookups: coming.lookups,
+                })
+            }
+        }
+    }
+}
+
+/// RFC 5321 §6.3: a message that was received too often goes round.
+fn refuse_loop(header: &HeaderFacts) -> Result<(), Rejection> {
+    if header.received > limits::RECEIVED_FIELDS {
+        return Err(Rejection::Loop);
+    }
+    Ok(())
+}

@@ -1,0 +1,192 @@
+//! KEY: the certificates of this server's users and domains (spec §3.4, §3.5).
+
+use email2::address::{Address, Identity};
+use email2::certificate::{Certificate, Fingerprint};
+use email2::key_query::{Etag, KeyAnswer, KeyFlags, KeyQuery};
+use email2::limits;
+use email2::rejection::Rejection;
+use email2_store::{CertificateVersion, StoreError};
+
+use crate::config::DomainConfig;
+use crate::enrolment::Login;
+use crate::site::Site;
+
+/// Answers a question for a key. A domain that is not served here is asked on behalf of a user
+/// who is signed in, and of nobody else.
+///
+/// # Errors
+/// One and the same refusal for an unknown address, an address without a key, an unlisted one
+/// and a wrong fingerprint (spec §3.4.2, §3.4.3); 451 when the store cannot be read (§3.4.5).
+pub(crate) async fn answer(
+    site: &Site,
+    query: &KeyQuery,
+    login: Option<&Login>,
+) -> Result<KeyAnswer, Rejection> {
+    match (site.config.domain(query.subject.domain()), login) {
+        (Some(domain), _) => own(site, domain, query).await,
+        (None, Some(login)) if login.may_do_all() => foreign(site, query).await,
+        _ => Err(no_key(query)),
+    }
+}
+
+async fn own(site: &Site, domain: &DomainConfig, query: &KeyQuery) -> Result<KeyAnswer, Rejection> {
+    let found = match &query.fingerprint {
+        Some(key) => holding(site, &query.subject, key).await,
+        None => listed(site, &query.subject).await,
+    };
+    let (certificate, mut flags) = found.map_err(unavailable)?.ok_or_else(|| no_key(query))?;
+    if let Identity::Service(_) = &query.subject {
+        flags.p = Some(domain.policy);
+        flags.sp = Some(domain.subdomains);
+        flags.ma = Some(domain.memory);
+    }
+    let ttl = if query.fingerprint.is_some() {
+        limits::VERIFY_TTL
+    } else {
+        limits::ENCRYPT_TTL
+    };
+    Ok(reply(&certificate, flags, ttl, query.etag.as_ref()))
+}
+
+fn reply(certificate: &Certificate, flags: KeyFlags, ttl: u64, held: Option<&Etag>) -> KeyAnswer {
+    let etag = certificate.etag_with(&flags);
+    if held == Some(&etag) {
+        return KeyAnswer::Unchanged;
+    }
+    KeyAnswer::Certificate {
+        etag,
+        ttl: u32::try_from(ttl).unwrap_or(u32::MAX),
+        flags,
+        octets: certificate.octets().to_vec(),
+    }
+}
+
+/// For a person's own program that cannot reach the other server itself (spec §3.10).
+async fn foreign(site: &Site, query: &KeyQuery) -> Result<KeyAnswer, Rejection> {
+    let Identity::Address(address) = &query.subject else {
+        return Err(no_key(query));
+    };
+    match site.remote.key_for_writing(address).await {
+        Ok(found) => Ok(KeyAnswer::Certificate {
+            etag: found.etag,
+            ttl: u32::try_from(limits::VERIFY_TTL).unwrap_or(u32::MAX),
+            flags: found.flags,
+            octets: found.certificate.octets().to_vec(),
+        }),
+        Err(error) if error.is_definite() => Err(no_key(query)),
+        Err(error) => Err(Rejection::KeyUnavailable {
+            why: error.to_string(),
+        }),
+    }
+}
+
+/// The version that a verifier gets: the newest that holds `key`, with its flags.
+///
+/// # Errors
+/// The store cannot be read, or holds what cannot be read.
+pub(crate) async fn holding(
+    site: &Site,
+    who: &Identity,
+    key: &Fingerprint,
+) -> Result<Option<(Certificate, KeyFlags)>, StoreError> {
+    let Some(version) = site.store.holding(who, key).await? else {
+        return Ok(None);
+    };
+    let flags = flags_of(site, who, &version).await?;
+    Ok(reduced(&version)?.map(|certificate| (certificate, flags)))
+}
+
+/// The version that a writer gets, unless the address is unlisted.
+async fn listed(
+    site: &Site,
+    who: &Identity,
+) -> Result<Option<(Certificate, KeyFlags)>, StoreError> {
+    let Some(version) = site.store.served(who).await? else {
+        return Ok(None);
+    };
+    let flags = flags_of(site, who, &version).await?;
+    if flags.unlisted {
+        return Ok(None);
+    }
+    Ok(reduced(&version)?.map(|certificate| (certificate, flags)))
+}
+
+/// May a message encrypted to the certificate of this etag be taken (spec §3.3.1)?
+///
+/// # Errors
+/// `key-changed` with the etag served now; the refusal of an unknown address when none is served.
+pub(crate) async fn accepts(site: &Site, to: &Address, etag: &Etag) -> Result<(), Rejection> {
+    let who = Identity::Address(to.clone());
+    let versions = site.store.versions(&who).await.map_err(unavailable)?;
+    for version in versions.iter().filter(|version| !version.hard) {
+        if etag_of(site, &who, version)
+            .await
+            .map_err(unavailable)?
+            .as_ref()
+            == Some(etag)
+        {
+            return Ok(());
+        }
+    }
+    let served = site.store.served(&who).await.map_err(unavailable)?;
+    let now_served = match served {
+        Some(version) => etag_of(site, &who, &version).await.map_err(unavailable)?,
+        None => None,
+    };
+    Err(match now_served {
+        Some(etag) => Rejection::KeyChanged { etag },
+        None => Rejection::NoSuchMailbox {
+            recipient: to.clone(),
+        },
+    })
+}
+
+async fn etag_of(
+    site: &Site,
+    who: &Identity,
+    version: &CertificateVersion,
+) -> Result<Option<Etag>, StoreError> {
+    let flags = flags_of(site, who, version).await?;
+    Ok(reduced(version)?.map(|certificate| certificate.etag_with(&flags)))
+}
+
+/// What stands beside a version: how long it was the address's, and what its owner wants.
+async fn flags_of(
+    site: &Site,
+    who: &Identity,
+    version: &CertificateVersion,
+) -> Result<KeyFlags, StoreError> {
+    let account = match who {
+        Identity::Address(address) => site.store.account(address).await?,
+        Identity::Service(_) => None,
+    };
+    Ok(KeyFlags {
+        strict: account.as_ref().is_some_and(|account| account.strict),
+        unlisted: account.as_ref().is_some_and(|account| account.unlisted),
+        hard: version.hard,
+        since: Some(version.since),
+        until: version.until,
+        ..KeyFlags::default()
+    })
+}
+
+/// The certificate with the one User ID asked for (spec §3.5.5).
+fn reduced(version: &CertificateVersion) -> Result<Option<Certificate>, StoreError> {
+    let certificate = Certificate::parse(&version.octets).map_err(|error| {
+        StoreError::Unreadable(format!("the certificate of {}: {error}", version.identity))
+    })?;
+    Ok(certificate.reduced_to(&version.identity))
+}
+
+fn no_key(query: &KeyQuery) -> Rejection {
+    Rejection::NoKey {
+        subject: query.subject.clone(),
+    }
+}
+
+fn unavailable(error: StoreError) -> Rejection {
+    tracing::error!(%error, "keys cannot be read");
+    Rejection::KeyUnavailable {
+        why: error.to_string(),
+    }
+}

@@ -1,0 +1,168 @@
+//! Doors: where connections come in, and what is spoken behind each.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use email2::capability::ALPN;
+use email2_io::accept::{self, Reception, Taken};
+use email2_io::limit::ConnectionLimits;
+use email2_io::net::{Connection, Stream};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::session;
+use crate::site::Site;
+
+/// What a listener is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Door {
+    /// Mail from elsewhere, STARTTLS.
+    Mx,
+    /// Mail from elsewhere, TLS from the first octet with ALPN `email2`.
+    Direct,
+    /// Mail from one's own users, TLS from the first octet.
+    Submissions,
+    /// Mail from one's own users, STARTTLS.
+    Submission,
+    /// IMAP, TLS from the first octet.
+    Imaps,
+}
+
+/// Where a server listens.
+#[derive(Clone, Debug, Default)]
+pub struct Listening {
+    /// Mail from elsewhere, STARTTLS.
+    pub mx: Vec<SocketAddr>,
+    /// Mail from elsewhere, TLS from the first octet.
+    pub direct: Vec<SocketAddr>,
+    /// Submission, TLS from the first octet.
+    pub submissions: Vec<SocketAddr>,
+    /// Submission, STARTTLS.
+    pub submission: Vec<SocketAddr>,
+    /// IMAP, TLS from the first octet.
+    pub imaps: Vec<SocketAddr>,
+}
+
+impl Listening {
+    /// All of them.
+    #[must_use]
+    pub fn all(&self) -> Vec<SocketAddr> {
+        let Listening {
+            mx,
+            direct,
+            submissions,
+            submission,
+            imaps,
+        } = self;
+        [mx, direct, submissions, submission, imaps]
+            .into_iter()
+            .flatten()
+            .copied()
+            .collect()
+    }
+}
+
+impl Door {
+    /// Does TLS stand before the first octet?
+    pub(crate) fn tls_first(self) -> bool {
+        matches!(self, Door::Direct | Door::Submissions | Door::Imaps)
+    }
+
+    /// Is mail taken here from users after AUTH?
+    pub(crate) fn is_submission(self) -> bool {
+        matches!(self, Door::Submissions | Door::Submission)
+    }
+
+    fn alpn(self) -> &'static [&'static [u8]] {
+        match self {
+            Door::Direct => &[ALPN],
+            _ => &[],
+        }
+    }
+}
+
+/// Opens every configured listener and takes connections until `stop`.
+///
+/// # Errors
+/// An address cannot be listened at.
+pub(crate) async fn open(
+    site: &Arc<Site>,
+    stop: &CancellationToken,
+    tasks: &TaskTracker,
+) -> io::Result<Listening> {
+    let wanted = &site.config.listen;
+    let limits = Arc::new(ConnectionLimits::default());
+    let reception = Reception {
+        clock: Arc::clone(&site.world.clock),
+        limits,
+        stop: stop.clone(),
+        tasks: tasks.clone(),
+    };
+    Ok(Listening {
+        mx: each(site, &reception, Door::Mx, &wanted.mx).await?,
+        direct: each(site, &reception, Door::Direct, &wanted.direct).await?,
+        submissions: each(site, &reception, Door::Submissions, &wanted.submissions).await?,
+        submission: each(site, &reception, Door::Submission, &wanted.submission).await?,
+        imaps: each(site, &reception, Door::Imaps, &wanted.imaps).await?,
+    })
+}
+
+async fn each(
+    site: &Arc<Site>,
+    reception: &Reception,
+    door: Door,
+    addresses: &[SocketAddr],
+) -> io::Result<Vec<SocketAddr>> {
+    let mut bound = Vec::with_capacity(addresses.len());
+    for &address in addresses {
+        let listener = site.world.net.listen(address).await?;
+        bound.push(listener.local_addr());
+        tracing::info!(?door, address = %listener.local_addr(), "listening");
+        let (serving, stop) = (Arc::clone(site), reception.stop.clone());
+        let serve = move |taken| serve(Arc::clone(&serving), door, taken, stop.clone());
+        let refusing = Arc::clone(site);
+        let refuse = move |connection: Connection| {
+            tracing::info!(?door, peer = %connection.peer, "refused: too many connections");
+            session::refuse(Arc::clone(&refusing), door, connection.stream)
+        };
+        reception
+            .tasks
+            .spawn(accept::take(listener, reception.clone(), serve, refuse));
+    }
+    Ok(bound)
+}
+
+/// One connection, from the handshake to its end. The permit is held as long.
+async fn serve(site: Arc<Site>, door: Door, taken: Taken, stop: CancellationToken) {
+    let Taken { connection, permit } = taken;
+    let peer = connection.peer;
+    let Some(stream) = secured(&site, door, connection).await else {
+        return;
+    };
+    match door {
+        Door::Imaps => crate::imap::serve(site, stream, peer, stop).await,
+        _ => session::serve(site, door, stream, peer, stop).await,
+    }
+    drop(permit);
+}
+
+/// The handshake of doors with TLS from the first octet. On the direct door nothing is said to a
+/// client that did not select ALPN `email2` (spec §2.1.1).
+async fn secured(site: &Site, door: Door, connection: Connection) -> Option<Stream> {
+    if !door.tls_first() {
+        return Some(connection.stream);
+    }
+    let peer = connection.peer;
+    match site.tls.accept(connection.stream, door.alpn()).await {
+        Ok(arrived) if door == Door::Direct && arrived.alpn.as_deref() != Some(ALPN) => {
+            tracing::debug!(%peer, "closed: ALPN email2 was not offered");
+            None
+        }
+        Ok(arrived) => Some(arrived.stream),
+        Err(error) => {
+            tracing::debug!(%peer, %error, "TLS handshake failed");
+            None
+        }
+    }
+}

@@ -1,0 +1,270 @@
+//! One SMTP connection: each event of the machine goes to the one who answers it.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use email2::rejection::Rejection;
+use email2_io::drive::Driver;
+use email2_io::net::Stream;
+use email2_smtp::server::{Answer, Auth, Event, Server, ServerConfig};
+use email2_smtp::{Credentials, Mail, Recipient};
+use futures::future::{Either, select};
+use tokio_util::sync::CancellationToken;
+
+use crate::enrolment::{self, Login};
+use crate::inbound::envelope::Envelope;
+use crate::listen::Door;
+use crate::site::Site;
+use crate::{key_service, mx};
+
+/// One connection: who is on it, the machine that speaks, and the transaction in hand.
+pub(crate) struct Session {
+    pub(crate) caller: Caller,
+    pub(crate) driver: Driver<Server>,
+    envelope: Option<Envelope>,
+}
+
+/// Who is on a connection.
+#[derive(Clone, Debug)]
+pub(crate) struct Caller {
+    pub(crate) site: Arc<Site>,
+    /// Where the connection came from.
+    pub(crate) peer: SocketAddr,
+    /// What the client calls itself; empty before EHLO.
+    pub(crate) name: String,
+    /// Who signed in.
+    pub(crate) login: Option<Login>,
+}
+
+/// What becomes of the connection after an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Next {
+    GoOn,
+    Secure,
+    End,
+}
+
+/// Speaks SMTP on `stream` until the client goes, breaks a rule for good, or `stop` and the
+/// transaction in hand is answered.
+pub(crate) async fn serve(
+    site: Arc<Site>,
+    door: Door,
+    stream: Stream,
+    peer: SocketAddr,
+    stop: CancellationToken,
+) {
+    let clock = Arc::clone(&site.world.clock);
+    let machine = Server::new(machine_config(&site, door), clock.monotonic());
+    let mut session = Session {
+        driver: Driver::new(machine, stream, clock),
+        caller: Caller {
+            site,
+            peer,
+            name: String::new(),
+            login: None,
+        },
+        envelope: None,
+    };
+    while session.run(&stop).await == Next::Secure {
+        session = match session.secured().await {
+            Some(session) => session,
+            None => return,
+        };
+    }
+    session.driver.close().await;
+}
+
+/// Says 421 to a connection above the limit of its source; doors with TLS from the first octet
+/// are closed without a word.
+pub(crate) async fn refuse(site: Arc<Site>, door: Door, stream: Stream) {
+    if door.tls_first() {
+        return;
+    }
+    let clock = Arc::clone(&site.world.clock);
+    let config = machine_config(&site, door);
+    let machine = Server::refusing(config, &Rejection::TooManyConnections, clock.monotonic());
+    let mut driver = Driver::new(machine, stream, clock);
+    let _ = driver.flush().await;
+    driver.close().await;
+}
+
+fn machine_config(site: &Site, door: Door) -> ServerConfig {
+    let tls_first = door.tls_first();
+    let postmaster = site
+        .config
+        .domains
+        .iter()
+        .find_map(|domain| domain.postmaster.clone());
+    ServerConfig {
+        hostname: site.config.hostname.to_string(),
+        tls: tls_first,
+        starttls: !tls_first,
+        auth: match door {
+            _ if door.is_submission() => Auth::Demanded,
+            Door::Direct => Auth::Offered,
+            _ => Auth::NotOffered,
+        },
+        size_limit: site.config.limits.message_size,
+        recipients_limit: email2::limits::RECIPIENTS,
+        postmaster,
+    }
+}
+
+impl Session {
+    /// Until the connection ends or is to be secured.
+    async fn run(&mut self, stop: &CancellationToken) -> Next {
+        loop {
+            let Some(event) = self.next_event(stop).await else {
+                return Next::End;
+            };
+            match self.handle(event).await {
+                Next::GoOn => {}
+                next => return next,
+            }
+        }
+    }
+
+    /// The next event; `None` when the connection is over. A stop interrupts only what is idle.
+    async fn next_event(&mut self, stop: &CancellationToken) -> Option<Event> {
+        loop {
+            let idle = self.driver.machine().is_idle();
+            if idle && stop.is_cancelled() {
+                self.driver.machine().shut_down(&Rejection::ServiceClosing);
+            }
+            let waits_for_stop = idle && !stop.is_cancelled();
+            let next = std::pin::pin!(self.driver.next());
+            let event = if waits_for_stop {
+                match select(next, std::pin::pin!(stop.cancelled())).await {
+                    Either::Left((event, _)) => event,
+                    Either::Right(_) => continue,
+                }
+            } else {
+                next.await
+            };
+            return event.unwrap_or_else(|error| {
+                tracing::debug!(peer = %self.caller.peer, %error, "connection broke");
+                None
+            });
+        }
+    }
+
+    async fn handle(&mut self, event: Event) -> Next {
+        let caller = &self.caller;
+        match event {
+            Event::StartTls => return Next::Secure,
+            Event::Authenticate(credentials) => self.authenticate(&credentials).await,
+            Event::Key { id, query } => {
+                let answer = key_service::answer(&caller.site, &query, caller.login.as_ref()).await;
+                let now = self.now();
+                self.driver.machine().answer_key(id, answer, now);
+            }
+            Event::KeyPut { address, octets } => {
+                let login = caller.login.as_ref();
+                let stored = enrolment::publish(&caller.site, login, &address, &octets).await;
+                self.answer(stored.map_or_else(Answer::Rejected, Answer::KeyStored));
+            }
+            Event::Mail(mail) => self.mail(mail),
+            Event::Recipient(recipient) => self.recipient(recipient).await,
+            Event::Content(_) | Event::ContentEnd(_) => return self.content(event).await,
+            Event::Reset(rejection) => self.forget(rejection),
+            Event::Closed => return Next::End,
+        }
+        Next::GoOn
+    }
+
+    /// STARTTLS: the handshake, after which nothing is known any more (spec §3.1.1).
+    async fn secured(self) -> Option<Session> {
+        let Caller { site, peer, .. } = self.caller;
+        let tls = &site.tls;
+        let secure = |stream| async { tls.accept(stream, &[]).await.map(|arrived| arrived.stream) };
+        let mut driver = match self.driver.upgrade(secure).await {
+            Ok(driver) => driver,
+            Err(error) => {
+                tracing::debug!(%peer, %error, "TLS handshake failed");
+                return None;
+            }
+        };
+        driver.machine().tls_active(site.world.clock.monotonic());
+        Some(Session {
+            caller: Caller {
+                site,
+                peer,
+                name: String::new(),
+                login: None,
+            },
+            driver,
+            envelope: None,
+        })
+    }
+
+    async fn authenticate(&mut self, credentials: &Credentials) {
+        let caller = &self.caller;
+        let answer = match enrolment::log_in(&caller.site, caller.peer.ip(), credentials).await {
+            Ok(login) => {
+                self.caller.login = Some(login);
+                Answer::Accepted
+            }
+            Err(rejection) => Answer::Rejected(rejection),
+        };
+        self.answer(answer);
+    }
+
+    fn mail(&mut self, mail: Mail) {
+        let name = self
+            .driver
+            .machine()
+            .client_name()
+            .unwrap_or_default()
+            .to_owned();
+        self.caller.name = name;
+        let answer = match Envelope::begin(self.caller.login.as_ref(), mail) {
+            Ok(envelope) => {
+                self.envelope = Some(envelope);
+                Answer::Accepted
+            }
+            Err(rejection) => Answer::Rejected(rejection),
+        };
+        self.answer(answer);
+    }
+
+    async fn recipient(&mut self, recipient: Recipient) {
+        let admitted = match &mut self.envelope {
+            Some(envelope) => envelope.admit(&self.caller.site, recipient).await,
+            None => Err(Rejection::BadSequence { first: "MAIL" }),
+        };
+        self.answer(admitted.map_or_else(Answer::Rejected, |()| Answer::Accepted));
+    }
+
+    /// The content begins: from here to its answer the path of `mx` holds control.
+    async fn content(&mut self, first: Event) -> Next {
+        let Some(envelope) = self.envelope.take() else {
+            return Next::End;
+        };
+        match mx::receive(self, envelope, first).await {
+            Some(answer) => self.answer(answer),
+            None => return Next::End,
+        }
+        Next::GoOn
+    }
+
+    fn forget(&mut self, rejection: Option<Rejection>) {
+        if let Some(rejection) = rejection {
+            tracing::info!(peer = %self.caller.peer, reason = rejection.id(), "transaction ended");
+        }
+        self.envelope = None;
+    }
+
+    fn answer(&mut self, answer: Answer) {
+        if let Answer::Rejected(rejection) = &answer {
+            let (reason, detail) = (rejection.id(), rejection.detail());
+            tracing::info!(peer = %self.caller.peer, reason, detail, "refused");
+        }
+        let now = self.now();
+        self.driver.machine().answer(answer, now);
+    }
+
+    fn now(&self) -> Duration {
+        self.caller.site.world.clock.monotonic()
+    }
+}

@@ -1,0 +1,109 @@
+//! What every connection of this server shares.
+
+use std::sync::Arc;
+
+use email2::address::{Address, Domain, Identity};
+use email2_io::limit::{AuthBudget, AuthLimits};
+use email2_io::tls::{CertificateFiles, ServerTls};
+use email2_io::world::World;
+use email2_remote::Remote;
+use email2_store::{Account, Opening, Store, StoreError};
+use rand_core::RngCore as _;
+
+use crate::StartError;
+use crate::config::Config;
+use crate::memory::StoreMemory;
+
+/// Configuration, world, store and what is asked of others.
+#[derive(Debug)]
+pub(crate) struct Site {
+    /// What the administrator wrote.
+    pub(crate) config: Config,
+    /// Clock, entropy, DNS and network.
+    pub(crate) world: World,
+    /// What is kept.
+    pub(crate) store: Store,
+    /// Other domains' servers.
+    pub(crate) remote: Remote,
+    /// Our certificates.
+    pub(crate) tls: ServerTls,
+    /// Failed logins.
+    pub(crate) auth: AuthBudget,
+}
+
+impl Site {
+    /// Opens the store and reads the certificates.
+    ///
+    /// # Errors
+    /// See [`StartError`].
+    pub(crate) fn open(config: Config, world: World) -> Result<Site, StartError> {
+        let store = Store::open(&config.data_directory, Opening::Serve, world.now())?;
+        let files: Vec<_> = config
+            .tls
+            .iter()
+            .map(|tls| CertificateFiles {
+                certificate: tls.certificate.clone(),
+                key: tls.key.clone(),
+            })
+            .collect();
+        let tls = ServerTls::new(&files, Arc::clone(&world.clock))?;
+        let memory = Arc::new(StoreMemory::new(store.clone()));
+        let remote = Remote::new(
+            world.clone(),
+            memory,
+            &config.network,
+            config.hostname.as_str(),
+        )?;
+        let auth = AuthBudget::new(AuthLimits::default(), Arc::clone(&world.clock));
+        Ok(Site {
+            config,
+            world,
+            store,
+            remote,
+            tls,
+            auth,
+        })
+    }
+
+    /// Is `domain` served here?
+    pub(crate) fn serves(&self, domain: &Domain) -> bool {
+        self.config.domain(domain).is_some()
+    }
+
+    /// Is this server's word about `domain` taken without asking the network (spec §2.2.5)?
+    pub(crate) fn is_local(&self, domain: &Domain) -> bool {
+        self.config
+            .domain(domain)
+            .is_some_and(|domain| domain.local)
+    }
+
+    /// The account that gets the mail for `address`; `postmaster` of a served domain is whom the
+    /// configuration names (RFC 5321 §4.5.1).
+    ///
+    /// # Errors
+    /// As the store says.
+    pub(crate) async fn account_for(
+        &self,
+        address: &Address,
+    ) -> Result<Option<Account>, StoreError> {
+        let found = self.store.account(address).await?;
+        if found.is_some() || !address.local().eq_ignore_ascii_case("postmaster") {
+            return Ok(found);
+        }
+        let domain = self.config.domain(address.domain());
+        match domain.and_then(|domain| domain.postmaster.as_ref()) {
+            Some(postmaster) => self.store.account(postmaster).await,
+            None => Ok(None),
+        }
+    }
+
+    /// A fresh name for a reception: 16 hex digits.
+    pub(crate) fn new_id(&self) -> String {
+        format!("{:016x}", self.world.rng().next_u64())
+    }
+
+    /// Does one's own server answer for this signer?
+    pub(crate) fn answers_for(&self, signer: &Identity) -> bool {
+        self.is_local(signer.domain())
+    }
+}

@@ -1,0 +1,66 @@
+//! The trace fields that this server puts in front of a message (RFC 5321 §4.4).
+
+use email2::address::Address;
+use email2::verdict::Provenance;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc2822;
+
+use crate::inbound::accept::is_sealed;
+use crate::inbound::envelope::Envelope;
+use crate::session::Caller;
+
+/// How a message came here, for all its recipients.
+#[derive(Debug)]
+pub(crate) struct Hop {
+    /// Names this reception, in the reply, the log and the trace field.
+    pub(crate) id: String,
+    reverse_path: String,
+    client: String,
+    address: String,
+    hostname: String,
+    protocol: &'static str,
+    date: String,
+}
+
+impl Hop {
+    /// From the connection and the envelope.
+    pub(crate) fn of(caller: &Caller, envelope: &Envelope, now: u64) -> Hop {
+        let protocol = match (envelope.mail.smtputf8, caller.login.is_some()) {
+            (true, true) => "UTF8SMTPSA",
+            (true, false) => "UTF8SMTPS",
+            (false, true) => "ESMTPSA",
+            (false, false) => "ESMTPS",
+        };
+        Hop {
+            id: caller.site.new_id(),
+            reverse_path: envelope.mail.from.to_string(),
+            client: caller.name.clone(),
+            address: caller.peer.ip().to_string(),
+            hostname: caller.site.config.hostname.to_string(),
+            protocol,
+            date: date(now),
+        }
+    }
+}
+
+/// Return-Path, Delivered-To and Received for one recipient. Sealed author mail does not name
+/// the client's address (spec §4.14.1).
+pub(crate) fn fields(hop: &Hop, to: &Address, provenance: &Provenance) -> Vec<u8> {
+    let from = if is_sealed(provenance) {
+        hop.client.clone()
+    } else {
+        format!("{} ([{}])", hop.client, hop.address)
+    };
+    format!(
+        "Return-Path: <{}>\r\nDelivered-To: {to}\r\nReceived: from {from}\r\n by {} with {} id {}\r\n for <{to}>; {}\r\n",
+        hop.reverse_path, hop.hostname, hop.protocol, hop.id, hop.date
+    )
+    .into_bytes()
+}
+
+/// A date as RFC 5322 §3.3 writes it, in UTC; the epoch for what no calendar holds.
+fn date(now: u64) -> String {
+    let seconds = i64::try_from(now).unwrap_or_default();
+    let time = OffsetDateTime::from_unix_timestamp(seconds).unwrap_or(OffsetDateTime::UNIX_EPOCH);
+    time.format(&Rfc2822).unwrap_or_default()
+}
