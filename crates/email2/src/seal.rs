@@ -107,8 +107,11 @@ impl Seal {
     /// The canonical text, which ends in `b=`.
     pub fn canonical(&self) -> String {
         let reverse_path = URL_SAFE_NO_PAD.encode(self.reverse_path.to_string());
-        let recipients: Vec<String> =
-            self.recipients.iter().map(|r| URL_SAFE_NO_PAD.encode(r.to_string())).collect();
+        let recipients: Vec<String> = self
+            .recipients
+            .iter()
+            .map(|r| URL_SAFE_NO_PAD.encode(r.to_string()))
+            .collect();
         format!(
             "v=1;f={};s={};m={};r={};t={};x={};n={};k={};h=sha-256:{};b=",
             self.role,

@@ -24,7 +24,12 @@ fn address(text: &str) -> Address {
 }
 
 fn bob() -> SecretKey {
-    generate(&Identity::parse("bob@example.org").unwrap(), NOW - 100, &mut rng(1)).unwrap()
+    generate(
+        &Identity::parse("bob@example.org").unwrap(),
+        NOW - 100,
+        &mut rng(1),
+    )
+    .unwrap()
 }
 
 fn request() -> SealRequest {
@@ -64,7 +69,10 @@ fn with_packet(seal: &Seal, packet: &[u8]) -> Seal {
 fn comes_back_and_verifies() {
     let (bob, seal) = sealed();
     let field = seal.field();
-    assert!(field.ends_with("\r\n") && field.lines().all(|line| line.len() <= 76), "{field}");
+    assert!(
+        field.ends_with("\r\n") && field.lines().all(|line| line.len() <= 76),
+        "{field}"
+    );
     let read = Seal::parse(value(&field)).unwrap();
     assert_eq!(read, seal);
     assert_eq!(check(&read, &bob), Ok(()));
@@ -73,30 +81,51 @@ fn comes_back_and_verifies() {
 #[test]
 fn a_stranger_did_not_seal() {
     let (_, seal) = sealed();
-    let eve = generate(&Identity::parse("eve@example.org").unwrap(), NOW, &mut rng(3)).unwrap();
-    assert!(matches!(check(&seal, &eve), Err(SealError::Key(KeyFault::NotBound(_)))));
+    let eve = generate(
+        &Identity::parse("eve@example.org").unwrap(),
+        NOW,
+        &mut rng(3),
+    )
+    .unwrap();
+    assert!(matches!(
+        check(&seal, &eve),
+        Err(SealError::Key(KeyFault::NotBound(_)))
+    ));
     let false_bob = generate(&seal.signer, NOW, &mut rng(4)).unwrap();
-    assert_eq!(check(&seal, &false_bob), Err(SealError::Key(KeyFault::NotASigningKey)));
+    assert_eq!(
+        check(&seal, &false_bob),
+        Err(SealError::Key(KeyFault::NotASigningKey))
+    );
 }
 
 #[test]
 fn a_key_that_certifies_does_not_seal() {
     let (bob, seal) = sealed();
-    let primary = Seal { key: bob.certificate().primary().clone(), ..seal };
-    assert_eq!(check(&primary, &bob), Err(SealError::Key(KeyFault::NotASigningKey)));
+    let mut primary = seal;
+    primary.key = bob.certificate().primary().clone();
+    assert_eq!(
+        check(&primary, &bob),
+        Err(SealError::Key(KeyFault::NotASigningKey))
+    );
 }
 
 #[test]
 fn backdating_with_a_key_revoked_as_compromised_fails() {
     let (bob, seal) = sealed();
-    let revoked = bob.revoke(RevocationReason::Compromised, NOW + 50, &mut rng(5)).unwrap();
+    let revoked = bob
+        .revoke(RevocationReason::Compromised, NOW + 50, &mut rng(5))
+        .unwrap();
     let known = KeyFlags::default();
     let fault = |certificate| verify(&seal, certificate, &known).unwrap_err();
     assert_eq!(fault(&revoked), SealError::Key(KeyFault::RevokedHard));
     // A soft revocation counts from its time on.
-    let after = bob.revoke(RevocationReason::Superseded, NOW + 50, &mut rng(5)).unwrap();
+    let after = bob
+        .revoke(RevocationReason::Superseded, NOW + 50, &mut rng(5))
+        .unwrap();
     assert_eq!(verify(&seal, &after, &known), Ok(()));
-    let before = bob.revoke(RevocationReason::Superseded, NOW, &mut rng(5)).unwrap();
+    let before = bob
+        .revoke(RevocationReason::Superseded, NOW, &mut rng(5))
+        .unwrap();
     assert_eq!(fault(&before), SealError::Key(KeyFault::RevokedBefore));
 }
 
@@ -104,12 +133,24 @@ fn backdating_with_a_key_revoked_as_compromised_fails() {
 fn the_flags_of_the_domain_count_as_revocations() {
     let (bob, seal) = sealed();
     let with = |known: KeyFlags| verify(&seal, bob.certificate(), &known);
-    let hard = KeyFlags { hard: true, ..KeyFlags::default() };
+    let hard = KeyFlags {
+        hard: true,
+        ..KeyFlags::default()
+    };
     assert_eq!(with(hard), Err(SealError::Key(KeyFault::RevokedHard)));
-    let until = |at| KeyFlags { until: Some(at), ..KeyFlags::default() };
-    assert_eq!(with(until(NOW)), Err(SealError::Key(KeyFault::RevokedBefore)));
+    let until = |at| KeyFlags {
+        until: Some(at),
+        ..KeyFlags::default()
+    };
+    assert_eq!(
+        with(until(NOW)),
+        Err(SealError::Key(KeyFault::RevokedBefore))
+    );
     assert_eq!(with(until(NOW + 1)), Ok(()));
-    let since = KeyFlags { since: Some(NOW + 999), ..KeyFlags::default() };
+    let since = KeyFlags {
+        since: Some(NOW + 999),
+        ..KeyFlags::default()
+    };
     assert_eq!(with(since), Ok(()), "shown, never judged");
 }
 
@@ -118,10 +159,16 @@ fn expiry_and_youth_are_judged_at_the_time_of_the_seal() {
     let (bob, seal) = sealed();
     let ends = |at| bob.expiring(Some(at), NOW - 50, &mut rng(6)).unwrap();
     assert_eq!(check(&seal, &ends(NOW + 1)), Ok(()));
-    assert_eq!(check(&seal, &ends(NOW)), Err(SealError::Key(KeyFault::ExpiredBefore)));
+    assert_eq!(
+        check(&seal, &ends(NOW)),
+        Err(SealError::Key(KeyFault::ExpiredBefore))
+    );
     let young = |created| generate(&seal.signer, created, &mut rng(7)).unwrap();
     let by = |key: &SecretKey| {
-        let request = SealRequest { created: NOW, ..request() };
+        let request = SealRequest {
+            created: NOW,
+            ..request()
+        };
         sign(&request, key, &mut rng(8)).map(|seal| check(&seal, key))
     };
     assert_eq!(by(&young(NOW + limits::KEY_AHEAD)), Ok(Ok(())));
@@ -133,23 +180,55 @@ fn a_maker_keeps_the_rules() {
     let bob = bob();
     let refused = |request: SealRequest| sign(&request, &bob, &mut rng(9)).unwrap_err();
     let alice = || address("alice@example.com");
-    for recipients in [vec![], vec![alice(), alice()], vec![alice(), address("x@example.net")]] {
-        assert!(matches!(refused(SealRequest { recipients, ..request() }), SealError::Request(_)));
+    for recipients in [
+        vec![],
+        vec![alice(), alice()],
+        vec![alice(), address("x@example.net")],
+    ] {
+        assert!(matches!(
+            refused(SealRequest {
+                recipients,
+                ..request()
+            }),
+            SealError::Request(_)
+        ));
     }
-    let long = SealRequest { expires: NOW + limits::SEAL_LIFETIME_MAX + 1, ..request() };
+    let long = SealRequest {
+        expires: NOW + limits::SEAL_LIFETIME_MAX + 1,
+        ..request()
+    };
     assert!(matches!(refused(long), SealError::Request(_)));
     let path = ReversePath::parse("bob@example.net").unwrap();
-    assert!(matches!(refused(SealRequest { reverse_path: path, ..request() }), SealError::Request(_)));
+    assert!(matches!(
+        refused(SealRequest {
+            reverse_path: path,
+            ..request()
+        }),
+        SealError::Request(_)
+    ));
     let signer = Identity::parse("ceo@example.org").unwrap();
-    assert!(matches!(refused(SealRequest { signer, ..request() }), SealError::Key(_)));
-    let service = SealRequest { role: Role::Service, ..request() };
+    assert!(matches!(
+        refused(SealRequest {
+            signer,
+            ..request()
+        }),
+        SealError::Key(_)
+    ));
+    let service = SealRequest {
+        role: Role::Service,
+        ..request()
+    };
     assert!(matches!(refused(service), SealError::Request(_)));
 }
 
 #[test]
 fn the_grammar_is_strict() {
     let (_, seal) = sealed();
-    let text = format!("{}{}", seal.canonical(), STANDARD.encode(seal.signature_packet()));
+    let text = format!(
+        "{}{}",
+        seal.canonical(),
+        STANDARD.encode(seal.signature_packet())
+    );
     let parse = |text: &str| Seal::parse(text.as_bytes());
     assert_eq!(parse(&text).as_ref(), Ok(&seal));
     assert_eq!(parse(&text.replace(';', ";\r\n\t ")).as_ref(), Ok(&seal));
@@ -185,8 +264,17 @@ fn addresses_must_be_in_normal_form() {
     let (_, seal) = sealed();
     let encode = |text: &str| base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(text);
     let text = format!("{}AAAA", seal.canonical());
-    for other in ["Bob@EXAMPLE.org", "bob@example.org ", "\"bob\"@example.org", "bob", ""] {
-        let bad = text.replace(&format!("s={}", encode("bob@example.org")), &format!("s={}", encode(other)));
+    for other in [
+        "Bob@EXAMPLE.org",
+        "bob@example.org ",
+        "\"bob\"@example.org",
+        "bob",
+        "",
+    ] {
+        let bad = text.replace(
+            &format!("s={}", encode("bob@example.org")),
+            &format!("s={}", encode(other)),
+        );
         assert!(Seal::parse(bad.as_bytes()).is_err(), "{other}");
     }
 }
@@ -215,7 +303,10 @@ fn the_packet_has_one_encoding() {
     zeros.extend_from_slice(&body[integers + 2..]);
     let wrong: [(&str, Vec<u8>); 8] = [
         ("old header", [&[0x88, length], body].concat()),
-        ("long length", [&[0xc2, 255, 0, 0, 0, length], body].concat()),
+        (
+            "long length",
+            [&[0xc2, 255, 0, 0, 0, length], body].concat(),
+        ),
         ("behind it", [good.as_slice(), &[0]].concat()),
         ("two packets", good.repeat(2)),
         ("unhashed", framed(&unhashed)),
@@ -229,42 +320,56 @@ fn the_packet_has_one_encoding() {
     assert_eq!(with(left), Err(SealError::Signature));
 }
 
-/// The same signature with S + L: the arithmetic does not notice.
+/// The same signature with S + L: the arithmetic does not notice. S stands at
+/// the end, least octet first.
 fn plus_order(body: &[u8]) -> Vec<u8> {
-    let order = [
-        &[0x10][..],
-        &[0; 15],
-        &[0x14, 0xde, 0xf9, 0xde, 0xa2, 0xf7, 0x9c, 0xd6, 0x58, 0x12, 0x63, 0x1a, 0x5c, 0xf5, 0xd3, 0xed],
-    ]
-    .concat();
+    let low: [u8; 16] = [
+        0xed, 0xd3, 0xf5, 0x5c, 0x1a, 0x63, 0x12, 0x58, 0xd6, 0x9c, 0xf7, 0xa2, 0xde, 0xf9, 0xde,
+        0x14,
+    ];
+    let order = [&low[..], &[0; 15], &[0x10]].concat();
     let (head, s) = body.split_at(body.len() - 32);
-    let mut carry = 0;
-    let mut sum: Vec<u8> = s
-        .iter()
-        .zip(&order)
-        .rev()
-        .map(|(a, b)| {
-            let total = u16::from(*a) + u16::from(*b) + carry;
-            carry = total >> 8;
-            total as u8
-        })
-        .collect();
-    sum.reverse();
+    let mut carry = 0_u16;
+    let mut sum = Vec::new();
+    for (a, b) in s.iter().zip(&order) {
+        carry += u16::from(*a) + u16::from(*b);
+        sum.push(carry.to_le_bytes()[0]);
+        carry >>= 8;
+    }
     let bits = 256 - u16::try_from(sum[0].leading_zeros()).unwrap();
     [&head[..head.len() - 2], &bits.to_be_bytes(), &sum].concat()
 }
 
 #[test]
 fn the_folding_keeps_long_seals_within_bounds() {
-    let recipients: Vec<Address> = (0..60).map(|n| address(&format!("person{n}@example.com"))).collect();
-    let seal = sign(&SealRequest { recipients, ..request() }, &bob(), &mut rng(1)).unwrap();
+    let recipients: Vec<Address> = (0..60)
+        .map(|n| address(&format!("person{n}@example.com")))
+        .collect();
+    let seal = sign(
+        &SealRequest {
+            recipients,
+            ..request()
+        },
+        &bob(),
+        &mut rng(1),
+    )
+    .unwrap();
     let field = seal.field();
     assert!(field.len() <= limits::SEAL_OCTETS && field.lines().all(|line| line.len() <= 76));
     assert_eq!(Seal::parse(value(&field)).unwrap(), seal);
     let long = "x".repeat(60);
-    let recipients = (0..100).map(|n| address(&format!("{long}{n}@example.com"))).collect();
+    let recipients = (0..100)
+        .map(|n| address(&format!("{long}{n}@example.com")))
+        .collect();
     assert!(matches!(
-        sign(&SealRequest { recipients, ..request() }, &bob(), &mut rng(1)),
+        sign(
+            &SealRequest {
+                recipients,
+                ..request()
+            },
+            &bob(),
+            &mut rng(1)
+        ),
         Err(SealError::Request(_))
     ));
 }

@@ -110,7 +110,9 @@ fn check_role(seal: &Seal) -> Result<(), &'static str> {
 fn check_innermost(seal: &Seal, from: &Address) -> Result<(), Rejection> {
     let agrees = match (seal.role, &seal.signer) {
         (Role::Forward, _) => {
-            return Err(Rejection::RoleRule { rule: "a forwarder's seal is the innermost" });
+            return Err(Rejection::RoleRule {
+                rule: "a forwarder's seal is the innermost",
+            });
         }
         (_, Identity::Address(signer)) => signer == from,
         (_, Identity::Service(domain)) => from.domain() == domain && from.local() == REPORTER,
@@ -118,38 +120,54 @@ fn check_innermost(seal: &Seal, from: &Address) -> Result<(), Rejection> {
     if agrees {
         return Ok(());
     }
-    Err(Rejection::FromDiffers { signer: seal.signer.clone() })
+    Err(Rejection::FromDiffers {
+        signer: seal.signer.clone(),
+    })
 }
 
 /// spec §4.5.2, §4.6.2: a mediator forwards what came to it, in time.
 fn check_pair(upper: &Seal, lower: &Seal) -> Result<(), Rejection> {
     if upper.role != Role::Forward {
-        return Err(Rejection::RoleRule { rule: "only forwarders seal above another seal" });
+        return Err(Rejection::RoleRule {
+            rule: "only forwarders seal above another seal",
+        });
     }
     if lower.role == Role::Service {
-        return Err(Rejection::RoleRule { rule: "a report is made anew, not forwarded" });
+        return Err(Rejection::RoleRule {
+            rule: "a report is made anew, not forwarded",
+        });
     }
     let received = match &upper.signer {
         Identity::Address(signer) => lower.recipients.contains(signer),
         Identity::Service(domain) => lower.recipients.iter().any(|r| r.domain() == domain),
     };
     if !received {
-        return Err(Rejection::StackRule { rule: "the forwarder was no recipient" });
+        return Err(Rejection::StackRule {
+            rule: "the forwarder was no recipient",
+        });
     }
     if upper.created < lower.created {
-        return Err(Rejection::StackRule { rule: "a seal is older than the one below" });
+        return Err(Rejection::StackRule {
+            rule: "a seal is older than the one below",
+        });
     }
     if upper.created > lower.expires {
-        return Err(Rejection::StackRule { rule: "the seal below had expired" });
+        return Err(Rejection::StackRule {
+            rule: "the seal below had expired",
+        });
     }
     Ok(())
 }
 
 /// spec §4.6.1.
 fn check_span(seals: &[Seal]) -> Result<(), Rejection> {
-    let (Some(top), Some(innermost)) = (seals.first(), seals.last()) else { return Ok(()) };
+    let (Some(top), Some(innermost)) = (seals.first(), seals.last()) else {
+        return Ok(());
+    };
     if top.created.saturating_sub(innermost.created) > limits::STACK_LIFETIME {
-        return Err(Rejection::StackRule { rule: "it is on its way for more than 28 days" });
+        return Err(Rejection::StackRule {
+            rule: "it is on its way for more than 28 days",
+        });
     }
     Ok(())
 }

@@ -65,7 +65,12 @@ impl ContentDigest {
 impl Lines {
     fn push(&mut self, octet: u8) -> Result<(), &'static str> {
         match octet {
-            b'\n' if self.after_cr => *self = Self { after_crlf: true, ..Self::default() },
+            b'\n' if self.after_cr => {
+                *self = Self {
+                    after_crlf: true,
+                    ..Self::default()
+                }
+            }
             b'\n' => return Err("a bare LF"),
             _ if self.after_cr => return Err("a bare CR"),
             b'\r' => self.after_cr = true,
@@ -89,8 +94,16 @@ mod tests {
     #[test]
     fn content_is_refused_and_never_repaired() {
         let long = ["x".repeat(999).as_bytes(), b"\r\n"].concat();
-        let bad: [&[u8]; 8] =
-            [b"", b"a", b"a\n", b"a\r", b"a\rb\r\n", b"a\0\r\n", b"\r\r\n", &long];
+        let bad: [&[u8]; 8] = [
+            b"",
+            b"a",
+            b"a\n",
+            b"a\r",
+            b"a\rb\r\n",
+            b"a\0\r\n",
+            b"\r\r\n",
+            &long,
+        ];
         for content in bad {
             assert!(ContentDigest::of(content).is_err(), "{content:?}");
         }
@@ -106,7 +119,10 @@ mod tests {
             let mut digest = ContentDigest::new();
             digest.push(head).unwrap();
             digest.push(tail).unwrap();
-            assert_eq!(digest.finish().unwrap(), ContentDigest::of(content).unwrap());
+            assert_eq!(
+                digest.finish().unwrap(),
+                ContentDigest::of(content).unwrap()
+            );
         }
     }
 }

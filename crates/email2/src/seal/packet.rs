@@ -59,7 +59,11 @@ impl Frame {
         notation.extend_from_slice(SEAL_NOTATION.as_bytes());
         notation.push(b'1');
         put_subpacket(&mut hashed, &notation);
-        Self { version, algorithm, hashed }
+        Self {
+            version,
+            algorithm,
+            hashed,
+        }
     }
 
     /// What is hashed behind the data, without the trailer (RFC 9580 §5.2.4).
@@ -120,7 +124,11 @@ impl Frame {
             _ => (None, rest),
         };
         let (signature, numbers) = self.read_signature(rest)?;
-        let value = Value { left: *left, salt, signature };
+        let value = Value {
+            left: *left,
+            salt,
+            signature,
+        };
         if self.encode(&value) != packet {
             return Err(SealError::Packet("not in the one canonical encoding"));
         }
@@ -132,14 +140,18 @@ impl Frame {
         let mut rest = octets;
         match self.algorithm {
             ED25519 => {
-                let value: [u8; 64] =
-                    octets.try_into().map_err(|_| SealError::Packet("not 64 octets"))?;
-                check_scalar(value.split_at(32).1.iter().copied())?;
-                Ok((value.to_vec(), SignatureBytes::Native(value.to_vec().into())))
+                let value: [u8; 64] = octets
+                    .try_into()
+                    .map_err(|_| SealError::Packet("not 64 octets"))?;
+                check_scalar(value.split_at(32).1)?;
+                Ok((
+                    value.to_vec(),
+                    SignatureBytes::Native(value.to_vec().into()),
+                ))
             }
             EDDSA_LEGACY => {
                 let (r, s) = (take_mpi(&mut rest)?, take_mpi(&mut rest)?);
-                check_scalar(s.iter().rev().copied())?;
+                check_scalar(s)?;
                 Ok(integers(&[r, s]))
             }
             ECDSA => Ok(integers(&[take_mpi(&mut rest)?, take_mpi(&mut rest)?])),
@@ -161,13 +173,14 @@ pub(super) fn signature_octets(signature: &SignatureBytes) -> Vec<u8> {
     }
 }
 
-/// S < L, least octet first (RFC 8032 §5.1.7): another S of the same signature
-/// would be another seal with the same meaning.
-fn check_scalar(scalar: impl Iterator<Item = u8>) -> Result<(), SealError> {
-    let mut octets: Vec<u8> = scalar.collect();
-    octets.resize(octets.len().max(ED25519_ORDER.len()), 0);
-    let is_less = octets.iter().rev().lt(ED25519_ORDER.iter().rev());
-    if is_less && octets.len() == ED25519_ORDER.len() {
+/// S < L (RFC 8032 §5.1.7): another S of the same signature would be another
+/// seal with the same meaning. In a packet S stands as native octets, least
+/// first, whose zeros in front were cut off (RFC 9580 §5.2.3.3).
+fn check_scalar(octets: &[u8]) -> Result<(), SealError> {
+    let cut_off = ED25519_ORDER.len().checked_sub(octets.len());
+    let zeros = vec![0; cut_off.ok_or(SealError::Packet("S is too long"))?];
+    let scalar = [zeros.as_slice(), octets].concat();
+    if scalar.iter().rev().lt(ED25519_ORDER.iter().rev()) {
         return Ok(());
     }
     Err(SealError::Packet("S is not below the order of the group"))
@@ -176,7 +189,10 @@ fn check_scalar(scalar: impl Iterator<Item = u8>) -> Result<(), SealError> {
 fn integers(values: &[&[u8]]) -> (Vec<u8>, SignatureBytes) {
     let mut out = Vec::new();
     values.iter().for_each(|value| put_mpi(&mut out, value));
-    (out, SignatureBytes::Mpis(values.iter().map(|value| Mpi::from_slice(value)).collect()))
+    (
+        out,
+        SignatureBytes::Mpis(values.iter().map(|value| Mpi::from_slice(value)).collect()),
+    )
 }
 
 /// RFC 9580 §3.2: length in bits, then the octets; zeros in front are kept here
@@ -193,7 +209,9 @@ fn take_mpi<'a>(rest: &mut &'a [u8]) -> Result<&'a [u8], SealError> {
 fn put_mpi(out: &mut Vec<u8>, value: &[u8]) {
     let zeros = value.iter().take_while(|octet| **octet == 0).count();
     let (_, value) = value.split_at(zeros);
-    let unused = value.first().map_or(0, |first| first.leading_zeros() as usize);
+    let unused = value
+        .first()
+        .map_or(0, |first| first.leading_zeros() as usize);
     let bits = value.len() * 8 - unused;
     out.extend_from_slice(&u16::try_from(bits).unwrap_or(u16::MAX).to_be_bytes());
     out.extend_from_slice(value);
@@ -227,11 +245,12 @@ mod tests {
     fn the_scalar_is_below_the_order() {
         let mut below = ED25519_ORDER;
         below[0] -= 1;
-        assert!(check_scalar(below.into_iter()).is_ok());
-        assert!(check_scalar(ED25519_ORDER.into_iter()).is_err());
-        assert!(check_scalar([0xff; 32].into_iter()).is_err());
-        assert!(check_scalar([1].into_iter()).is_ok());
-        assert!(check_scalar([0; 33].into_iter()).is_err());
+        assert!(check_scalar(&below).is_ok());
+        assert!(check_scalar(&ED25519_ORDER).is_err());
+        assert!(check_scalar(&[0xff; 32]).is_err());
+        assert!(check_scalar(&[0x0f]).is_ok());
+        assert!(check_scalar(&[0x11]).is_err());
+        assert!(check_scalar(&[0; 33]).is_err());
     }
 
     #[test]

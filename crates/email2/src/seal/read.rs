@@ -24,7 +24,10 @@ pub(super) fn read(value: &[u8]) -> Result<Seal> {
         return Err(SealError::Grammar("the field is larger than 8 KiB"));
     }
     let text = unfold(value)?;
-    let mut tags = Tags { rest: &text, any: false };
+    let mut tags = Tags {
+        rest: &text,
+        any: false,
+    };
     if tags.take("v")? != "1" {
         return Err(SealError::Version);
     }
@@ -58,7 +61,9 @@ fn unfold(value: &[u8]) -> Result<String> {
             b' ' | b'\t' => {}
             b'\r' => {
                 let folds = octets.next() == Some(b'\n')
-                    && octets.next_if(|next| matches!(next, b' ' | b'\t')).is_some();
+                    && octets
+                        .next_if(|next| matches!(next, b' ' | b'\t'))
+                        .is_some();
                 if !folds {
                     return Err(SealError::Grammar("a line end that is no fold"));
                 }
@@ -84,7 +89,10 @@ impl<'a> Tags<'a> {
             self.rest = self.rest.strip_prefix(';').ok_or(wrong.clone())?;
         }
         self.any = true;
-        let value = self.rest.strip_prefix(tag).and_then(|rest| rest.strip_prefix('='));
+        let value = self
+            .rest
+            .strip_prefix(tag)
+            .and_then(|rest| rest.strip_prefix('='));
         let value = value.ok_or(wrong)?;
         let length = value.find(';').unwrap_or(value.len());
         let (value, rest) = value.split_at_checked(length).unwrap_or((value, ""));
@@ -106,7 +114,9 @@ fn normal<T: ToString, E>(
     value: &str,
     parse: impl Fn(&str) -> std::result::Result<T, E>,
 ) -> Result<T> {
-    let octets = URL_SAFE_NO_PAD.decode(value).map_err(|_| SealError::Grammar("base64url"))?;
+    let octets = URL_SAFE_NO_PAD
+        .decode(value)
+        .map_err(|_| SealError::Grammar("base64url"))?;
     let text = String::from_utf8(octets).map_err(|_| SealError::Grammar("not UTF-8"))?;
     let parsed = parse(&text).map_err(|_| SealError::Grammar("not an address"))?;
     if parsed.to_string() != text {
@@ -143,7 +153,9 @@ fn seconds(value: &str) -> Result<u64> {
     if !canonical || !digits || value.len() > TIME_DIGITS {
         return Err(SealError::Grammar("a time is not decimal seconds"));
     }
-    value.parse().map_err(|_| SealError::Grammar("a time is not decimal seconds"))
+    value
+        .parse()
+        .map_err(|_| SealError::Grammar("a time is not decimal seconds"))
 }
 
 fn nonce(value: &str) -> Result<Nonce> {
@@ -153,7 +165,9 @@ fn nonce(value: &str) -> Result<Nonce> {
 }
 
 fn fingerprint(value: &str) -> Result<Fingerprint> {
-    value.parse().map_err(|_| SealError::Grammar("k is not a fingerprint in lower-case hex"))
+    value
+        .parse()
+        .map_err(|_| SealError::Grammar("k is not a fingerprint in lower-case hex"))
 }
 
 fn digest(value: &str) -> Result<[u8; 32]> {

@@ -47,7 +47,9 @@ pub fn sign(
 ) -> Result<Seal, SealError> {
     let mut seal = unsigned(request, secret)?;
     super::chain::check_alone(&seal).map_err(SealError::Request)?;
-    let signer = secret.signer(&seal.key).ok_or(SealError::Key(KeyFault::NotASigningKey))?;
+    let signer = secret
+        .signer(&seal.key)
+        .ok_or(SealError::Key(KeyFault::NotASigningKey))?;
     let frame = Frame::new(
         signer.version().into(),
         signer.algorithm().into(),
@@ -64,17 +66,25 @@ pub fn sign(
         .sign(&Password::empty(), HashAlgorithm::Sha256, &digest)
         .map_err(|_| SealError::Request("the key refused to sign"))?;
     let [first, second, ..] = digest;
-    let value = Value { left: [first, second], salt, signature: signature_octets(&signature) };
+    let value = Value {
+        left: [first, second],
+        salt,
+        signature: signature_octets(&signature),
+    };
     seal.signature = frame.encode(&value);
     if seal.field().len() > limits::SEAL_OCTETS {
-        return Err(SealError::Request("the field is larger than 8 KiB: use fewer recipients"));
+        return Err(SealError::Request(
+            "the field is larger than 8 KiB: use fewer recipients",
+        ));
     }
     Ok(seal)
 }
 
 fn unsigned(request: &SealRequest, secret: &SecretKey) -> Result<Seal, SealError> {
     if !secret.certificate().binds(&request.signer) {
-        return Err(SealError::Key(KeyFault::NotBound(request.signer.to_string())));
+        return Err(SealError::Key(KeyFault::NotBound(
+            request.signer.to_string(),
+        )));
     }
     let distinct: HashSet<&Address> = request.recipients.iter().collect();
     if distinct.len() != request.recipients.len() {

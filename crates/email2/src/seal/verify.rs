@@ -18,7 +18,9 @@ pub fn verify(seal: &Seal, certificate: &Certificate, known: &KeyFlags) -> Resul
     if !certificate.binds(&seal.signer) {
         return Err(SealError::Key(KeyFault::NotBound(seal.signer.to_string())));
     }
-    let key = certificate.signing_key_at(&seal.key, seal.created).map_err(SealError::Key)?;
+    let key = certificate
+        .signing_key_at(&seal.key, seal.created)
+        .map_err(SealError::Key)?;
     let details = key.details();
     let frame = Frame::new(
         details.version().into(),
@@ -31,7 +33,8 @@ pub fn verify(seal: &Seal, certificate: &Certificate, known: &KeyFlags) -> Resul
     if !digest.starts_with(&value.left) {
         return Err(SealError::Signature);
     }
-    key.verify(HashAlgorithm::Sha256, &digest, &signature).map_err(|_| SealError::Signature)
+    key.verify(HashAlgorithm::Sha256, &digest, &signature)
+        .map_err(|_| SealError::Signature)
 }
 
 /// `hard` is a hard revocation, `until` a soft one at that time (spec §3.5).
