@@ -6,11 +6,13 @@ pub mod way;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use email2::address::{Address, Identity, ReversePath};
+use email2::certificate::generate::generate;
 use email2::limits::SEAL_LIFETIME;
 use email2::seal::{ContentDigest, Nonce, Role, SealRequest, sign};
 use email2::secret::SecretKey;
 use email2_io::world::World;
 
+use crate::device::Device;
 use crate::failure::{Outcome, Step};
 use session::Letter;
 
@@ -29,7 +31,7 @@ pub struct Forger {
     /// A key that the forger made for the author's address and that nobody serves.
     pub made: SecretKey,
     /// A person of the author's domain and the key that was stolen from their device.
-    pub stolen: (Address, SecretKey),
+    pub stolen: Option<(Address, SecretKey)>,
     /// A message from the author to the victim, as it crossed the wire.
     pub captured: Letter,
 }
@@ -63,6 +65,25 @@ impl<'a> Claim<'a> {
 }
 
 impl Forger {
+    /// A forger with an account and a device of their own, who wants to be `author`.
+    ///
+    /// # Errors
+    /// A key cannot be made.
+    pub fn new(world: &World, author: &Address, own: Device) -> Outcome<Forger> {
+        let identity = Identity::Address(author.clone());
+        let made = generate(&identity, world.now(), &mut world.rng()).step("forger's key")?;
+        Ok(Forger {
+            world: world.clone(),
+            victim: author.clone(),
+            bystander: author.clone(),
+            author: author.clone(),
+            own: (own.address, own.secret),
+            made,
+            stolen: None,
+            captured: Letter::default(),
+        })
+    }
+
     /// A message to the victim without a seal.
     #[must_use]
     pub fn message(&self, from: &str) -> Vec<u8> {

@@ -1,0 +1,3 @@
+//! The story that `email2-demo` plays.
+
+pub mod narrator;
