@@ -22,6 +22,8 @@ use crate::zone::Zone;
 pub struct Plan {
     /// Its name.
     pub name: &'static str,
+    /// The name of its host.
+    pub host: String,
     /// Whether its zone is signed: then the MX answer is DNSSEC-secure.
     pub signed: bool,
     /// Whether its host has a certificate for `email2.D`.
@@ -40,6 +42,7 @@ impl Plan {
     pub fn new(name: &'static str) -> Plan {
         Plan {
             name,
+            host: format!("mx.{name}"),
             signed: false,
             certified: true,
             direct: false,
@@ -68,25 +71,19 @@ impl Place {
     /// # Errors
     /// The folder cannot be written.
     pub fn make(plan: &Plan, number: u8, folder: &Path, ca: &Certification) -> Outcome<Place> {
-        let folder = folder.join(plan.name);
+        let folder = folder.join(&plan.host);
         std::fs::create_dir_all(folder.join("data")).step(format!("folder of {}", plan.name))?;
-        let (host, email2) = (host_of(plan.name), format!("email2.{}", plan.name));
+        let email2 = format!("email2.{}", plan.name);
         let names = match plan.certified {
-            true => vec![host.as_str(), email2.as_str()],
-            false => vec![host.as_str()],
+            true => vec![plan.host.as_str(), email2.as_str()],
+            false => vec![plan.host.as_str()],
         };
         Ok(Place {
             plan: plan.clone(),
             number,
-            files: ca.issue(plan.name, &names)?,
+            files: ca.issue(&plan.host, &names)?,
             folder,
         })
-    }
-
-    /// Its host's name.
-    #[must_use]
-    pub fn host(&self) -> String {
-        host_of(self.plan.name)
     }
 
     /// Its configuration file.
@@ -100,18 +97,18 @@ impl Place {
     /// # Errors
     /// The name is none.
     pub fn zone(&self, network: &Loopback) -> Outcome<Zone> {
-        let (name, host) = (self.plan.name, self.host());
+        let (name, host) = (self.plan.name, &self.plan.host);
         let record = format!("v=EMAIL2; p={}; id=1", self.plan.policy);
         let mut zone = Zone::new(name)
-            .mx(name, 10, &host)?
-            .address(&host, network.host(self.number))
+            .mx(name, 10, host)?
+            .address(host, network.host(self.number))
             .text(&format!("_email2.{name}"), &record);
         let services = [("_submissions", SUBMISSIONS_PORT), ("_imaps", IMAPS_PORT)];
         for (service, port) in services {
-            zone = zone.service(&format!("{service}._tcp.{name}"), port, &host)?;
+            zone = zone.service(&format!("{service}._tcp.{name}"), port, host)?;
         }
         if self.plan.direct {
-            zone = zone.service(&format!("_email2._tcp.{name}"), DIRECT_PORT, &host)?;
+            zone = zone.service(&format!("_email2._tcp.{name}"), DIRECT_PORT, host)?;
         }
         Ok(match self.plan.signed {
             true => zone.signed(),
@@ -136,7 +133,7 @@ impl Place {
              [listen]\nmx = [\"{mx}\"]\ndirect = [\"{direct}\"]\nsubmissions = [\"{submissions}\"]\n\
              submission = [\"{submission}\"]\nimaps = [\"{imaps}\"]\n\n\
              [[tls]]\ncertificate = \"{certificate}\"\nkey = \"{key}\"\n\n{network_section}",
-            host = self.host(),
+            host = self.plan.host,
             name = self.plan.name,
             policy = self.plan.policy,
             data = self.folder.join("data").display(),
@@ -150,12 +147,6 @@ impl Place {
         );
         std::fs::write(self.configuration(), text).step("server configuration")
     }
-}
-
-/// The host of a domain.
-#[must_use]
-pub fn host_of(domain: &str) -> String {
-    format!("mx.{domain}")
 }
 
 /// A domain whose server runs in this process.
@@ -203,7 +194,7 @@ fn tap_place(place: &Place, network: &Loopback, world: &World) -> Outcome<TapPla
     Ok(TapPlace {
         listen: network.port(place.number, MX_PORT),
         exchanger: network.port(place.server_number(), MX_PORT),
-        host: place.host(),
+        host: place.plan.host.clone(),
         server_tls: ServerTls::new(&[files], world.clock.clone()).step("tap")?,
         client_tls: email2_io::tls::ClientTls::new(Some(&ca), world.clock.clone()).step("tap")?,
     })

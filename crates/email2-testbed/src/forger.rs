@@ -87,15 +87,7 @@ impl Forger {
     /// A message to the victim without a seal.
     #[must_use]
     pub fn message(&self, from: &str) -> Vec<u8> {
-        let to = &self.victim;
-        format!(
-            "From: {from}\r\nTo: {to}\r\nSubject: Please pay today\r\n\
-             Date: Thu, 26 Nov 2026 10:00:00 +0000\r\nMessage-ID: <{}@forged.example>\r\n\
-             MIME-Version: 1.0\r\nContent-Type: text/plain\r\n\r\nTo this account: …1234.\r\n",
-            self.world.now()
-        )
-        .replace('…', "...")
-        .into_bytes()
+        message(&self.world, from, &self.victim)
     }
 
     /// A sealed letter to the victim, as the claim says.
@@ -103,26 +95,7 @@ impl Forger {
     /// # Errors
     /// The seal cannot be made.
     pub fn sealed(&self, claim: &Claim<'_>) -> Outcome<Letter> {
-        let content = self.message(claim.from);
-        let created = self.world.now().saturating_add_signed(claim.dated);
-        let mut rng = self.world.rng();
-        let request = SealRequest {
-            role: Role::Author,
-            signer: Identity::Address(claim.signer.clone()),
-            reverse_path: ReversePath::Address(claim.signer.clone()),
-            recipients: vec![self.victim.clone()],
-            created,
-            expires: created.saturating_add(claim.lifetime),
-            nonce: Nonce::random(&mut rng),
-            digest: ContentDigest::of(&content).step("digest")?,
-        };
-        let seal = sign(&request, claim.key, &mut rng).step("seal")?;
-        Ok(Letter {
-            from: claim.signer.to_string(),
-            announced: Some(announcement(claim.signer)),
-            recipients: vec![self.victim.to_string()],
-            content: [seal.field().into_bytes(), content].concat(),
-        })
+        seal_for(&self.world, &self.victim, claim)
     }
 
     /// The captured letter with its octets changed.
@@ -136,8 +109,46 @@ impl Forger {
     }
 }
 
+fn message(world: &World, from: &str, to: &Address) -> Vec<u8> {
+    format!(
+        "From: {from}\r\nTo: {to}\r\nSubject: Please pay today\r\n\
+         Date: Thu, 26 Nov 2026 10:00:00 +0000\r\nMessage-ID: <{}@forged.example>\r\n\
+         MIME-Version: 1.0\r\nContent-Type: text/plain\r\n\r\nTo this account: 1234.\r\n",
+        world.now()
+    )
+    .into_bytes()
+}
+
+/// A message to `to`, sealed by hand as the claim says.
+///
+/// # Errors
+/// The seal cannot be made.
+pub fn seal_for(world: &World, to: &Address, claim: &Claim<'_>) -> Outcome<Letter> {
+    let content = message(world, claim.from, to);
+    let signer = Identity::Address(claim.signer.clone());
+    let created = world.now().saturating_add_signed(claim.dated);
+    let mut rng = world.rng();
+    let request = SealRequest {
+        role: Role::Author,
+        signer: signer.clone(),
+        reverse_path: ReversePath::Address(claim.signer.clone()),
+        recipients: vec![to.clone()],
+        created,
+        expires: created.saturating_add(claim.lifetime),
+        nonce: Nonce::random(&mut rng),
+        digest: ContentDigest::of(&content).step("digest")?,
+    };
+    let seal = sign(&request, claim.key, &mut rng).step("seal")?;
+    Ok(Letter {
+        from: claim.signer.to_string(),
+        announced: Some(announcement(&signer)),
+        recipients: vec![to.to_string()],
+        content: [seal.field().into_bytes(), content].concat(),
+    })
+}
+
 /// The value of the MAIL parameter for an author's seal (spec §3.2).
 #[must_use]
-pub fn announcement(signer: &Address) -> String {
+pub fn announcement(signer: &Identity) -> String {
     format!("author,{}", URL_SAFE_NO_PAD.encode(signer.to_string()))
 }

@@ -14,6 +14,7 @@ use crate::device::Device;
 use crate::domain::{Domain, Place, Plan};
 use crate::failure::{Outcome, Step};
 use crate::forger::session::Exchanger;
+use crate::zone::Zone;
 use crate::loopback::{Loopback, MX_PORT, SUBMISSIONS_PORT};
 
 /// The host number of the DNS server.
@@ -83,11 +84,30 @@ impl Testbed {
     /// # Errors
     /// A file cannot be written.
     pub fn prepare(&mut self, plan: &Plan) -> Outcome<Place> {
+        let place = self.place(plan)?;
+        self.authority.publish(place.zone(&self.network)?)?;
+        Ok(place)
+    }
+
+    fn place(&mut self, plan: &Plan) -> Outcome<Place> {
         let place = Place::make(plan, self.next_host, &self.folder, &self.certification)?;
         self.next_host += HOSTS_OF_A_DOMAIN;
-        self.authority.publish(place.zone(&self.network)?)?;
         place.configure(&self.network, &self.network_section())?;
         Ok(place)
+    }
+
+    /// Starts a server that says it serves the domain of `plan`, at a host elsewhere, with a
+    /// certificate of that host's own; DNS knows nothing of it but the host's address.
+    ///
+    /// # Errors
+    /// The server does not start.
+    pub async fn impostor(&mut self, plan: &Plan) -> Outcome<Domain> {
+        let place = self.place(plan)?;
+        let (_, parent) = plan.host.split_once('.').step("host's zone")?;
+        let address = self.network.host(place.number);
+        let zone = Zone::new(parent).address(&plan.host, address);
+        self.authority.publish(zone)?;
+        Domain::start(place, &self.network, &self.world).await
     }
 
     /// Publishes a domain and starts its server.
@@ -122,11 +142,19 @@ impl Testbed {
     /// # Errors
     /// There is no such domain.
     pub fn door(&self, domain: &str, port: u16) -> Outcome<Exchanger> {
-        let place = &self.domain(domain)?.place;
+        self.door_of(self.domain(domain)?, port)
+    }
+
+    /// A port of this domain's host.
+    ///
+    /// # Errors
+    /// The certification authority's file cannot be read.
+    pub fn door_of(&self, domain: &Domain, port: u16) -> Outcome<Exchanger> {
+        let place = &domain.place;
         let ca = self.certification.file();
         Ok(Exchanger {
             address: self.network.port(place.number, port),
-            host: place.host(),
+            host: place.plan.host.clone(),
             tls: ClientTls::new(Some(&ca), self.world.clock.clone()).step("TLS")?,
         })
     }
@@ -136,8 +164,13 @@ impl Testbed {
     /// # Errors
     /// The account exists, or its domain does not.
     pub async fn add_account(&self, address: &Address) -> Outcome<String> {
+        let domain = self.domain(address.domain().as_str())?;
+        self.add_account_at(domain, address).await
+    }
+
+    async fn add_account_at(&self, domain: &Domain, address: &Address) -> Outcome<String> {
         let now = self.world.now();
-        let store = self.store(address.domain().as_str())?;
+        let store = self.store(domain)?;
         let account = NewAccount {
             address: address.clone(),
             quota: None,
@@ -156,8 +189,17 @@ impl Testbed {
     /// # Errors
     /// The server refuses.
     pub async fn add_device(&self, address: &Address) -> Outcome<Device> {
-        let code = self.add_account(address).await?;
-        let at = self.door(address.domain().as_str(), SUBMISSIONS_PORT)?;
+        let domain = self.domain(address.domain().as_str())?;
+        self.add_device_at(domain, address).await
+    }
+
+    /// The same at a domain that this world's DNS does not lead to.
+    ///
+    /// # Errors
+    /// The server refuses.
+    pub async fn add_device_at(&self, domain: &Domain, address: &Address) -> Outcome<Device> {
+        let code = self.add_account_at(domain, address).await?;
+        let at = self.door_of(domain, SUBMISSIONS_PORT)?;
         Device::enrol(&self.world, &at, address, &code).await
     }
 
@@ -165,9 +207,10 @@ impl Testbed {
     ///
     /// # Errors
     /// It cannot be opened.
-    pub fn store(&self, domain: &str) -> Outcome<Store> {
-        let data = self.domain(domain)?.place.folder.join("data");
-        Store::open(&data, Opening::Visit, self.world.now()).step(format!("store of {domain}"))
+    pub fn store(&self, domain: &Domain) -> Outcome<Store> {
+        let data = domain.place.folder.join("data");
+        let step = format!("store of {}", domain.place.plan.host);
+        Store::open(&data, Opening::Visit, self.world.now()).step(step)
     }
 
     /// Stops every server.
