@@ -14,8 +14,8 @@ use crate::device::Device;
 use crate::domain::{Domain, Place, Plan};
 use crate::failure::{Outcome, Step};
 use crate::forger::session::Exchanger;
-use crate::zone::Zone;
 use crate::loopback::{Loopback, MX_PORT, SUBMISSIONS_PORT};
+use crate::zone::Zone;
 
 /// The host number of the DNS server.
 const DNS_HOST: u8 = 53;

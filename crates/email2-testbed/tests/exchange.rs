@@ -79,7 +79,11 @@ async fn a_sealed_message_is_accepted_and_every_forgery_refused() {
         assert!(way.matches(&reply, &refusal), "{}: {reply}", way.step);
     }
     let door = scene.testbed.door("example.org", SUBMISSIONS_PORT).unwrap();
-    scene.stolen.revoke(&scene.testbed.world, &door).await.unwrap();
+    scene
+        .stolen
+        .revoke(&scene.testbed.world, &door)
+        .await
+        .unwrap();
     let (reply, refusal) = try_way(&scene, &BACKDATED).await.unwrap();
     assert!(BACKDATED.matches(&reply, &refusal), "backdated: {reply}");
     scene.testbed.stop().await;

@@ -162,7 +162,9 @@ impl Session {
 
 async fn connect(world: &World, at: &Exchanger) -> Outcome<Stream> {
     let connection = world.net.connect(at.address).await;
-    Ok(connection.step(format!("connecting to {}", at.host))?.stream)
+    Ok(connection
+        .step(format!("connecting to {}", at.host))?
+        .stream)
 }
 
 async fn secure(stream: Stream, at: &Exchanger) -> Outcome<Stream> {

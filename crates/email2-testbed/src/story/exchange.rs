@@ -13,13 +13,9 @@ use crate::wire::Crossing;
 ///
 /// # Errors
 /// The world broke.
-pub async fn play(
-    testbed: &Testbed,
-    cast: &Cast,
-    narrator: &mut Narrator<'_>,
-) -> Outcome<Letter> {
+pub async fn play(testbed: &Testbed, cast: &Cast, narrator: &mut Narrator<'_>) -> Outcome<Letter> {
     let tap = testbed.domain(TO)?.tap.as_ref().step("tap")?;
-    tap.take();
+    drop(tap.take());
     let letter = letter(testbed, &cast.bob, &cast.alice)?;
     let reply = attempt(testbed, &letter).await?;
     narrator.tell(Told {

@@ -5,9 +5,9 @@ use email2::seal::Seal;
 use super::narrator::{Narrator, Step as Told};
 use super::{Cast, attempt};
 use crate::failure::{Outcome, Step};
-use crate::forger::{Forger, announcement};
 use crate::forger::session::Letter;
 use crate::forger::way::{BACKDATED, WAYS, Way};
+use crate::forger::{Forger, announcement};
 use crate::loopback::SUBMISSIONS_PORT;
 use crate::testbed::Testbed;
 use crate::wire::{Crossing, Direction};
@@ -16,11 +16,7 @@ use crate::wire::{Crossing, Direction};
 ///
 /// # Errors
 /// A connection is lost.
-pub async fn play(
-    testbed: &Testbed,
-    forger: &Forger,
-    narrator: &mut Narrator<'_>,
-) -> Outcome<()> {
+pub async fn play(testbed: &Testbed, forger: &Forger, narrator: &mut Narrator<'_>) -> Outcome<()> {
     for way in WAYS {
         try_way(testbed, forger, way, narrator).await?;
     }
@@ -113,9 +109,13 @@ async fn messages_of(testbed: &Testbed, forger: &Forger) -> Outcome<usize> {
 /// # Errors
 /// The lines hold no sealed message.
 pub fn captured(crossed: &[Crossing]) -> Outcome<Letter> {
-    let mine = crossed.iter().filter(|c| c.direction == Direction::ToServer);
+    let mine = crossed
+        .iter()
+        .filter(|c| c.direction == Direction::ToServer);
     let lines: Vec<&str> = mine.map(|crossing| crossing.line.as_str()).collect();
-    let begin = lines.iter().position(|line| line.starts_with("Email2-Seal:"));
+    let begin = lines
+        .iter()
+        .position(|line| line.starts_with("Email2-Seal:"));
     let begin = begin.step("a seal on the wire")?;
     let (before, content) = lines.split_at_checked(begin).step("lines")?;
     let chunk = before.last().and_then(|line| line.strip_prefix("BDAT "));

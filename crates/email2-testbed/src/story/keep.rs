@@ -9,9 +9,7 @@ use tokio::sync::oneshot;
 use super::{Scene, TO};
 use crate::domain::Place;
 use crate::failure::{Outcome, Step};
-use crate::loopback::{
-    DIRECT_PORT, IMAPS_PORT, MX_PORT, SUBMISSION_PORT, SUBMISSIONS_PORT,
-};
+use crate::loopback::{DIRECT_PORT, IMAPS_PORT, MX_PORT, SUBMISSION_PORT, SUBMISSIONS_PORT};
 use crate::testbed::Testbed;
 
 /// What `world.json` says; the version changes when a field changes its meaning.
@@ -91,7 +89,10 @@ fn entry(testbed: &Testbed, place: &Place) -> DomainEntry {
 }
 
 fn usage(world: &World, file: &std::path::Path) -> String {
-    let mut text = format!("\nThe world stays until Enter or SIGTERM: {}\n", file.display());
+    let mut text = format!(
+        "\nThe world stays until Enter or SIGTERM: {}\n",
+        file.display()
+    );
     for account in &world.accounts {
         if let (Some(home), Some(passphrase)) = (&account.home, &account.passphrase_file) {
             text += &format!(
@@ -125,8 +126,11 @@ pub async fn until_asked() {
     let (entered, enter) = oneshot::channel();
     std::thread::spawn(move || {
         let mut line = String::new();
-        if std::io::stdin().read_line(&mut line).is_ok_and(|octets| octets > 0) {
-            drop(entered.send(()));
+        if std::io::stdin()
+            .read_line(&mut line)
+            .is_ok_and(|octets| octets > 0)
+        {
+            let _ = entered.send(());
         } else {
             std::mem::forget(entered);
         }

@@ -108,7 +108,8 @@ fn as_text(step: &Step) -> String {
 }
 
 fn as_json(step: &Step) -> String {
-    let object = serde_json::to_string(step).unwrap_or_else(|error| format!("{{\"error\":\"{error}\"}}"));
+    let object =
+        serde_json::to_string(step).unwrap_or_else(|error| format!("{{\"error\":\"{error}\"}}"));
     format!("{object}\n")
 }
 
