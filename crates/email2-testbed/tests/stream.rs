@@ -17,7 +17,10 @@ const LINES_AT_ONCE: usize = 200;
 /// Resident memory of this process, in octets: what it is, or with `VmHWM` was at most.
 fn resident(what: &str) -> Outcome<u64> {
     let status = std::fs::read_to_string("/proc/self/status").step("status")?;
-    let line = status.lines().find(|line| line.starts_with(what)).step(what)?;
+    let line = status
+        .lines()
+        .find(|line| line.starts_with(what))
+        .step(what)?;
     let kilobytes = line.split_whitespace().nth(1).step(what)?;
     Ok(kilobytes.parse::<u64>().step(what)? * 1024)
 }
