@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use email2::rejection::{changed_etag_in, clock_in};
+use email2::rejection::{NEXT_TRANSACTION_STATUS, changed_etag_in, clock_in};
 use email2::{Address, Domain, Etag};
 use email2_smtp::client::{Failure, RecipientOutcome};
 use email2_smtp::{Envelope, Reply};
