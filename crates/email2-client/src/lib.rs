@@ -15,6 +15,9 @@ pub mod keyring;
 pub mod memory;
 pub mod pin;
 
+pub mod send;
+
+pub mod imap;
 
 use std::sync::Arc;
 
