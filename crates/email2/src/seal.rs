@@ -7,6 +7,7 @@ mod packet;
 mod read;
 pub mod sign;
 pub mod verify;
+pub mod vouched;
 
 use std::fmt;
 
@@ -134,19 +135,7 @@ impl Seal {
     /// The whole field, folded at 76 octets, with its final CRLF.
     pub fn field(&self) -> String {
         let text = format!("{}{}", self.canonical(), STANDARD.encode(&self.signature));
-        let mut field = format!("{SEAL_FIELD}:");
-        let mut column = field.len();
-        for token in text.split_inclusive([';', ',']) {
-            if column + 1 + token.len() > limits::SEAL_FOLD {
-                field.push_str("\r\n");
-                column = 0;
-            }
-            field.push(' ');
-            column += 1;
-            column = put_folded(&mut field, token, column);
-        }
-        field.push_str("\r\n");
-        field
+        fold(SEAL_FIELD, &text)
     }
 
     /// The signature packet `b`, as a detached OpenPGP signature.
@@ -158,6 +147,23 @@ impl Seal {
     fn created_octets(&self) -> Result<u32, SealError> {
         u32::try_from(self.created).map_err(|_| SealError::Grammar("t is past the year 2106"))
     }
+}
+
+/// Writes a field of tags, folded at 76 octets behind `;` and `,` and, where a
+/// value is longer than a line, anywhere (spec §4.1.6).
+fn fold(name: &str, text: &str) -> String {
+    let mut field = format!("{name}:");
+    let mut column = field.len();
+    for token in text.split_inclusive([';', ',']) {
+        if column + 1 + token.len() > limits::SEAL_FOLD {
+            field.push_str("\r\n");
+            column = 0;
+        }
+        field.push(' ');
+        column = put_folded(&mut field, token, column + 1);
+    }
+    field.push_str("\r\n");
+    field
 }
 
 /// Writes a token that may be longer than a line; gives the column behind it.

@@ -1,6 +1,12 @@
 //! Seals: grammar, canonical packet, keys at their time; and by property that
 //! no octet can be changed.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test may fail"
+)]
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use email2::certificate::generate::generate;

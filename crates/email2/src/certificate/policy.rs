@@ -241,7 +241,7 @@ fn reads_seipd2(subpackets: &[Subpacket]) -> bool {
 
 /// A critical subpacket or notation that is not understood makes its signature
 /// absent (spec §6.3.3, RFC 9580 §5.2.3.7).
-fn check_critical(subpacket: &Subpacket) -> Result<(), &'static str> {
+pub(crate) fn check_critical(subpacket: &Subpacket) -> Result<(), &'static str> {
     if !subpacket.is_critical {
         return Ok(());
     }

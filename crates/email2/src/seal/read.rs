@@ -53,7 +53,7 @@ pub(super) fn read(value: &[u8]) -> Result<Seal> {
 
 /// Removes CRLF WSP, SP and HTAB wherever they stand (spec §4.1.2); what is
 /// left is printable ASCII.
-fn unfold(value: &[u8]) -> Result<String> {
+pub(super) fn unfold(value: &[u8]) -> Result<String> {
     let mut text = String::with_capacity(value.len());
     let mut octets = value.iter().copied().peekable();
     while let Some(octet) = octets.next() {
@@ -77,13 +77,20 @@ fn unfold(value: &[u8]) -> Result<String> {
 
 /// The tags that are still to be read; each stands once, in its order
 /// (spec §4.1.1).
-struct Tags<'a> {
+pub(super) struct Tags<'a> {
     rest: &'a str,
     any: bool,
 }
 
 impl<'a> Tags<'a> {
-    fn take(&mut self, tag: &str) -> Result<&'a str> {
+    pub(super) fn new(text: &'a str) -> Self {
+        Self {
+            rest: text,
+            any: false,
+        }
+    }
+
+    pub(super) fn take(&mut self, tag: &str) -> Result<&'a str> {
         let wrong = SealError::Grammar("a tag is missing, in another place or too much");
         if self.any {
             self.rest = self.rest.strip_prefix(';').ok_or(wrong.clone())?;
@@ -100,11 +107,11 @@ impl<'a> Tags<'a> {
         Ok(value)
     }
 
-    fn end(&self) -> Result<()> {
+    pub(super) fn end(&self) -> Result<()> {
         if self.rest.is_empty() {
             return Ok(());
         }
-        Err(SealError::Grammar("something stands behind b"))
+        Err(SealError::Grammar("something stands behind the last tag"))
     }
 }
 
@@ -147,7 +154,7 @@ fn recipients(value: &str) -> Result<Vec<Address>> {
     Ok(recipients)
 }
 
-fn seconds(value: &str) -> Result<u64> {
+pub(super) fn seconds(value: &str) -> Result<u64> {
     let canonical = value == "0" || !value.starts_with('0');
     let digits = !value.is_empty() && value.bytes().all(|octet| octet.is_ascii_digit());
     if !canonical || !digits || value.len() > TIME_DIGITS {
