@@ -96,10 +96,6 @@ impl SecretKey {
     }
 
     /// The secret key with this fingerprint, for the arithmetic.
-    #[expect(
-        clippy::redundant_allocation,
-        reason = "the library signs with any key by this type only"
-    )]
     pub(crate) fn signer(&self, key: &Fingerprint) -> Option<Box<&dyn SigningKey>> {
         let primary = self
             .primary
