@@ -18,7 +18,7 @@ use email2::limits;
 use crate::command::Credentials;
 use crate::extension::Extensions;
 use crate::line::{Input, Line};
-use crate::reply::{Reply, ReplyError, ReplyReader};
+use crate::reply::{self, Reply, ReplyError, ReplyReader};
 use transaction::Delivery;
 
 /// What a client is told before it talks.
@@ -298,7 +298,7 @@ impl Client {
             // Nobody asked: a server that says goodbye (RFC 5321 §3.8).
             return self.fail(Failure::Refused(reply));
         };
-        let goodbye = (reply.code == GOODBYE).then(|| reply.clone());
+        let goodbye = (reply.code == reply::CLOSES).then(|| reply.clone());
         match expected {
             Expected::Greeting => self.greeted(reply),
             Expected::Hello => self.hello_answered(reply),
@@ -396,6 +396,3 @@ impl Client {
         }
     }
 }
-
-/// The server closes the connection after this code (RFC 5321 §3.8).
-const GOODBYE: u16 = 421;

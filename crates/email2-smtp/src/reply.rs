@@ -26,8 +26,9 @@ const fn positive(code: u16, enhanced: &'static str, text: &'static str) -> Posi
 pub(crate) const GREETING: u16 = 220;
 /// The code of EHLO's and most commands' success.
 pub(crate) const COMPLETED: u16 = 250;
-/// What stands in front of every line of a KEY or KEYPUT answer's text (RFC 2034 §4); email2
-/// writes it, this only recognises it.
+/// After this code the server closes, whoever said it (RFC 5321 §3.8).
+pub(crate) const CLOSES: u16 = 421;
+/// The code of DATA's answer (RFC 5321 §4.1.1.4).
 pub(crate) const GO_ON: u16 = 354;
 /// RFC 3207 §4.
 pub(crate) const START_TLS: Positive = positive(220, "2.0.0", "start TLS");

@@ -429,7 +429,7 @@ impl Server {
     /// Refuses by judgement, which is no protocol error; a 421 closes (RFC 5321 §3.8).
     fn reject(&mut self, rejection: &Rejection) {
         self.write(&reply::refusal(rejection));
-        if rejection.code() == SERVICE_CLOSING {
+        if rejection.code() == reply::CLOSES {
             self.close();
         }
     }
@@ -456,9 +456,6 @@ impl Server {
         self.since = self.now;
     }
 }
-
-/// RFC 5321 §3.8: after this code the server closes.
-const SERVICE_CLOSING: u16 = 421;
 
 /// A driver answered an event with what does not fit it: nothing was promised, so 451.
 fn wrong_answer() -> Rejection {

@@ -9,6 +9,7 @@ use crate::error::StoreError;
 mod scram;
 mod secret;
 
+pub(crate) use scram::{ITERATIONS, SALT_LENGTH};
 pub use scram::{Salted, Verifier};
 pub use secret::Secret;
 
@@ -19,6 +20,25 @@ pub enum Purpose {
     Add,
     /// A new beginning: the old primary key becomes `hard`.
     Reset,
+}
+
+impl Purpose {
+    /// The word for it: `add` or `reset`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Add => "add",
+            Self::Reset => "reset",
+        }
+    }
+
+    /// Reads the word.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        [Self::Add, Self::Reset]
+            .into_iter()
+            .find(|purpose| purpose.as_str() == word)
+    }
 }
 
 /// The row of a code.

@@ -113,7 +113,9 @@ impl Store {
     /// [`StoreError::Locked`], [`StoreError::Damaged`], [`StoreError::Newer`],
     /// [`StoreError::Io`], each naming the file.
     pub fn open(directory: &Path, opening: Opening, now: u64) -> Result<Self, StoreError> {
-        todo!("{directory:?} {opening:?} {now}")
+        Ok(Self::over(sqlite::SqliteStore::open(
+            directory, opening, now,
+        )?))
     }
 
     /// A handle on any backend.

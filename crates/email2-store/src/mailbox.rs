@@ -27,6 +27,33 @@ pub enum SpecialUse {
     Trash,
 }
 
+impl SpecialUse {
+    const ALL: [Self; 5] = [
+        Self::Archive,
+        Self::Drafts,
+        Self::Junk,
+        Self::Sent,
+        Self::Trash,
+    ];
+
+    /// The word in the store.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Archive => "archive",
+            Self::Drafts => "drafts",
+            Self::Junk => "junk",
+            Self::Sent => "sent",
+            Self::Trash => "trash",
+        }
+    }
+
+    pub(crate) fn parse(word: &str) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|special_use| special_use.as_str() == word)
+    }
+}
+
 /// A mailbox with its counters, all from one view.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mailbox {

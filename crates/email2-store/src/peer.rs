@@ -67,6 +67,23 @@ pub enum Standing {
     Held,
 }
 
+impl Standing {
+    /// The word for it: `known` or `held`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Known => "known",
+            Self::Held => "held",
+        }
+    }
+
+    pub(crate) fn parse(word: &str) -> Option<Self> {
+        [Self::Known, Self::Held]
+            .into_iter()
+            .find(|standing| standing.as_str() == word)
+    }
+}
+
 /// Trust on first use: what a person's client keeps of a correspondent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pin {

@@ -42,6 +42,25 @@ pub enum RecipientState {
     Held,
 }
 
+impl RecipientState {
+    const ALL: [Self; 4] = [Self::Waiting, Self::Delivered, Self::Refused, Self::Held];
+
+    /// The word for it: `waiting`, `delivered`, `refused`, `held`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::Delivered => "delivered",
+            Self::Refused => "refused",
+            Self::Held => "held",
+        }
+    }
+
+    pub(crate) fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.as_str() == word)
+    }
+}
+
 /// An entry to be kept.
 #[derive(Debug)]
 pub struct NewEntry {

@@ -1,3 +1,139 @@
-//! The store in SQLite.
+//! The store in SQLite: WAL, `synchronous=FULL`, one writer thread that
+//! commits in groups, a few readers, large bodies as files beside it.
+//!
+//! ```text
+//! DIRECTORY/store.sqlite   the database (0600)
+//! DIRECTORY/store.lock     held by the server that serves from it
+//! DIRECTORY/bodies/        bodies over 32 KiB, one file each
+//! ```
 
+mod open;
+mod reader;
+mod row;
+mod writer;
+
+mod accepted_seal;
+mod account;
+mod block;
 pub(crate) mod body;
+mod certificate;
+mod change;
+mod credential;
+mod delivery;
+mod flag;
+mod mailbox;
+mod message;
+mod peer;
+mod queue;
+mod setting;
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rusqlite::Connection;
+use tokio::sync::watch;
+
+use crate::Opening;
+use crate::account::AccountId;
+use crate::error::StoreError;
+use reader::Readers;
+use writer::{Change, Stop, Writer};
+
+/// The commented schema.
+pub const SCHEMA: &str = include_str!("sqlite/schema.sql");
+
+/// The store in SQLite. When it is dropped, what was handed in is committed,
+/// and a clean end is noted.
+#[derive(Debug)]
+pub struct SqliteStore {
+    // The order is that of the end: first nobody reads or writes, then the lock goes.
+    writer: Writer,
+    readers: Arc<Readers>,
+    bodies: Arc<body::Directory>,
+    watches: Arc<Watches>,
+    _lock: Option<File>,
+}
+
+impl SqliteStore {
+    /// Opens the store in `directory`, and makes it there when there is none.
+    ///
+    /// # Errors
+    /// As [`Store::open`](crate::Store::open).
+    pub fn open(directory: &Path, opening: Opening, now: u64) -> Result<Self, StoreError> {
+        let opened = open::open(directory, opening)?;
+        tracing::debug!(directory = %directory.display(), now, "store opened");
+        let stop = Arc::new(Stop::default());
+        let watches = Arc::new(Watches::default());
+        let bodies = Arc::new(body::Directory::new(
+            directory.join(open::BODIES),
+            opened.openings,
+            Arc::clone(&stop),
+        ));
+        let readers = Readers::start(&opened.path)?;
+        let writer = Writer::start(opened.connection, opened.path, stop, Arc::clone(&watches))?;
+        Ok(Self {
+            writer,
+            readers: Arc::new(readers),
+            bodies,
+            watches,
+            _lock: opened.lock,
+        })
+    }
+
+    /// How often this handle committed: with many waiting, far fewer than
+    /// there were changes.
+    #[must_use]
+    pub fn commits(&self) -> u64 {
+        self.writer.commits()
+    }
+
+    async fn write<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Change<'_>) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.writer.write(work).await
+    }
+
+    async fn read<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.readers.read(work).await
+    }
+}
+
+/// Who watches which account.
+#[derive(Debug, Default)]
+struct Watches {
+    moves: AtomicU64,
+    accounts: Mutex<HashMap<AccountId, watch::Sender<u64>>>,
+}
+
+impl Watches {
+    fn watch(&self, account: AccountId) -> watch::Receiver<u64> {
+        let mut accounts = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
+        accounts.retain(|_, sender| !sender.is_closed());
+        accounts
+            .entry(account)
+            .or_insert_with(|| watch::Sender::new(0))
+            .subscribe()
+    }
+
+    fn moved(&self, touched: &[AccountId]) {
+        let number = self.moves.fetch_add(1, Ordering::Relaxed) + 1;
+        let accounts = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
+        for account in touched {
+            if let Some(sender) = accounts.get(account) {
+                sender.send_replace(number);
+            }
+        }
+    }
+}
+
+/// The database file below the store's directory.
+fn database(directory: &Path) -> PathBuf {
+    directory.join("store.sqlite")
+}

@@ -6,11 +6,13 @@ pub mod way;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use email2::address::{Address, Identity, ReversePath};
+use email2::certificate::generate::generate;
 use email2::limits::SEAL_LIFETIME;
-use email2::seal::{ContentDigest, Nonce, Role, SealRequest, sign};
+use email2::seal::{ContentDigest, Nonce, Role, Seal, SealRequest, sign};
 use email2::secret::SecretKey;
 use email2_io::world::World;
 
+use crate::device::Device;
 use crate::failure::{Outcome, Step};
 use session::Letter;
 
@@ -29,7 +31,7 @@ pub struct Forger {
     /// A key that the forger made for the author's address and that nobody serves.
     pub made: SecretKey,
     /// A person of the author's domain and the key that was stolen from their device.
-    pub stolen: (Address, SecretKey),
+    pub stolen: Option<(Address, SecretKey)>,
     /// A message from the author to the victim, as it crossed the wire.
     pub captured: Letter,
 }
@@ -63,18 +65,29 @@ impl<'a> Claim<'a> {
 }
 
 impl Forger {
+    /// A forger with an account and a device of their own, who wants to be `author`.
+    ///
+    /// # Errors
+    /// A key cannot be made.
+    pub fn new(world: &World, author: &Address, own: Device) -> Outcome<Forger> {
+        let identity = Identity::Address(author.clone());
+        let made = generate(&identity, world.now(), &mut world.rng()).step("forger's key")?;
+        Ok(Forger {
+            world: world.clone(),
+            victim: author.clone(),
+            bystander: author.clone(),
+            author: author.clone(),
+            own: (own.address, own.secret),
+            made,
+            stolen: None,
+            captured: Letter::default(),
+        })
+    }
+
     /// A message to the victim without a seal.
     #[must_use]
     pub fn message(&self, from: &str) -> Vec<u8> {
-        let to = &self.victim;
-        format!(
-            "From: {from}\r\nTo: {to}\r\nSubject: Please pay today\r\n\
-             Date: Thu, 26 Nov 2026 10:00:00 +0000\r\nMessage-ID: <{}@forged.example>\r\n\
-             MIME-Version: 1.0\r\nContent-Type: text/plain\r\n\r\nTo this account: …1234.\r\n",
-            self.world.now()
-        )
-        .replace('…', "...")
-        .into_bytes()
+        message(&self.world, from, &self.victim)
     }
 
     /// A sealed letter to the victim, as the claim says.
@@ -82,26 +95,7 @@ impl Forger {
     /// # Errors
     /// The seal cannot be made.
     pub fn sealed(&self, claim: &Claim<'_>) -> Outcome<Letter> {
-        let content = self.message(claim.from);
-        let created = self.world.now().saturating_add_signed(claim.dated);
-        let mut rng = self.world.rng();
-        let request = SealRequest {
-            role: Role::Author,
-            signer: Identity::Address(claim.signer.clone()),
-            reverse_path: ReversePath::Address(claim.signer.clone()),
-            recipients: vec![self.victim.clone()],
-            created,
-            expires: created.saturating_add(claim.lifetime),
-            nonce: Nonce::random(&mut rng),
-            digest: ContentDigest::of(&content).step("digest")?,
-        };
-        let seal = sign(&request, claim.key, &mut rng).step("seal")?;
-        Ok(Letter {
-            from: claim.signer.to_string(),
-            announced: Some(announcement(claim.signer)),
-            recipients: vec![self.victim.to_string()],
-            content: [seal.field().into_bytes(), content].concat(),
-        })
+        seal_for(&self.world, &self.victim, claim)
     }
 
     /// The captured letter with its octets changed.
@@ -115,8 +109,59 @@ impl Forger {
     }
 }
 
+fn message(world: &World, from: &str, to: &Address) -> Vec<u8> {
+    format!(
+        "From: {from}\r\nTo: {to}\r\nSubject: Please pay today\r\n\
+         Date: Thu, 26 Nov 2026 10:00:00 +0000\r\nMessage-ID: <{}@forged.example>\r\n\
+         MIME-Version: 1.0\r\nContent-Type: text/plain\r\n\r\nTo this account: 1234.\r\n",
+        world.now()
+    )
+    .into_bytes()
+}
+
+/// A message to `to`, sealed by hand as the claim says.
+///
+/// # Errors
+/// The seal cannot be made.
+pub fn seal_for(world: &World, to: &Address, claim: &Claim<'_>) -> Outcome<Letter> {
+    let content = message(world, claim.from, to);
+    let digest = ContentDigest::of(&content).step("digest")?;
+    let seal = seal_over(world, to, claim, digest)?;
+    Ok(Letter {
+        from: claim.signer.to_string(),
+        announced: Some(announcement(&seal.signer)),
+        recipients: vec![to.to_string()],
+        content: [seal.field().into_bytes(), content].concat(),
+    })
+}
+
+/// A seal over content of this digest, as the claim says.
+///
+/// # Errors
+/// The seal cannot be made.
+pub fn seal_over(
+    world: &World,
+    to: &Address,
+    claim: &Claim<'_>,
+    digest: [u8; 32],
+) -> Outcome<Seal> {
+    let created = world.now().saturating_add_signed(claim.dated);
+    let mut rng = world.rng();
+    let request = SealRequest {
+        role: Role::Author,
+        signer: Identity::Address(claim.signer.clone()),
+        reverse_path: ReversePath::Address(claim.signer.clone()),
+        recipients: vec![to.clone()],
+        created,
+        expires: created.saturating_add(claim.lifetime),
+        nonce: Nonce::random(&mut rng),
+        digest,
+    };
+    sign(&request, claim.key, &mut rng).step("seal")
+}
+
 /// The value of the MAIL parameter for an author's seal (spec §3.2).
 #[must_use]
-pub fn announcement(signer: &Address) -> String {
+pub fn announcement(signer: &Identity) -> String {
     format!("author,{}", URL_SAFE_NO_PAD.encode(signer.to_string()))
 }

@@ -5,6 +5,12 @@
 
 pub mod authority;
 pub mod certification;
+pub mod device;
+pub mod domain;
 pub mod failure;
+pub mod forger;
+pub mod loopback;
+pub mod story;
+pub mod testbed;
 pub mod wire;
 pub mod zone;

@@ -4,6 +4,8 @@
 
 #[path = "architecture/closure.rs"]
 mod closure;
+#[path = "architecture/configuration.rs"]
+mod configuration;
 #[path = "architecture/documents.rs"]
 mod documents;
 #[path = "architecture/edges.rs"]

@@ -55,11 +55,6 @@ impl Lines {
         Ok(())
     }
 
-    /// Whether the last octets were the end of a line.
-    pub(crate) fn at_line_end(&self) -> bool {
-        self.partial.is_empty()
-    }
-
     /// Gives the last line, when it has no end.
     pub(crate) fn finish(
         &mut self,

@@ -96,6 +96,10 @@ impl SecretKey {
     }
 
     /// The secret key with this fingerprint, for the arithmetic.
+    #[expect(
+        clippy::redundant_allocation,
+        reason = "the library signs with any key by this type only"
+    )]
     pub(crate) fn signer(&self, key: &Fingerprint) -> Option<Box<&dyn SigningKey>> {
         let primary = self
             .primary

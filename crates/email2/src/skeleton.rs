@@ -96,6 +96,8 @@ struct Section {
     field: Field,
     /// It has a plain Content-Type.
     typed: bool,
+    /// It has a Content-Type in which some parser sees no type.
+    mistyped: bool,
     /// It has a Content-Type of an attached message.
     message: bool,
     /// Its body is encoded.
@@ -137,7 +139,7 @@ impl Structure {
     pub(crate) fn line(&mut self, line: &[u8]) -> Result<(), Rejection> {
         // Looked for before the line can declare a boundary: a declaration is
         // no delimiter of itself.
-        let delimiters = self.boundaries.delimiters(line);
+        let delimiters = self.boundaries.delimiters(line, self.section.is_some());
         self.header_line(line)?;
         let mut opening = delimiters
             .into_iter()
@@ -242,6 +244,7 @@ impl Structure {
         };
         let meaning = meaning(value)?;
         section.typed |= meaning.plain;
+        section.mistyped |= !meaning.plain;
         if meaning.message {
             section.message = true;
             section.depth = deeper(section.depth)?;
@@ -268,7 +271,7 @@ impl Structure {
         let Some(section) = self.section.take() else {
             return Ok(());
         };
-        let by_default = section.digest && !section.typed;
+        let by_default = section.digest && (section.mistyped || !section.typed);
         if !section.message && !by_default {
             return Ok(());
         }

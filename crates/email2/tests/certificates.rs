@@ -1,5 +1,7 @@
 //! Certificates: generation, policy, succession and the cases from the field.
 
+#![expect(clippy::unwrap_used, reason = "a test may fail")]
+
 use email2::certificate::generate::generate;
 use email2::certificate::succession::{Succession, succeed};
 use email2::certificate::{Certificate, CertificateError, RevocationReason};

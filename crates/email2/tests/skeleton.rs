@@ -9,11 +9,12 @@ use mail_parser::{Message, MessageParser, PartType};
 use proptest::prelude::*;
 
 /// Runs `work` as a server's worker would: on a small stack, watched by a clock.
+#[expect(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "the test is about time and stack"
+)]
 fn on_a_small_stack<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the test needs a stack of that size"
-    )]
     let begin = Instant::now();
     let thread = std::thread::Builder::new()
         .stack_size(2 << 20)
@@ -218,6 +219,20 @@ fn fragment() -> impl Strategy<Value = &'static str> {
         "References: <x\r\n",
         "Received: from x\r\n",
         "List-Id: \"\\\r\n",
+        "Content-Type: multipart/mixed (c); boundary=ab\r\n",
+        "Content-Type: multipart\r\n",
+        ":Con tent-Type: message/rfc822\r\n",
+        "Content-Type: message;\r\n rfc822\r\n",
+        "Content-Type: text\r\n message/rfc822\r\n",
+        "Content-Type: (\r\n",
+        "Content-Type: message/rfc822;=?utf-8?q?x\r\n",
+        "Content-Disposition: attachment; a=\"\r\n",
+        "Content-Type: multipart/mixed; boundary=---\r\n",
+        "Content-Type: multipart/mixed; boundary=\r\n",
+        "-----\r\n",
+        "--------\r\n",
+        "--a--b\r\n",
+        "--ab--a\r\n",
     ])
 }
 

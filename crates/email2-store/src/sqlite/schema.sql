@@ -6,6 +6,7 @@
 CREATE TABLE state (
   one       INTEGER PRIMARY KEY CHECK (one = 1), -- always 1
   openings  INTEGER NOT NULL,                    -- how often the store was opened: makes body names unique for ever
+  uid_validity INTEGER NOT NULL,                 -- the highest UIDVALIDITY ever given: none is given twice
   serving   INTEGER NOT NULL                     -- 1 while a server runs on it; found at opening, it ended uncleanly
 ) STRICT;
 
@@ -60,7 +61,7 @@ CREATE TABLE mailbox (
 
 -- body: the exact octets of a message, shared by all who have it
 CREATE TABLE body (
-  id        INTEGER PRIMARY KEY,      -- the row
+  id        INTEGER PRIMARY KEY AUTOINCREMENT, -- never used again: accepted_seal.body may outlive the row
   name      TEXT    NOT NULL UNIQUE,  -- names the file in bodies/, if it is one
   size      INTEGER NOT NULL,         -- octets
   octets    BLOB                      -- up to 32 KiB; NULL: they are in the file

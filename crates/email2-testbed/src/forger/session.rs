@@ -4,6 +4,9 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use email2::address::Address;
 use email2_io::clock::within;
 use email2_io::net::Stream;
 use email2_io::tls::{AcceptedName, ClientTls, TlsAsk};
@@ -52,27 +55,39 @@ impl Session {
     /// # Errors
     /// The exchanger cannot be reached, or refuses before anything was tried.
     pub async fn open(world: &World, at: &Exchanger, helo: &str) -> Outcome<Session> {
-        let connection = world.net.connect(at.address).await;
-        let connection = connection.step(format!("connecting to {}", at.host))?;
-        let mut plain = Session {
-            stream: BufReader::new(connection.stream),
-            world: world.clone(),
-        };
+        let mut plain = Session::over(world, connect(world, at).await?);
         plain.reply().await?;
         plain.granted(&format!("EHLO {helo}")).await?;
         plain.granted("STARTTLS").await?;
-        let ask = TlsAsk {
-            sni: at.host.clone(),
-            names: vec![AcceptedName::Host(at.host.clone())],
-            alpn: None,
-        };
-        let secured = at.tls.connect(plain.stream.into_inner(), &ask).await;
-        let mut session = Session {
-            stream: BufReader::new(secured.step("TLS")?.stream),
-            world: world.clone(),
-        };
+        let mut session = Session::over(world, secure(plain.stream.into_inner(), at).await?);
         session.granted(&format!("EHLO {helo}")).await?;
         Ok(session)
+    }
+
+    /// Connects where TLS comes first, and logs in.
+    ///
+    /// # Errors
+    /// The server cannot be reached, or the password is wrong.
+    pub async fn log_in(
+        world: &World,
+        at: &Exchanger,
+        address: &Address,
+        password: &str,
+    ) -> Outcome<Session> {
+        let stream = secure(connect(world, at).await?, at).await?;
+        let mut session = Session::over(world, stream);
+        session.reply().await?;
+        session.granted("EHLO device.example").await?;
+        let plain = STANDARD.encode(format!("\0{address}\0{password}"));
+        session.granted(&format!("AUTH PLAIN {plain}")).await?;
+        Ok(session)
+    }
+
+    fn over(world: &World, stream: Stream) -> Session {
+        Session {
+            stream: BufReader::new(stream),
+            world: world.clone(),
+        }
     }
 
     /// Sends a command and reads its reply.
@@ -129,16 +144,36 @@ impl Session {
         Ok(line.trim_end_matches(['\r', '\n']).to_owned())
     }
 
-    async fn granted(&mut self, command: &str) -> Outcome<()> {
+    /// Sends a command that must be granted.
+    ///
+    /// # Errors
+    /// It is refused, or the connection is lost.
+    pub async fn granted(&mut self, command: &str) -> Outcome<Reply> {
         let reply = self.say(command).await?;
         match reply.is_granted() {
-            true => Ok(()),
+            true => Ok(reply),
             false => Err(Failure {
                 step: command.to_owned(),
                 why: reply.to_string(),
             }),
         }
     }
+}
+
+async fn connect(world: &World, at: &Exchanger) -> Outcome<Stream> {
+    let connection = world.net.connect(at.address).await;
+    Ok(connection
+        .step(format!("connecting to {}", at.host))?
+        .stream)
+}
+
+async fn secure(stream: Stream, at: &Exchanger) -> Outcome<Stream> {
+    let ask = TlsAsk {
+        sni: at.host.clone(),
+        names: vec![AcceptedName::Host(at.host.clone())],
+        alpn: None,
+    };
+    Ok(at.tls.connect(stream, &ask).await.step("TLS")?.stream)
 }
 
 /// Whom a forger talks to.
@@ -153,7 +188,7 @@ pub struct Exchanger {
 }
 
 /// What goes into one transaction.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Letter {
     /// Reverse path, without brackets.
     pub from: String,

@@ -1,11 +1,11 @@
 //! The ways: each makes a letter, and knows the refusal that it deserves.
 
-use email2::address::Identity;
-use email2::rejection::Rejection;
+use email2::address::{Address, Identity};
+use email2::rejection::{CLOCK_WORD, Rejection};
 
-use super::session::Letter;
+use super::session::{Letter, Reply};
 use super::{Claim, Forger};
-use crate::failure::Outcome;
+use crate::failure::{Outcome, Step};
 
 /// Seconds of an hour.
 const HOUR: i64 = 3600;
@@ -20,6 +20,17 @@ pub struct Way {
     pub letter: fn(&Forger) -> Outcome<Letter>,
     /// What the server must answer.
     pub refusal: fn(&Forger) -> Rejection,
+}
+
+impl Way {
+    /// Whether the reply is the refusal: code, enhanced code and, where nothing in it moves
+    /// (the server's clock does), the sentence.
+    #[must_use]
+    pub fn matches(&self, reply: &Reply, refusal: &Rejection) -> bool {
+        let (got, expected) = (reply.to_string(), refusal.to_string());
+        let moving = expected.find(CLOCK_WORD).unwrap_or(expected.len());
+        got.get(..moving) == expected.get(..moving)
+    }
 }
 
 /// The ways that are one letter and one refusal, in the order of the story.
@@ -125,7 +136,7 @@ pub const BACKDATED: Way = Way {
     did: "dates a seal by the stolen key before its revocation",
     letter: |forger| seal_by_stolen(forger, -HOUR, 24 * HOUR.unsigned_abs()),
     refusal: |forger| Rejection::KeyRevoked {
-        signer: Identity::Address(forger.stolen.0.clone()),
+        signer: Identity::Address(owner_of_stolen(forger)),
     },
 };
 
@@ -161,8 +172,13 @@ fn two_authors(forger: &Forger) -> Outcome<Letter> {
     forger.sealed(&Claim::now(own, &from, key))
 }
 
+fn owner_of_stolen(forger: &Forger) -> Address {
+    let owner = forger.stolen.as_ref().map(|(owner, _)| owner.clone());
+    owner.unwrap_or_else(|| forger.author.clone())
+}
+
 fn seal_by_stolen(forger: &Forger, dated: i64, lifetime: u64) -> Outcome<Letter> {
-    let (owner, key) = &forger.stolen;
+    let (owner, key) = forger.stolen.as_ref().step("stolen key")?;
     let from = owner.to_string();
     let mut claim = Claim::now(owner, &from, key);
     claim.dated = dated;

@@ -9,10 +9,9 @@ use crate::tree::{self, File};
 const HOMES: [&str; 3] = ["rejection.rs", "reply.rs", "limits.rs"];
 
 /// The crates that speak SMTP.
-const SPEAKERS: [&str; 6] = [
+const SPEAKERS: [&str; 5] = [
     "crates/email2/src/",
     "crates/email2-smtp/src/",
-    "crates/email2-io/src/",
     "crates/email2-remote/src/",
     "crates/email2d/src/",
     "crates/email2-client/src/",

@@ -81,10 +81,10 @@ impl<'a> Draft<'a> {
             PUBLIC_SUBKEY => Ok(Last::Subkey(place(&mut self.subkeys, packet.body))),
             USER_ATTRIBUTE => Ok(Last::Nothing),
             SIGNATURE => {
-                if let Some(component) = self.component(last) {
-                    if !component.signatures.contains(&packet.body) {
-                        component.signatures.push(packet.body);
-                    }
+                let component = self.component(last);
+                if let Some(component) = component.filter(|c| !c.signatures.contains(&packet.body))
+                {
+                    component.signatures.push(packet.body);
                 }
                 Ok(last)
             }

@@ -97,7 +97,7 @@ fn new_length(octets: &[u8]) -> Result<(usize, &[u8]), CertificateError> {
     match octets {
         [first @ 0..=191, rest @ ..] => Ok((usize::from(*first), rest)),
         [first @ 192..=223, second, rest @ ..] => Ok((
-            (usize::from(*first) - 192 << 8) + usize::from(*second) + 192,
+            ((usize::from(*first) - 192) << 8) + usize::from(*second) + 192,
             rest,
         )),
         [255, a, b, c, d, rest @ ..] => Ok((big_endian(&[*a, *b, *c, *d]), rest)),

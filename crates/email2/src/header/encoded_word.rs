@@ -34,7 +34,7 @@ pub(super) fn decode_words(words: &[Word<'_>]) -> String {
             Word::Quoted(_) => None,
         };
         let encoded = decoded.is_some();
-        if !name.is_empty() && !(behind_encoded && encoded) {
+        if !(name.is_empty() || behind_encoded && encoded) {
             name.push(' ');
         }
         match (decoded, word) {

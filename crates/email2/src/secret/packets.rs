@@ -104,12 +104,12 @@ fn is_at_hand(params: &SecretParams) -> bool {
 
 /// Unlocks all keys with one passphrase.
 pub(crate) fn unlock(mut keys: Keys, passphrase: Option<&[u8]>) -> Result<Keys, SecretKeyError> {
-    if let Some(primary) = &mut keys.primary {
-        if let Some(password) = needed(primary.secret_params(), passphrase)? {
-            primary
-                .remove_password(&password)
-                .map_err(|_| SecretKeyError::WrongPassphrase)?;
-        }
+    if let Some(primary) = &mut keys.primary
+        && let Some(password) = needed(primary.secret_params(), passphrase)?
+    {
+        primary
+            .remove_password(&password)
+            .map_err(|_| SecretKeyError::WrongPassphrase)?;
     }
     for subkey in &mut keys.subkeys {
         if let Some(password) = needed(subkey.secret_params(), passphrase)? {
@@ -133,10 +133,9 @@ fn needed(
         s2k: StringToKey::Argon2 { t, m_enc, .. },
         ..
     } = locked.string_to_key_params()
+        && (*m_enc > ARGON2_MEMORY_MAX || *t > ARGON2_PASSES_MAX)
     {
-        if *m_enc > ARGON2_MEMORY_MAX || *t > ARGON2_PASSES_MAX {
-            return Err(SecretKeyError::Costly);
-        }
+        return Err(SecretKeyError::Costly);
     }
     passphrase
         .map(|passphrase| Some(Password::from(passphrase)))

@@ -113,54 +113,75 @@ impl Boundaries {
             .map(|(_, next)| *next)
     }
 
-    /// Every delimiter in `line`.
-    pub(super) fn delimiters(&mut self, line: &[u8]) -> Vec<Delimiter> {
+    /// Every delimiter in `line`. In a header section (`in_header`) some parsers
+    /// see none, so there it does not count as the first of its boundary.
+    pub(super) fn delimiters(&mut self, line: &[u8], in_header: bool) -> Vec<Delimiter> {
         let mut found = Vec::new();
         if self.declared == 0 {
             return found;
         }
         let mut from = 0;
         while let Some((dashes, end)) = next_run(line, from) {
-            self.behind_run(line, dashes, end, &mut found);
+            self.behind_run(
+                line,
+                Run {
+                    dashes,
+                    end,
+                    in_header,
+                },
+                &mut found,
+            );
             from = end;
         }
         found
     }
 
-    /// The delimiters whose dashes are the `dashes` octets before `end`.
-    fn behind_run(&mut self, line: &[u8], dashes: usize, end: usize, found: &mut Vec<Delimiter>) {
+    /// The delimiters whose dashes are those of the run.
+    fn behind_run(&mut self, line: &[u8], run: Run, found: &mut Vec<Delimiter>) {
         let mut place = 0;
-        let tail = line.get(end..).unwrap_or_default();
+        let tail = line.get(run.end..).unwrap_or_default();
         for (length, octet) in tail.iter().map(Some).chain([None]).enumerate() {
             if let Some(node) = self.nodes.get_mut(place) {
-                let all_dashes = length == 0;
-                for boundary in node.ends.iter_mut().filter(|b| b.dashes + 2 <= dashes) {
-                    // A boundary of dashes alone ends where it first can.
-                    let early = if all_dashes {
-                        dashes - boundary.dashes - 2
-                    } else {
-                        0
-                    };
-                    let behind = end + length - early;
-                    let closes = line
-                        .get(behind..)
-                        .is_some_and(|rest| rest.starts_with(b"--"));
-                    let opens = !boundary.opened || !closes;
-                    self.unopened -= usize::from(!boundary.opened);
-                    boundary.opened = true;
-                    let (depth, digest) = (boundary.depth, boundary.digest);
-                    found.push(Delimiter {
-                        depth,
-                        digest,
-                        opens,
-                        end: behind,
-                    });
+                for boundary in node.ends.iter_mut().filter(|b| b.dashes + 2 <= run.dashes) {
+                    self.unopened -= usize::from(!boundary.opened && !run.in_header);
+                    found.push(boundary.delimiter(line, run, length));
                 }
             }
             match octet.and_then(|octet| self.next(place, *octet)) {
                 Some(next) => place = next,
                 None => break,
             }
+        }
+    }
+}
+
+/// A run of dashes in a line.
+#[derive(Clone, Copy)]
+struct Run {
+    dashes: usize,
+    end: usize,
+    in_header: bool,
+}
+
+impl Boundary {
+    /// The delimiter of this boundary behind `run`, where `length` octets of the
+    /// boundary follow the dashes.
+    fn delimiter(&mut self, line: &[u8], run: Run, length: usize) -> Delimiter {
+        // A boundary of dashes alone ends where it first can.
+        let early = if length == 0 {
+            run.dashes - self.dashes - 2
+        } else {
+            0
+        };
+        let end = run.end + length - early;
+        let closes = line.get(end..).is_some_and(|rest| rest.starts_with(b"--"));
+        let opens = !self.opened || !closes;
+        self.opened |= !run.in_header;
+        Delimiter {
+            depth: self.depth,
+            digest: self.digest,
+            opens,
+            end,
         }
     }
 }
@@ -207,7 +228,11 @@ mod tests {
         boundaries
             .iter()
             .for_each(|boundary| known.declare(boundary, 1, false));
-        let mut ends: Vec<usize> = known.delimiters(line).iter().map(|d| d.end).collect();
+        let mut ends: Vec<usize> = known
+            .delimiters(line, false)
+            .iter()
+            .map(|d| d.end)
+            .collect();
         ends.sort_unstable();
         ends.dedup();
         ends
@@ -238,7 +263,7 @@ mod tests {
     fn the_first_close_opens() {
         let mut known = Boundaries::new();
         known.declare(b"x", 3, true);
-        let first = known.delimiters(b"--x--");
+        let first = known.delimiters(b"--x--", false);
         assert_eq!(
             first,
             [Delimiter {
@@ -250,14 +275,14 @@ mod tests {
         );
         assert!(
             !known
-                .delimiters(b"--x--")
+                .delimiters(b"--x--", false)
                 .iter()
                 .any(|delimiter| delimiter.opens)
         );
         assert_eq!(known.unopened(), 0);
         known.declare(b"x", 2, false);
         assert_eq!(
-            (known.unopened(), known.delimiters(b"--x")[0].depth),
+            (known.unopened(), known.delimiters(b"--x", false)[0].depth),
             (1, 3)
         );
     }

@@ -86,6 +86,10 @@ fn ambiguous(what: &'static str) -> Rejection {
 /// it. Gives the value and what follows.
 fn simple_value(behind: &[u8]) -> Option<(&[u8], &[u8])> {
     let value = behind.trim_ascii_start().strip_prefix(b"=")?;
+    let blanks = value.len() - value.trim_ascii_start().len();
+    let folded = value
+        .get(..blanks)
+        .is_some_and(|blanks| blanks.contains(&b'\n'));
     let value = value.trim_ascii_start();
     let (boundary, rest) = match value.strip_prefix(b"\"") {
         Some(quoted) => {
@@ -100,7 +104,9 @@ fn simple_value(behind: &[u8]) -> Option<(&[u8], &[u8])> {
         }
     };
     let unquoted = value.first() != Some(&b'"');
-    let allowed = |octet: &u8| is_boundary_octet(*octet, unquoted);
+    // Behind a fold some parsers expect a name again, not a value.
+    let renamed = folded && boundary.contains(&b'=');
+    let allowed = |octet: &u8| is_boundary_octet(*octet, unquoted) && !renamed;
     let glued = !matches!(rest.trim_ascii_start().first(), None | Some(b';'));
     let simple = (1..=70).contains(&boundary.len())
         && boundary.iter().all(allowed)

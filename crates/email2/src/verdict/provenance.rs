@@ -1,5 +1,9 @@
 //! What is kept and shown about where a message comes from, in one stable
 //! text form: the store's column and the field `Email2-Verdict` (spec §10.3).
+//!
+//! `verified; author=bob@example.org; assurance=dnssec; at=1764000000;
+//! via=@alumni.edu/bob@alumni.edu; via=unsealed-hop` on one line, ASCII; what
+//! could break the form in an address is percent-encoded.
 
 use std::fmt;
 use std::str::FromStr;
@@ -73,23 +77,263 @@ pub enum UnverifiedReason {
 #[error("this is not the text form of a verdict")]
 pub struct ProvenanceError;
 
+const UNSEALED_HOP: &str = "unsealed-hop";
+const UNSEALED: &str = "unsealed";
+
 impl Provenance {
     /// Whether it is shown as verified, and sets `$Email2Verified`.
     pub fn is_verified(&self) -> bool {
         matches!(self, Self::Verified { .. })
     }
+
+    /// When the message was accepted, Unix seconds.
+    pub fn at(&self) -> u64 {
+        match self {
+            Self::Verified { at, .. }
+            | Self::CheckedBy { at, .. }
+            | Self::Service { at, .. }
+            | Self::Unverified { at, .. } => *at,
+        }
+    }
 }
 
 impl fmt::Display for Provenance {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let _ = f;
-        todo!()
+        match self {
+            Self::Verified {
+                author,
+                assurance,
+                at,
+                via,
+            } => {
+                let author = Encoded(author);
+                write!(
+                    f,
+                    "verified; author={author}; assurance={assurance}; at={at}"
+                )?;
+                via.iter().try_for_each(|via| write!(f, "; via={via}"))
+            }
+            Self::CheckedBy { author, domain, at } => {
+                write!(
+                    f,
+                    "checked; author={}; by={}; at={at}",
+                    Encoded(author),
+                    Encoded(domain)
+                )
+            }
+            Self::Service { domain, at } => {
+                write!(f, "service; domain={}; at={at}", Encoded(domain))
+            }
+            Self::Unverified { reason, at } => {
+                write!(f, "unverified; reason={reason}; at={at}")
+            }
+        }
     }
 }
 
 impl FromStr for Provenance {
     type Err = ProvenanceError;
+
     fn from_str(text: &str) -> Result<Self, ProvenanceError> {
-        todo!("{text}")
+        let mut words = text.split("; ");
+        let class = words.next().unwrap_or_default();
+        let mut fields = Fields(words.peekable());
+        let read = match class {
+            "verified" => Self::Verified {
+                author: fields.take("author")?,
+                assurance: fields.take("assurance")?,
+                at: fields.take("at")?,
+                via: fields.take_all("via")?,
+            },
+            "checked" => Self::CheckedBy {
+                author: fields.take("author")?,
+                domain: fields.take("by")?,
+                at: fields.take("at")?,
+            },
+            "service" => Self::Service {
+                domain: fields.take("domain")?,
+                at: fields.take("at")?,
+            },
+            "unverified" => Self::Unverified {
+                reason: fields.take("reason")?,
+                at: fields.take("at")?,
+            },
+            _ => return Err(ProvenanceError),
+        };
+        fields.0.next().map_or(Ok(read), |_| Err(ProvenanceError))
+    }
+}
+
+/// The fields that are still to be read.
+struct Fields<'a, I: Iterator<Item = &'a str>>(std::iter::Peekable<I>);
+
+impl<'a, I: Iterator<Item = &'a str>> Fields<'a, I> {
+    fn take<T: FromStr>(&mut self, name: &str) -> Result<T, ProvenanceError> {
+        let word = self.0.next().ok_or(ProvenanceError)?;
+        read(word, name)
+    }
+
+    fn take_all<T: FromStr>(&mut self, name: &str) -> Result<Vec<T>, ProvenanceError> {
+        let mut all = Vec::new();
+        while self.0.peek().is_some() {
+            all.push(self.take(name)?);
+        }
+        Ok(all)
+    }
+}
+
+fn read<T: FromStr>(word: &str, name: &str) -> Result<T, ProvenanceError> {
+    let value = word
+        .strip_prefix(name)
+        .and_then(|rest| rest.strip_prefix('='));
+    decode(value.ok_or(ProvenanceError)?)?
+        .parse()
+        .map_err(|_| ProvenanceError)
+}
+
+/// Percent-encodes all but letters, digits and a few marks that no address
+/// needs to be told apart by.
+struct Encoded<T>(T);
+
+impl<T: fmt::Display> fmt::Display for Encoded<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0
+            .to_string()
+            .bytes()
+            .try_for_each(|octet| match octet {
+                b'@' | b'.' | b'-' | b'_' | b'+' => write!(f, "{}", char::from(octet)),
+                octet if octet.is_ascii_alphanumeric() => write!(f, "{}", char::from(octet)),
+                octet => write!(f, "%{octet:02x}"),
+            })
+    }
+}
+
+fn decode(text: &str) -> Result<String, ProvenanceError> {
+    let mut octets = Vec::with_capacity(text.len());
+    let mut rest = text.bytes();
+    while let Some(octet) = rest.next() {
+        octets.push(match octet {
+            b'%' => hex(rest.next())? << 4 | hex(rest.next())?,
+            octet => octet,
+        });
+    }
+    String::from_utf8(octets).map_err(|_| ProvenanceError)
+}
+
+fn hex(octet: Option<u8>) -> Result<u8, ProvenanceError> {
+    let digit = octet
+        .and_then(|octet| char::from(octet).to_digit(16))
+        .ok_or(ProvenanceError)?;
+    u8::try_from(digit).map_err(|_| ProvenanceError)
+}
+
+impl fmt::Display for Via {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Forwarder { signer, address } => {
+                write!(f, "{}/{}", Encoded(signer), Encoded(address))
+            }
+            Self::UnsealedHop => f.write_str(UNSEALED_HOP),
+        }
+    }
+}
+
+impl FromStr for Via {
+    type Err = ProvenanceError;
+
+    fn from_str(text: &str) -> Result<Self, ProvenanceError> {
+        if text == UNSEALED_HOP {
+            return Ok(Self::UnsealedHop);
+        }
+        let (signer, address) = text.split_once('/').ok_or(ProvenanceError)?;
+        Ok(Self::Forwarder {
+            signer: Identity::parse(signer).map_err(|_| ProvenanceError)?,
+            address: Address::parse(address).map_err(|_| ProvenanceError)?,
+        })
+    }
+}
+
+impl fmt::Display for UnverifiedReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unsealed => f.write_str(UNSEALED),
+        }
+    }
+}
+
+impl FromStr for UnverifiedReason {
+    type Err = ProvenanceError;
+
+    fn from_str(text: &str) -> Result<Self, ProvenanceError> {
+        if text == UNSEALED {
+            Ok(Self::Unsealed)
+        } else {
+            Err(ProvenanceError)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn comes_back(provenance: Provenance) -> String {
+        let text = provenance.to_string();
+        assert!(text.is_ascii() && !text.contains(['\r', '\n']));
+        assert_eq!(text.parse(), Ok(provenance));
+        text
+    }
+
+    #[test]
+    fn every_class_comes_back() {
+        let address = |text: &str| Address::parse(text).unwrap();
+        let domain = Domain::parse("example.com").unwrap();
+        let via = |signer: &str, to: &str| Via::Forwarder {
+            signer: Identity::parse(signer).unwrap(),
+            address: address(to),
+        };
+        let text = comes_back(Provenance::Verified {
+            author: address("bob@example.org"),
+            assurance: Assurance::Dnssec,
+            at: 5,
+            via: vec![],
+        });
+        assert_eq!(
+            text,
+            "verified; author=bob@example.org; assurance=dnssec; at=5"
+        );
+        comes_back(Provenance::Verified {
+            author: address("\"a; b=/\"@example.org"),
+            assurance: Assurance::Local,
+            at: 5,
+            via: vec![
+                via("@a.example", "b\u{fc}b@a.example"),
+                Via::UnsealedHop,
+                via("a/b@c.d", "%@c.d"),
+            ],
+        });
+        comes_back(Provenance::CheckedBy {
+            author: address("b@c.d"),
+            domain: domain.clone(),
+            at: 1,
+        });
+        comes_back(Provenance::Service { domain, at: 1 });
+        comes_back(Provenance::Unverified {
+            reason: UnverifiedReason::Unsealed,
+            at: 0,
+        });
+    }
+
+    #[test]
+    fn anything_else_is_no_verdict() {
+        for text in [
+            "",
+            "verified",
+            "verified; author=b@c.d",
+            "service; domain=c.d; at=1; x=2",
+            "%",
+        ] {
+            assert!(text.parse::<Provenance>().is_err(), "{text}");
+        }
     }
 }

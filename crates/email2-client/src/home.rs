@@ -1,0 +1,129 @@
+//! One's own server: found by DNS, believed before anything secret is said
+//! (spec §2.6), then asked to sign in.
+
+use email2::address::Address;
+use email2::{Identity, KeyPut, KeyPutAnswer};
+use email2_remote::connect::{OpenError, Session};
+use email2_remote::resolve::{self, Host, ResolveError};
+use email2_smtp::Credentials;
+use email2_smtp::client::Failure;
+use zeroize::Zeroizing;
+
+use crate::Client;
+
+/// The SRV label and the port of submission with TLS from the first octet (RFC 8314).
+const SUBMISSION: (&str, u16) = ("_submissions._tcp", 465);
+/// The SRV label and the port of IMAP with TLS from the first octet (RFC 8314).
+const IMAP: (&str, u16) = ("_imaps._tcp", 993);
+
+/// Why one's own server cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum HomeError {
+    /// It is not found. Sysexits 68.
+    #[error("the mail server of {domain} cannot be found: {error}")]
+    NotFound {
+        /// The domain.
+        domain: String,
+        /// Why.
+        error: ResolveError,
+    },
+    /// The domain names no server. Sysexits 68.
+    #[error("{0} names no mail server")]
+    NoHost(String),
+    /// No host of it can be talked to. Sysexits 75, or 77 when it is not to be trusted or refuses
+    /// the sign-in.
+    #[error("the mail server of {domain} cannot be used: {error}")]
+    Open {
+        /// The domain.
+        domain: String,
+        /// What the last host tried said.
+        error: OpenError,
+    },
+    /// It refused what was asked. Sysexits 77 or 75.
+    #[error("the mail server says: {0}")]
+    Refused(Failure),
+}
+
+/// The hosts for submission of the domain of `address`, in the order to try them.
+///
+/// # Errors
+/// [`HomeError::NotFound`], [`HomeError::NoHost`].
+pub async fn submission_hosts(client: &Client, address: &Address) -> Result<Vec<Host>, HomeError> {
+    hosts(client, address, SUBMISSION).await
+}
+
+/// The hosts for IMAP of the domain of `address`, in the order to try them.
+///
+/// # Errors
+/// As [`submission_hosts`].
+pub async fn imap_hosts(client: &Client, address: &Address) -> Result<Vec<Host>, HomeError> {
+    hosts(client, address, IMAP).await
+}
+
+async fn hosts(
+    client: &Client,
+    address: &Address,
+    (service, port): (&str, u16),
+) -> Result<Vec<Host>, HomeError> {
+    let domain = address.domain();
+    let found = resolve::own_hosts(&client.world, domain, service, port).await;
+    let found = found.map_err(|error| HomeError::NotFound {
+        domain: domain.to_string(),
+        error,
+    })?;
+    if found.is_empty() {
+        return Err(HomeError::NoHost(domain.to_string()));
+    }
+    Ok(found)
+}
+
+/// Signs in at one's own server for submission. The password is said only to a host that is
+/// authenticated for the domain, or by an authority that the person gave (spec §2.6.1).
+///
+/// # Errors
+/// See [`HomeError`].
+pub async fn sign_in(
+    client: &Client,
+    address: &Address,
+    password: &str,
+) -> Result<Session, HomeError> {
+    let mut last = None;
+    for host in submission_hosts(client, address).await? {
+        let credentials = Credentials {
+            authorization: String::new(),
+            authentication: address.to_string(),
+            password: Zeroizing::new(password.to_owned()),
+        };
+        match client
+            .home()
+            .open(address.domain(), &host, Some(credentials))
+            .await
+        {
+            Ok(session) => return Ok(session),
+            Err(error) => last = Some(error),
+        }
+    }
+    let domain = address.domain().to_string();
+    Err(match last {
+        Some(error) => HomeError::Open { domain, error },
+        None => HomeError::NoHost(domain),
+    })
+}
+
+/// Publishes a certificate for `address` (spec §3.6).
+///
+/// # Errors
+/// [`HomeError::Refused`].
+pub async fn publish(
+    client: &Client,
+    session: &mut Session,
+    address: &Address,
+    octets: &[u8],
+) -> Result<KeyPutAnswer, HomeError> {
+    let put = KeyPut {
+        address: Identity::Address(address.clone()),
+        size: u32::try_from(octets.len()).unwrap_or(u32::MAX),
+    };
+    let answer = session.key_put(&put, octets, &*client.world.clock).await;
+    answer.map_err(HomeError::Refused)
+}

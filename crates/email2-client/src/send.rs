@@ -1,0 +1,112 @@
+//! ORCHESTRATOR, outgoing: from what a person wrote to what became of it.
+//!
+//! `compose → route → keys → protect → seal → keep → deliver → settle`
+
+pub mod again;
+pub mod compose;
+pub mod deliver;
+pub mod import;
+pub mod keys;
+pub mod outbox;
+pub mod protect;
+pub mod route;
+pub mod seal;
+pub mod settle;
+
+pub mod report;
+
+use std::time::Duration;
+
+use email2::address::Address;
+use email2::secret::SecretKey;
+use email2_store::StoreError;
+
+use crate::Client;
+use compose::{ComposeError, Source};
+use protect::ProtectError;
+pub use report::{Report, State, Step, Watch};
+
+/// Who sends: the account's address and its key, open.
+#[derive(Debug)]
+pub struct Author<'a> {
+    /// The key.
+    pub key: &'a SecretKey,
+    /// The address.
+    pub address: &'a Address,
+}
+
+/// When to encrypt (spec §5.5).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Encryption {
+    /// When every recipient has a key; a mixed set is an error.
+    #[default]
+    Default,
+    /// Always: a recipient without a key is an error.
+    Demand,
+    /// Never: signed only.
+    Refuse,
+}
+
+/// How a message is sent.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// When to encrypt.
+    pub encryption: Encryption,
+    /// How long what is refused for now is tried again, before it is left in the outbox.
+    pub wait: Duration,
+}
+
+/// Why nothing was sent.
+#[derive(Debug, thiserror::Error)]
+pub enum SendError {
+    /// The message cannot be made. Sysexits 65.
+    #[error(transparent)]
+    Compose(#[from] ComposeError),
+    /// It cannot be protected as asked. Sysexits 65, or 77 when somebody has no key.
+    #[error(transparent)]
+    Protect(#[from] ProtectError),
+    /// It cannot be sealed. Sysexits 65.
+    #[error(transparent)]
+    Seal(#[from] seal::SealingError),
+    /// The outbox cannot keep it. Sysexits 74.
+    #[error("the outbox cannot keep the message: {0}")]
+    Store(#[from] StoreError),
+}
+
+/// Sends a message: directly to the servers of its recipients, one report a recipient. What is
+/// refused for now stays in the outbox.
+///
+/// # Errors
+/// See [`SendError`]: nothing was sent to anybody then.
+pub async fn send(
+    client: &Client,
+    author: &Author<'_>,
+    source: Source,
+    options: &Options,
+    watch: &dyn Watch,
+) -> Result<Vec<Report>, SendError> {
+    let (now, mut rng) = (client.world.now(), client.world.rng());
+    let composed = compose::compose(source, author.address, now, &mut rng)?;
+    let routed = route::route(&composed);
+    let found = keys::fetch(client, routed, options.wait, watch).await?;
+    let protected = protect::protect(
+        &composed,
+        found.keyed,
+        options.encryption,
+        author,
+        now,
+        &mut rng,
+    )?;
+    let sealed = seal::seal(author, protected, now, &mut rng)?;
+    let copy = outbox::copy_of(&composed, &sealed, author, now, &mut rng)?;
+    let leaving = outbox::Leaving {
+        sealed,
+        copy,
+        later: found.later,
+        encryption: options.encryption,
+    };
+    let kept = outbox::keep(client, author, leaving).await?;
+    let settled = deliver::until(client, Some(author), &kept, options.wait, watch).await?;
+    Ok(report::of(found.refused, settled))
+}

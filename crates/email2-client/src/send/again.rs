@@ -1,0 +1,252 @@
+//! An entry is made again from the author's own copy: for a key that changed
+//! (spec §3.3.2), or for one that could not be asked for before.
+
+use std::time::Duration;
+
+use email2::address::Address;
+use email2::certificate::Certificate;
+use email2::content::{Reader, unprotect};
+use email2_store::StoreError;
+use email2_store::queue::{QueueEntry, RecipientState};
+
+use super::compose::Composed;
+use super::import::{File, import};
+use super::keys::{self, Found, Keyed, RecipientKey};
+use super::outbox::{self, Kind};
+use super::report::Unwatched;
+use super::route::Routed;
+use super::settle::{Next, recipient};
+use super::{Author, Encryption, protect, seal};
+use crate::Client;
+use crate::pin::{self, PinError};
+
+/// What a copy says of itself once it is in the mailbox Sent.
+pub(crate) fn filed() -> String {
+    Kind::Copy { filed: true }.text()
+}
+
+/// Is the copy in the mailbox Sent?
+pub(crate) fn is_filed(entry: &QueueEntry) -> bool {
+    Kind::of(entry) == Some(Kind::Copy { filed: true })
+}
+
+/// After `key-changed`: the same encryption subkeys keep the octets; a key that the known one
+/// signed gets a new copy; any other is held until its author decides.
+///
+/// # Errors
+/// The store failed.
+pub(crate) async fn follow(
+    client: &Client,
+    author: Option<&Author<'_>>,
+    entry: &QueueEntry,
+    who: &Address,
+    next: &mut Next,
+) -> Result<(), StoreError> {
+    let (Some(to), now) = (recipient(entry, who), client.world.now()) else {
+        return Ok(());
+    };
+    let before = match pin::known(&client.store, who).await {
+        Ok(known) => known.map(|known| known.encryption_keys(now)),
+        Err(error) => return hold(next, entry, who, &error),
+    };
+    let Ok(found) = client.remote.fetch_for_writing(who).await else {
+        return Ok(());
+    };
+    let settled = pin::settle(&client.store, who, &found.certificate, found.assurance, now).await;
+    let certificate = match settled {
+        Ok(certificate) => certificate,
+        Err(PinError::Store(error)) => return Err(error),
+        Err(error) => return hold(next, entry, who, &error),
+    };
+    if before.as_ref() == Some(&certificate.encryption_keys(now)) {
+        let mut to = to.clone();
+        to.etag = Some(found.etag);
+        next.set(
+            &to,
+            RecipientState::Waiting,
+            "the key's version changed".to_owned(),
+        );
+        return Ok(());
+    }
+    let Some(author) = author else {
+        let words = "the key changed; run: email2 outbox run".to_owned();
+        next.set(to, RecipientState::Waiting, words);
+        return Ok(());
+    };
+    let key = RecipientKey {
+        certificate,
+        etag: found.etag,
+    };
+    anew(
+        client,
+        author,
+        entry,
+        keyed(who, Some(key)),
+        Encryption::Demand,
+        next,
+    )
+    .await
+}
+
+/// Asks for the key of an unprepared recipient and makes the copy.
+///
+/// # Errors
+/// The store failed.
+pub(crate) async fn prepare(
+    client: &Client,
+    author: &Author<'_>,
+    entry: &QueueEntry,
+    next: &mut Next,
+) -> Result<(), StoreError> {
+    let (Some(to), Some(Kind::Unprepared { encryption, blind })) =
+        (entry.recipients.first(), Kind::of(entry))
+    else {
+        next.retry = true;
+        return Ok(());
+    };
+    let routed = Routed {
+        address: to.address.clone(),
+        blind,
+    };
+    let found = keys::fetch(client, vec![routed], Duration::ZERO, &Unwatched).await?;
+    let Found {
+        mut keyed,
+        later,
+        refused,
+    } = found;
+    if let Some(found) = keyed.pop() {
+        return anew(client, author, entry, found, encryption, next).await;
+    }
+    if let Some(refused) = refused.into_iter().next() {
+        next.set(to, RecipientState::Refused, refused.words);
+    }
+    if let Some((_, why)) = later.into_iter().next() {
+        next.set(to, RecipientState::Waiting, why);
+    }
+    Ok(())
+}
+
+/// Makes the copy for one recipient again and puts it in place of the entry's octets. Where the
+/// octets are still wanted by others, the recipient is held instead.
+async fn anew(
+    client: &Client,
+    author: &Author<'_>,
+    entry: &QueueEntry,
+    to: Keyed,
+    encryption: Encryption,
+    next: &mut Next,
+) -> Result<(), StoreError> {
+    let who = to.address.clone();
+    let others = entry.recipients.iter().any(|other| {
+        let changed = next
+            .recipients
+            .iter()
+            .find(|new| new.address == other.address);
+        let state = changed.map_or(other.state, |new| new.state);
+        other.address != who && state == RecipientState::Waiting
+    });
+    if others {
+        return hold(
+            next,
+            entry,
+            &who,
+            &"the key changed; send to this recipient again",
+        );
+    }
+    let etag = to.key.as_ref().map(|key| key.etag.clone());
+    let sealed = match remade(client, author, entry, to, encryption).await? {
+        Ok(sealed) => sealed,
+        Err(why) => return hold(next, entry, &who, &why),
+    };
+    next.body = Some(outbox::spool(&client.store, &sealed.octets).await?);
+    let protection = sealed.protection;
+    next.details = Some(Kind::Sealed { protection }.text());
+    if let Some(known) = recipient(entry, &who) {
+        let mut known = known.clone();
+        known.etag = etag;
+        next.set(
+            &known,
+            RecipientState::Waiting,
+            "made again for the new key".to_owned(),
+        );
+    }
+    Ok(())
+}
+
+/// The copy for one recipient; the inner error is for people.
+async fn remade(
+    client: &Client,
+    author: &Author<'_>,
+    entry: &QueueEntry,
+    to: Keyed,
+    encryption: Encryption,
+) -> Result<Result<seal::Sealed, String>, StoreError> {
+    let (now, mut rng) = (client.world.now(), client.world.rng());
+    let Some(composed) = source(client, author, entry).await? else {
+        return Ok(Err(
+            "the text of the message is no longer here; send it again".to_owned(),
+        ));
+    };
+    let copies = protect::protect(&composed, vec![to], encryption, author, now, &mut rng);
+    let copies = match copies {
+        Ok(copies) => copies,
+        Err(error) => return Ok(Err(error.to_string())),
+    };
+    let sealed = seal::seal(author, copies, now, &mut rng);
+    Ok(match sealed.map(|mut copies| copies.pop()) {
+        Ok(Some(copy)) => Ok(copy),
+        Ok(None) => Err("nothing was made".to_owned()),
+        Err(error) => Err(error.to_string()),
+    })
+}
+
+/// The message as it was written, from the author's own copy.
+async fn source(
+    client: &Client,
+    author: &Author<'_>,
+    entry: &QueueEntry,
+) -> Result<Option<Composed>, StoreError> {
+    let entries = client.store.entries().await?;
+    let is_copy = |other: &&QueueEntry| {
+        other.group == entry.group && matches!(Kind::of(other), Some(Kind::Copy { .. }))
+    };
+    let Some(copy) = entries.iter().find(is_copy) else {
+        return Ok(None);
+    };
+    let octets = outbox::octets(&client.store, copy.id).await?;
+    let own = |_: &Address| -> Option<Certificate> { Some(author.key.certificate().clone()) };
+    let reader = Reader {
+        keys: &[author.key],
+        known: &own,
+        now: client.world.now(),
+    };
+    let Ok(reading) = unprotect(&octets, &reader) else {
+        return Ok(None);
+    };
+    let file = File {
+        octets: reading.message(),
+        ..File::default()
+    };
+    Ok(import(file, author.address).ok())
+}
+
+fn keyed(who: &Address, key: Option<RecipientKey>) -> Keyed {
+    Keyed {
+        address: who.clone(),
+        blind: false,
+        key,
+        encrypted_before: true,
+    }
+}
+
+fn hold(
+    next: &mut Next,
+    entry: &QueueEntry,
+    who: &Address,
+    why: &dyn std::fmt::Display,
+) -> Result<(), StoreError> {
+    if let Some(to) = recipient(entry, who) {
+        next.set(to, RecipientState::Held, why.to_string());
+    }
+    Ok(())
+}

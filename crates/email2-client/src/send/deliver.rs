@@ -1,0 +1,146 @@
+//! Kept entries go to their domains' servers, until they are settled or the
+//! time given is over.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use email2::evidence::Announced;
+use email2_remote::{DeliveryRequest, Outcome};
+use email2_smtp::{Envelope, Mail, Recipient};
+use email2_store::StoreError;
+use email2_store::queue::{Claimed, QueueEntry, QueueId, RecipientState};
+use futures::future::join_all;
+
+use super::outbox::{self, Kind};
+use super::report::{Report, Step, Watch};
+use super::{Author, settle};
+use crate::Client;
+
+/// First pause between attempts, doubled each time.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+/// The longest pause while a person waits.
+const LONGEST_PAUSE: Duration = Duration::from_secs(15);
+/// How long a claim holds, seconds: longer than any delivery takes.
+const LEASE: u64 = 30 * 60;
+
+/// Delivers these entries; what is refused for now is tried again for as long as `wait`. One
+/// report a recipient. With the author's key at hand a seal can be renewed, and a key that
+/// changed be followed.
+///
+/// # Errors
+/// The store failed.
+pub async fn until(
+    client: &Client,
+    author: Option<&Author<'_>>,
+    ids: &[QueueId],
+    wait: Duration,
+    watch: &dyn Watch,
+) -> Result<Vec<Report>, StoreError> {
+    let clock = &*client.world.clock;
+    let deadline = clock.monotonic() + wait;
+    let mut pause = FIRST_PAUSE;
+    let mut reports = Vec::new();
+    loop {
+        let claimed = client
+            .store
+            .claim_these(ids, client.world.now(), LEASE)
+            .await?;
+        let worked = claimed
+            .into_iter()
+            .map(|claim| attempt(client, author, claim, watch));
+        for settled in join_all(worked).await {
+            reports.extend(settled?);
+        }
+        let waiting = waiting(client, ids).await?;
+        if waiting.is_empty() || clock.monotonic() + pause > deadline {
+            reports.extend(waiting.iter().flat_map(settle::reports));
+            return Ok(reports);
+        }
+        watch.step(Step::Wait(pause.as_secs()));
+        clock.sleep(pause).await;
+        pause = (pause * 2).min(LONGEST_PAUSE);
+    }
+}
+
+/// Tries once whatever is due.
+///
+/// # Errors
+/// The store failed.
+pub async fn due(
+    client: &Client,
+    author: Option<&Author<'_>>,
+    watch: &dyn Watch,
+) -> Result<Vec<Report>, StoreError> {
+    let now = client.world.now();
+    let entries = client.store.entries().await?;
+    let due = entries
+        .iter()
+        .filter(|entry| entry.next_attempt <= now)
+        .map(|entry| entry.id);
+    let ids: Vec<_> = due.collect();
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    until(client, author, &ids, Duration::ZERO, watch).await
+}
+
+/// Entries that still have a recipient to deliver to, or are not settled otherwise.
+async fn waiting(client: &Client, ids: &[QueueId]) -> Result<Vec<QueueEntry>, StoreError> {
+    let mut entries = client.store.entries().await?;
+    entries.retain(|entry| ids.contains(&entry.id) && settle::is_waiting(entry));
+    Ok(entries)
+}
+
+async fn attempt(
+    client: &Client,
+    author: Option<&Author<'_>>,
+    claim: Claimed,
+    watch: &dyn Watch,
+) -> Result<Vec<Report>, StoreError> {
+    let entry = &claim.entry;
+    match Kind::of(entry) {
+        Some(Kind::Sealed { .. }) => {
+            watch.step(Step::Deliver {
+                domain: entry.domain.clone(),
+                size: entry.size,
+            });
+            let outcomes = client.remote.deliver(&request(client, entry).await?).await;
+            settle::sealed(client, author, claim, outcomes).await
+        }
+        Some(Kind::Copy { .. }) => settle::copy(client, claim).await,
+        Some(Kind::Unprepared { .. }) => settle::unprepared(client, author, claim).await,
+        None => settle::untouched(client, claim).await,
+    }
+}
+
+async fn request(client: &Client, entry: &QueueEntry) -> Result<DeliveryRequest, StoreError> {
+    let octets = outbox::octets(&client.store, entry.id).await?;
+    let waiting = entry
+        .recipients
+        .iter()
+        .filter(|to| to.state == RecipientState::Waiting);
+    let recipients = waiting.map(|to| Recipient {
+        address: to.address.clone(),
+        etag: to.etag.clone(),
+    });
+    let mut mail = Mail::new(entry.mail_from.clone());
+    let announced = entry.announced.clone();
+    mail.announced = announced.map(|(role, signer)| Announced { role, signer });
+    mail.eight_bit = !octets.is_ascii();
+    mail.smtputf8 = entry
+        .recipients
+        .iter()
+        .any(|to| to.address.needs_smtputf8());
+    Ok(DeliveryRequest {
+        domain: entry.domain.clone(),
+        envelope: Envelope {
+            mail,
+            recipients: recipients.collect(),
+        },
+        content: Arc::new(octets),
+        assured: true,
+    })
+}
+
+/// What one attempt came to, by recipient.
+pub(crate) type Outcomes = Vec<(email2::Address, Outcome)>;

@@ -1,0 +1,220 @@
+//! The outbox: what leaves is on the disk first, and stays there until it is
+//! settled (HOUSE: keep before deliver).
+
+use email2::address::{Domain, Identity, ReversePath};
+use email2::limits;
+use email2::seal::Role;
+use email2_store::queue::{NewEntry, QueueEntry, QueueId, QueueRecipient, RecipientState};
+use email2_store::{SpooledBody, Store, StoreError};
+use rand_core::{CryptoRng, RngCore};
+use serde::{Deserialize, Serialize};
+
+use super::compose::Composed;
+use super::keys::Keyed;
+use super::protect::{self, ProtectError, Protection};
+use super::route::Routed;
+use super::seal::Sealed;
+use super::{Author, Encryption};
+use crate::Client;
+
+/// What an entry is, kept with it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase", tag = "kind")]
+pub enum Kind {
+    /// A sealed copy: these octets leave, unchanged, until the seal ends.
+    Sealed {
+        /// How its content is protected.
+        protection: Protection,
+    },
+    /// The author's own copy, for the mailbox Sent; kept as long as other entries of its group
+    /// may need the text again.
+    Copy {
+        /// It is in Sent.
+        filed: bool,
+    },
+    /// Recipients whose key could not be asked for yet; the text is the author's own copy.
+    Unprepared {
+        /// When to encrypt.
+        encryption: Encryption,
+        /// Nobody else may learn of these recipients.
+        blind: bool,
+    },
+}
+
+impl Kind {
+    /// Reads what an entry says of itself; `None` for what a newer version wrote.
+    #[must_use]
+    pub fn of(entry: &QueueEntry) -> Option<Kind> {
+        serde_json::from_str(&entry.details).ok()
+    }
+
+    /// As it is kept.
+    pub(crate) fn text(&self) -> String {
+        serde_json::to_string(self).unwrap_or_default()
+    }
+}
+
+/// The author's own copy: encrypted to the author when anything was encrypted.
+///
+/// # Errors
+/// As [`protect::own_copy`].
+pub fn copy_of(
+    composed: &Composed,
+    sealed: &[Sealed],
+    author: &Author<'_>,
+    now: u64,
+    rng: &mut (impl CryptoRng + RngCore),
+) -> Result<Vec<u8>, ProtectError> {
+    let encrypted = sealed
+        .iter()
+        .any(|copy| copy.protection != Protection::Signed);
+    protect::own_copy(composed, encrypted, author, now, rng)
+}
+
+/// Everything of one message that is to be kept.
+#[derive(Debug)]
+pub struct Leaving {
+    /// The sealed copies.
+    pub sealed: Vec<Sealed>,
+    /// The author's own copy.
+    pub copy: Vec<u8>,
+    /// Recipients whose key could not be asked for, and why.
+    pub later: Vec<(Routed, String)>,
+    /// When to encrypt to those.
+    pub encryption: Encryption,
+}
+
+/// Keeps everything of one message in one transaction; after `Ok` it is on stable storage.
+///
+/// # Errors
+/// As the store says.
+pub async fn keep(
+    client: &Client,
+    author: &Author<'_>,
+    leaving: Leaving,
+) -> Result<Vec<QueueId>, StoreError> {
+    if leaving.sealed.is_empty() && leaving.later.is_empty() {
+        return Ok(Vec::new());
+    }
+    let shelf = Shelf {
+        group: group(client),
+        author,
+        now: client.world.now(),
+    };
+    let copy = spool(&client.store, &leaving.copy).await?;
+    let mut entries = Vec::new();
+    for one in leaving.sealed {
+        let body = spool(&client.store, &one.octets).await?;
+        entries.push(shelf.sealed(one, body));
+    }
+    for (recipient, why) in leaving.later {
+        entries.push(shelf.unprepared(recipient, why, leaving.encryption, copy.clone()));
+    }
+    entries.push(shelf.copy(copy));
+    client.store.enqueue(entries).await
+}
+
+/// Writes octets as a body of the store.
+///
+/// # Errors
+/// As the store says.
+pub(crate) async fn spool(store: &Store, octets: &[u8]) -> Result<SpooledBody, StoreError> {
+    let mut writer = store.write_body().await?;
+    for piece in octets.chunks(SPOOL_PIECE) {
+        writer.push(piece).await?;
+    }
+    writer.finish().await
+}
+
+/// Octets written at once.
+const SPOOL_PIECE: usize = 64 * 1024;
+
+/// The octets of an entry.
+///
+/// # Errors
+/// As the store says.
+pub(crate) async fn octets(store: &Store, id: QueueId) -> Result<Vec<u8>, StoreError> {
+    let reader = store.entry_body(id).await?;
+    let size = usize::try_from(reader.size()).unwrap_or(usize::MAX);
+    reader.read(0, size).await
+}
+
+/// 16 hex digits.
+fn group(client: &Client) -> String {
+    format!("{:016x}", client.world.rng().next_u64())
+}
+
+/// What the entries of one message have in common.
+struct Shelf<'a> {
+    group: String,
+    author: &'a Author<'a>,
+    now: u64,
+}
+
+impl Shelf<'_> {
+    fn entry(&self, domain: Domain, kind: &Kind, body: SpooledBody) -> NewEntry {
+        NewEntry {
+            group: self.group.clone(),
+            domain,
+            mail_from: ReversePath::Address(self.author.address.clone()),
+            announced: Some((Role::Author, Identity::Address(self.author.address.clone()))),
+            recipients: Vec::new(),
+            body,
+            details: kind.text(),
+            created: self.now,
+            expires: self.now + limits::SEAL_LIFETIME,
+            next_attempt: self.now,
+        }
+    }
+
+    fn sealed(&self, sealed: Sealed, body: SpooledBody) -> NewEntry {
+        let kind = Kind::Sealed {
+            protection: sealed.protection,
+        };
+        NewEntry {
+            recipients: sealed.recipients.iter().map(waiting).collect(),
+            expires: sealed.expires,
+            ..self.entry(sealed.domain, &kind, body)
+        }
+    }
+
+    fn unprepared(
+        &self,
+        recipient: Routed,
+        why: String,
+        encryption: Encryption,
+        copy: SpooledBody,
+    ) -> NewEntry {
+        let kind = Kind::Unprepared {
+            encryption,
+            blind: recipient.blind,
+        };
+        let domain = recipient.address.domain().clone();
+        NewEntry {
+            recipients: vec![QueueRecipient {
+                address: recipient.address,
+                etag: None,
+                state: RecipientState::Waiting,
+                reply: Some(why),
+            }],
+            ..self.entry(domain, &kind, copy)
+        }
+    }
+
+    fn copy(&self, copy: SpooledBody) -> NewEntry {
+        self.entry(
+            self.author.address.domain().clone(),
+            &Kind::Copy { filed: false },
+            copy,
+        )
+    }
+}
+
+fn waiting(to: &Keyed) -> QueueRecipient {
+    QueueRecipient {
+        address: to.address.clone(),
+        etag: to.key.as_ref().map(|key| key.etag.clone()),
+        state: RecipientState::Waiting,
+        reply: None,
+    }
+}

@@ -1,0 +1,247 @@
+//! Who gets which copy: signed, or signed and encrypted, blind recipients each
+//! apart (spec §5.4, §5.5, §5.8).
+
+use email2::address::Address;
+use email2::certificate::Certificate;
+use email2::content::{self, Container, ContentError, Mode, OuterTo, Protect};
+use rand_core::{CryptoRng, RngCore};
+use serde::{Deserialize, Serialize};
+
+use super::compose::Composed;
+use super::keys::Keyed;
+use super::{Author, Encryption};
+
+/// How the content of a copy is protected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Protection {
+    /// Signed; everybody on the way can read it.
+    Signed,
+    /// Signed and encrypted.
+    Encrypted,
+    /// Signed and encrypted, to post-quantum keys only.
+    EncryptedPostQuantum,
+}
+
+/// A copy that is ready to be sealed.
+#[derive(Debug)]
+pub struct Protected {
+    /// To whom, all of one domain.
+    pub recipients: Vec<Keyed>,
+    /// The octets.
+    pub octets: Vec<u8>,
+    /// How they are protected.
+    pub protection: Protection,
+}
+
+/// Why a message cannot be protected as asked.
+#[derive(Debug, thiserror::Error)]
+pub enum ProtectError {
+    /// Encryption was demanded and somebody has no key. Sysexits 77.
+    #[error("not sent: no key for {}; --no-encrypt sends it signed only", list(.0))]
+    NoKey(Vec<Address>),
+    /// Some have a key and some have none, or somebody who was encrypted to before has none now:
+    /// the person decides (spec §5.5.2). Sysexits 77.
+    #[error(
+        "not sent: no key for {}, while others are or were encrypted to; --no-encrypt sends it signed only, or send to them apart", list(.0)
+    )]
+    Mixed(Vec<Address>),
+    /// The message, or a key, does not allow it. Sysexits 65.
+    #[error(transparent)]
+    Content(#[from] ContentError),
+}
+
+/// Makes the copies.
+///
+/// # Errors
+/// See [`ProtectError`].
+pub fn protect(
+    composed: &Composed,
+    recipients: Vec<Keyed>,
+    encryption: Encryption,
+    author: &Author<'_>,
+    now: u64,
+    rng: &mut (impl CryptoRng + RngCore),
+) -> Result<Vec<Protected>, ProtectError> {
+    let encrypt = decide(&recipients, encryption)?;
+    let maker = Maker {
+        composed,
+        author,
+        now,
+    };
+    let (blind, visible): (Vec<_>, Vec<_>) = recipients.into_iter().partition(|to| to.blind);
+    let mut copies = Vec::new();
+    for together in std::iter::once(visible).chain(blind.into_iter().map(|to| vec![to])) {
+        if encrypt {
+            copies.extend(maker.encrypted(together, rng)?);
+        } else {
+            copies.extend(maker.signed(together, rng)?);
+        }
+    }
+    Ok(copies)
+}
+
+/// The author's own copy, which lists the blind recipients; encrypted when anything was.
+///
+/// # Errors
+/// [`ContentError`].
+pub fn own_copy(
+    composed: &Composed,
+    encrypted: bool,
+    author: &Author<'_>,
+    now: u64,
+    rng: &mut (impl CryptoRng + RngCore),
+) -> Result<Vec<u8>, ProtectError> {
+    let mut message = Vec::new();
+    if !composed.bcc.is_empty() {
+        message.extend_from_slice(format!("{OWN_BCC}: {}\r\n", list(&composed.bcc)).as_bytes());
+    }
+    message.extend_from_slice(&composed.message);
+    let mode = if encrypted {
+        Mode::Encrypt {
+            to: &[],
+            also_self: true,
+            container: Container::V1,
+        }
+    } else {
+        Mode::SignOnly
+    };
+    let request = Protect {
+        message: &message,
+        author: author.key,
+        from: author.address,
+        mode,
+        outer_to: outer_to(composed),
+        now,
+    };
+    Ok(content::protect(&request, rng)?)
+}
+
+/// The field that lists blind recipients in the author's own copy. A Bcc field never leaves a
+/// device, so it has a name of its own.
+pub const OWN_BCC: &str = "X-Own-Bcc";
+
+/// Encrypt or not (spec §5.5).
+fn decide(recipients: &[Keyed], encryption: Encryption) -> Result<bool, ProtectError> {
+    let without: Vec<Address> = recipients
+        .iter()
+        .filter(|to| to.key.is_none())
+        .map(|to| to.address.clone())
+        .collect();
+    let nobody_has_one = without.len() == recipients.len();
+    let before = recipients
+        .iter()
+        .any(|to| to.key.is_none() && to.encrypted_before);
+    match encryption {
+        Encryption::Refuse => Ok(false),
+        _ if without.is_empty() => Ok(true),
+        Encryption::Demand => Err(ProtectError::NoKey(without)),
+        Encryption::Default if nobody_has_one && !before => Ok(false),
+        Encryption::Default => Err(ProtectError::Mixed(without)),
+    }
+}
+
+struct Maker<'a> {
+    composed: &'a Composed,
+    author: &'a Author<'a>,
+    now: u64,
+}
+
+impl Maker<'_> {
+    fn signed(
+        &self,
+        recipients: Vec<Keyed>,
+        rng: &mut (impl CryptoRng + RngCore),
+    ) -> Result<Vec<Protected>, ProtectError> {
+        if recipients.is_empty() {
+            return Ok(Vec::new());
+        }
+        let octets = self.make(Mode::SignOnly, rng)?;
+        Ok(by_domain(recipients, &octets, Protection::Signed))
+    }
+
+    /// One ciphertext for each audience: who lacks a post-quantum key never weakens the copy of
+    /// the others.
+    fn encrypted(
+        &self,
+        recipients: Vec<Keyed>,
+        rng: &mut (impl CryptoRng + RngCore),
+    ) -> Result<Vec<Protected>, ProtectError> {
+        let certificates: Vec<Certificate> = recipients
+            .iter()
+            .filter_map(|to| to.key.as_ref())
+            .map(|key| key.certificate.clone())
+            .collect();
+        let mut copies = Vec::new();
+        for audience in content::audiences(&certificates, self.now) {
+            let of = |index: &usize| certificates.get(*index).cloned();
+            let to: Vec<_> = audience.members.iter().filter_map(of).collect();
+            let mode = Mode::Encrypt {
+                to: &to,
+                also_self: false,
+                container: audience.container,
+            };
+            let octets = self.make(mode, rng)?;
+            let of = |index: &usize| recipients.get(*index).cloned();
+            let members = audience.members.iter().filter_map(of).collect();
+            let protection = if audience.post_quantum {
+                Protection::EncryptedPostQuantum
+            } else {
+                Protection::Encrypted
+            };
+            copies.extend(by_domain(members, &octets, protection));
+        }
+        Ok(copies)
+    }
+
+    fn make(
+        &self,
+        mode: Mode<'_>,
+        rng: &mut (impl CryptoRng + RngCore),
+    ) -> Result<Vec<u8>, ContentError> {
+        let request = Protect {
+            message: &self.composed.message,
+            author: self.author.key,
+            from: self.author.address,
+            mode,
+            outer_to: outer_to(self.composed),
+            now: self.now,
+        };
+        content::protect(&request, rng)
+    }
+}
+
+/// What the outer To says: those whom every recipient may see.
+fn outer_to(composed: &Composed) -> OuterTo {
+    if composed.visible.is_empty() {
+        OuterTo::Hidden
+    } else {
+        OuterTo::Visible(composed.visible.clone())
+    }
+}
+
+/// A seal is for recipients of one domain (spec §4.4.2).
+fn by_domain(recipients: Vec<Keyed>, octets: &[u8], protection: Protection) -> Vec<Protected> {
+    let mut copies: Vec<Protected> = Vec::new();
+    for to in recipients {
+        let same = |copy: &&mut Protected| {
+            let first = copy.recipients.first();
+            first.is_some_and(|first| first.address.domain() == to.address.domain())
+                && copy.recipients.len() < email2::limits::SEAL_RECIPIENTS
+        };
+        match copies.iter_mut().find(same) {
+            Some(copy) => copy.recipients.push(to),
+            None => copies.push(Protected {
+                recipients: vec![to],
+                octets: octets.to_vec(),
+                protection,
+            }),
+        }
+    }
+    copies
+}
+
+fn list(addresses: &[Address]) -> String {
+    let all: Vec<_> = addresses.iter().map(ToString::to_string).collect();
+    all.join(", ")
+}

@@ -1,0 +1,65 @@
+//! Settings.
+
+use async_trait::async_trait;
+use rusqlite::OptionalExtension;
+
+use super::SqliteStore;
+use super::block::account;
+use super::row::collect;
+use crate::block::Scope;
+use crate::error::StoreError;
+use crate::setting::Settings;
+
+#[async_trait]
+impl Settings for SqliteStore {
+    async fn setting(&self, scope: Scope, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        let name = name.to_owned();
+        self.read(move |connection| {
+            let select = "SELECT value FROM setting WHERE account IS ?1 AND name = ?2";
+            let mut select = connection.prepare_cached(select)?;
+            Ok(select
+                .query_row((account(scope), name), |row| row.get(0))
+                .optional()?)
+        })
+        .await
+    }
+
+    async fn settings(
+        &self,
+        scope: Scope,
+        prefix: &str,
+    ) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
+        let prefix = prefix.to_owned();
+        self.read(move |connection| {
+            let mut select = connection.prepare_cached(
+                "SELECT name, value FROM setting
+                 WHERE account IS ?1 AND substr(name, 1, length(?2)) = ?2 ORDER BY name",
+            )?;
+            collect(select.query((account(scope), prefix))?, |row| {
+                Ok((row.get(0)?, row.get(1)?))
+            })
+        })
+        .await
+    }
+
+    async fn set(
+        &self,
+        scope: Scope,
+        values: Vec<(String, Option<Vec<u8>>)>,
+    ) -> Result<(), StoreError> {
+        self.write(move |change| {
+            let delete = "DELETE FROM setting WHERE account IS ?1 AND name = ?2";
+            let insert = "INSERT INTO setting (account, name, value) VALUES (?1, ?2, ?3)";
+            let mut delete = change.connection.prepare_cached(delete)?;
+            let mut insert = change.connection.prepare_cached(insert)?;
+            for (name, value) in &values {
+                delete.execute((account(scope), name))?;
+                if let Some(value) = value {
+                    insert.execute((account(scope), name, value))?;
+                }
+            }
+            Ok(())
+        })
+        .await
+    }
+}

@@ -1,0 +1,299 @@
+//! Group commit: one thread writes; all changes that wait go into one
+//! transaction and one fsync, and are answered after it.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::thread::JoinHandle;
+
+use rusqlite::Connection;
+use tokio::sync::oneshot;
+
+use super::Watches;
+use crate::account::AccountId;
+use crate::body::{SpooledBody, SpooledOctets};
+use crate::error::StoreError;
+
+/// Changes in one transaction at most: bounds what one failed commit takes along.
+const GROUP: usize = 256;
+
+/// Set once stable storage failed: from then on nothing is accepted, because
+/// nobody knows what a failed fsync has kept.
+#[derive(Debug, Default)]
+pub(super) struct Stop(OnceLock<String>);
+
+impl Stop {
+    /// Stops for good.
+    pub(super) fn stop(&self, reason: &str) -> StoreError {
+        let reason = self.0.get_or_init(|| reason.to_owned());
+        tracing::error!(reason, "stable storage failed: the store stops accepting");
+        StoreError::Stopped(reason.clone())
+    }
+
+    /// Whether anything is still accepted.
+    pub(super) fn check(&self) -> Result<(), StoreError> {
+        self.0
+            .get()
+            .map_or(Ok(()), |reason| Err(StoreError::Stopped(reason.clone())))
+    }
+}
+
+/// One change within the group's transaction, and what happens after the commit.
+pub(super) struct Change<'a> {
+    /// The database, in a transaction.
+    pub(super) connection: &'a Connection,
+    after: After,
+}
+
+#[derive(Default)]
+struct After {
+    touched: BTreeSet<AccountId>,
+    kept: Vec<SpooledBody>,
+    removed: Vec<PathBuf>,
+}
+
+impl<'a> Change<'a> {
+    /// Something in the account's mailboxes changes.
+    pub(super) fn touch(&mut self, account: AccountId) {
+        self.after.touched.insert(account);
+    }
+
+    /// The body has a row: its file stays.
+    pub(super) fn keep(&mut self, body: &SpooledBody) {
+        self.after.kept.push(body.clone());
+    }
+
+    /// The file has no row any more.
+    pub(super) fn remove(&mut self, file: PathBuf) {
+        self.after.removed.push(file);
+    }
+
+    fn new(connection: &'a Connection) -> Self {
+        Self {
+            connection,
+            after: After::default(),
+        }
+    }
+}
+
+impl After {
+    fn merge(&mut self, other: After) {
+        self.touched.extend(other.touched);
+        self.kept.extend(other.kept);
+        self.removed.extend(other.removed);
+    }
+
+    fn happen(self, connection: &Connection, watches: &Watches) {
+        for body in &self.kept {
+            if let SpooledOctets::File(file) = &body.0.octets {
+                file.keep();
+            }
+        }
+        for file in self
+            .removed
+            .iter()
+            .filter(|file| !super::body::is_named(connection, file))
+        {
+            // What cannot be removed now is swept when the server is started again.
+            let _ = std::fs::remove_file(file);
+        }
+        watches.moved(&self.touched.into_iter().collect::<Vec<_>>());
+    }
+}
+
+/// One change that waits, whatever its result is.
+trait Job: Send {
+    /// Does it.
+    fn run(&mut self, change: &mut Change<'_>) -> Result<(), StoreError>;
+
+    /// Tells who asked, once the outcome of the commit is known.
+    fn answer(self: Box<Self>, committed: Result<(), StoreError>);
+}
+
+struct Task<T, W> {
+    work: Option<W>,
+    result: Option<Result<T, StoreError>>,
+    asked: oneshot::Sender<Result<T, StoreError>>,
+}
+
+impl<T, W> Job for Task<T, W>
+where
+    T: Send,
+    W: FnOnce(&mut Change<'_>) -> Result<T, StoreError> + Send,
+{
+    fn run(&mut self, change: &mut Change<'_>) -> Result<(), StoreError> {
+        let Some(work) = self.work.take() else {
+            return Ok(());
+        };
+        let result = work(change);
+        let outcome = result.as_ref().map(|_| ()).map_err(Clone::clone);
+        self.result = Some(result);
+        outcome
+    }
+
+    fn answer(self: Box<Self>, committed: Result<(), StoreError>) {
+        let Self { result, asked, .. } = *self;
+        let result = committed.and_then(|()| result.unwrap_or_else(|| Err(ended())));
+        // Who asked may have gone; the change stands all the same.
+        let _ = asked.send(result);
+    }
+}
+
+fn ended() -> StoreError {
+    StoreError::Stopped("the writer ended".to_owned())
+}
+
+/// The writer thread. Dropped, it commits what was handed in, and ends.
+#[derive(Debug)]
+pub(super) struct Writer {
+    jobs: Mutex<Option<Sender<Box<dyn Job>>>>,
+    stop: Arc<Stop>,
+    commits: Arc<AtomicU64>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Writer {
+    pub(super) fn start(
+        connection: Connection,
+        path: PathBuf,
+        stop: Arc<Stop>,
+        watches: Arc<Watches>,
+    ) -> Result<Self, StoreError> {
+        let (jobs, waiting) = channel();
+        let commits = Arc::new(AtomicU64::new(0));
+        let (stopped, counted) = (Arc::clone(&stop), Arc::clone(&commits));
+        let group = Group {
+            connection,
+            path,
+            watches,
+            stop: stopped,
+            commits: counted,
+        };
+        let thread = std::thread::Builder::new()
+            .name("store-writer".to_owned())
+            .spawn(move || group.run(&waiting))
+            .map_err(|error| StoreError::io("the writer thread", &error))?;
+        Ok(Self {
+            jobs: Mutex::new(Some(jobs)),
+            stop,
+            commits,
+            thread: Some(thread),
+        })
+    }
+
+    pub(super) fn commits(&self) -> u64 {
+        self.commits.load(Ordering::Relaxed)
+    }
+
+    /// Does `work` in the next group; returns after its commit. When `work`
+    /// fails, its part of the transaction is undone, and the others' stays.
+    pub(super) async fn write<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Change<'_>) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.stop.check()?;
+        let (asked, answered) = oneshot::channel();
+        self.hand_in(Box::new(Task {
+            work: Some(work),
+            result: None,
+            asked,
+        }));
+        answered.await.unwrap_or_else(|_| Err(ended()))
+    }
+
+    fn hand_in(&self, job: Box<dyn Job>) {
+        let jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(jobs) = jobs.as_ref() {
+            // A thread that ended drops the job, and who waits is told so.
+            let _ = jobs.send(job);
+        }
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.jobs
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// What the writer thread works with.
+struct Group {
+    connection: Connection,
+    path: PathBuf,
+    watches: Arc<Watches>,
+    stop: Arc<Stop>,
+    commits: Arc<AtomicU64>,
+}
+
+impl Group {
+    fn run(self, waiting: &Receiver<Box<dyn Job>>) {
+        while let Ok(first) = waiting.recv() {
+            let more = waiting.try_iter().take(GROUP - 1);
+            self.commit(std::iter::once(first).chain(more).collect());
+        }
+        // Notes a clean end; when that fails, the next opening checks.
+        let _ = self.connection.execute("UPDATE state SET serving = 0", []);
+    }
+
+    fn commit(&self, mut jobs: Vec<Box<dyn Job>>) {
+        let mut after = After::default();
+        let result = self.transaction(&mut jobs, &mut after);
+        if result.is_ok() {
+            self.commits.fetch_add(1, Ordering::Relaxed);
+            after.happen(&self.connection, &self.watches);
+        }
+        for job in jobs {
+            job.answer(result.clone());
+        }
+    }
+
+    fn transaction(&self, jobs: &mut [Box<dyn Job>], after: &mut After) -> Result<(), StoreError> {
+        self.stop.check()?;
+        self.statement("BEGIN IMMEDIATE")?;
+        let done = jobs
+            .iter_mut()
+            .try_for_each(|job| self.step(&mut **job, after));
+        let committed = done.and_then(|()| self.statement("COMMIT"));
+        if committed.is_err() && !self.connection.is_autocommit() {
+            self.statement("ROLLBACK")?;
+        }
+        committed
+    }
+
+    /// One change between savepoints. `Err`: the whole transaction is lost.
+    fn step(&self, job: &mut dyn Job, after: &mut After) -> Result<(), StoreError> {
+        self.statement("SAVEPOINT step")?;
+        let mut change = Change::new(&self.connection);
+        match job.run(&mut change) {
+            Ok(()) => {
+                after.merge(change.after);
+                self.statement("RELEASE step")
+            }
+            // A full or failing disk makes SQLite undo the whole transaction by itself.
+            Err(error) if self.connection.is_autocommit() => Err(self.judge(error)),
+            Err(_) => self.statement("ROLLBACK TO step; RELEASE step"),
+        }
+    }
+
+    fn statement(&self, sql: &str) -> Result<(), StoreError> {
+        self.connection
+            .execute_batch(sql)
+            .map_err(|error| self.judge(error.into()))
+    }
+
+    /// A failed write to the disk ends it all; the rest is told as it is.
+    fn judge(&self, error: StoreError) -> StoreError {
+        match error.at(&self.path) {
+            StoreError::Io { detail, .. } => self.stop.stop(&detail),
+            other => other,
+        }
+    }
+}

@@ -1,0 +1,223 @@
+//! The whole world: DNS, certification, domains.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use email2::address::Address;
+use email2_io::tls::ClientTls;
+use email2_io::world::{NetworkConfig, World};
+use email2_store::{NewAccount, Opening, Purpose, Secret, Store};
+
+use crate::authority::Authority;
+use crate::certification::Certification;
+use crate::device::Device;
+use crate::domain::{Domain, Place, Plan};
+use crate::failure::{Outcome, Step};
+use crate::forger::session::Exchanger;
+use crate::loopback::{Loopback, MX_PORT, SUBMISSIONS_PORT};
+use crate::zone::Zone;
+
+/// The host number of the DNS server.
+const DNS_HOST: u8 = 53;
+/// Host numbers of one domain.
+const HOSTS_OF_A_DOMAIN: u8 = 4;
+
+/// A world in a folder.
+pub struct Testbed {
+    /// Everything that the world keeps.
+    pub folder: PathBuf,
+    /// Its network on loopback.
+    pub network: Loopback,
+    /// Its DNS.
+    pub authority: Authority,
+    /// Its certification authority.
+    pub certification: Certification,
+    /// The domains whose servers run in this process.
+    pub domains: BTreeMap<&'static str, Domain>,
+    /// The outside as a program in this world sees it.
+    pub world: World,
+    next_host: u8,
+}
+
+impl Testbed {
+    /// Starts DNS and certification in `folder`; there are no domains yet.
+    ///
+    /// # Errors
+    /// The folder cannot be written, or no network is free.
+    pub fn start(folder: &Path) -> Outcome<Testbed> {
+        let network = Loopback::take()?;
+        let authority = Authority::start(network.host(DNS_HOST))?;
+        let certification = Certification::start(&folder.join("certificates"))?;
+        std::fs::write(folder.join("dnssec-anchor"), authority.anchor()).step("anchor")?;
+        let config = NetworkConfig {
+            dns: vec![authority.address()],
+            dnssec_anchor: Some(folder.join("dnssec-anchor")),
+            ca_file: Some(certification.file()),
+            allow_addresses: vec!["127.0.0.0/8".parse().step("network")?],
+            mx_port: MX_PORT,
+        };
+        Ok(Testbed {
+            folder: folder.to_owned(),
+            network,
+            authority,
+            certification,
+            domains: BTreeMap::new(),
+            world: World::real(&config).step("world")?,
+            next_host: 10,
+        })
+    }
+
+    /// `[network]` as every program of this world has it in its configuration.
+    #[must_use]
+    pub fn network_section(&self) -> String {
+        format!(
+            "[network]\ndns = [\"{dns}\"]\ndnssec_anchor = \"{anchor}\"\nca_file = \"{ca}\"\n\
+             allow_addresses = [\"127.0.0.0/8\"]\nmx_port = {MX_PORT}\n",
+            dns = self.authority.address(),
+            anchor = self.folder.join("dnssec-anchor").display(),
+            ca = self.certification.file().display(),
+        )
+    }
+
+    /// Publishes a domain and writes its server's configuration, without starting it.
+    ///
+    /// # Errors
+    /// A file cannot be written.
+    pub fn prepare(&mut self, plan: &Plan) -> Outcome<Place> {
+        let place = self.place(plan)?;
+        self.authority.publish(place.zone(&self.network)?)?;
+        Ok(place)
+    }
+
+    fn place(&mut self, plan: &Plan) -> Outcome<Place> {
+        let place = Place::make(plan, self.next_host, &self.folder, &self.certification)?;
+        self.next_host += HOSTS_OF_A_DOMAIN;
+        place.configure(&self.network, &self.network_section())?;
+        Ok(place)
+    }
+
+    /// Starts a server that says it serves the domain of `plan`, at a host elsewhere, with a
+    /// certificate of that host's own; DNS knows nothing of it but the host's address.
+    ///
+    /// # Errors
+    /// The server does not start.
+    pub async fn impostor(&mut self, plan: &Plan) -> Outcome<Domain> {
+        let place = self.place(plan)?;
+        let (_, parent) = plan.host.split_once('.').step("host's zone")?;
+        let address = self.network.host(place.number);
+        let zone = Zone::new(parent).address(&plan.host, address);
+        self.authority.publish(zone)?;
+        Domain::start(place, &self.network, &self.world).await
+    }
+
+    /// Publishes a domain and starts its server.
+    ///
+    /// # Errors
+    /// The server does not start.
+    pub async fn add_domain(&mut self, plan: &Plan) -> Outcome<&Domain> {
+        let place = self.prepare(plan)?;
+        let domain = Domain::start(place, &self.network, &self.world).await?;
+        self.domains.insert(plan.name, domain);
+        self.domain(plan.name)
+    }
+
+    /// A running domain.
+    ///
+    /// # Errors
+    /// There is none of that name.
+    pub fn domain(&self, name: &str) -> Outcome<&Domain> {
+        self.domains.get(name).step(format!("domain {name}"))
+    }
+
+    /// The mail exchanger of a running domain, as a forger meets it.
+    ///
+    /// # Errors
+    /// There is no such domain.
+    pub fn exchanger(&self, domain: &str) -> Outcome<Exchanger> {
+        self.door(domain, MX_PORT)
+    }
+
+    /// A port of a running domain's host.
+    ///
+    /// # Errors
+    /// There is no such domain.
+    pub fn door(&self, domain: &str, port: u16) -> Outcome<Exchanger> {
+        self.door_of(self.domain(domain)?, port)
+    }
+
+    /// A port of this domain's host.
+    ///
+    /// # Errors
+    /// The certification authority's file cannot be read.
+    pub fn door_of(&self, domain: &Domain, port: u16) -> Outcome<Exchanger> {
+        let place = &domain.place;
+        let ca = self.certification.file();
+        Ok(Exchanger {
+            address: self.network.port(place.number, port),
+            host: place.plan.host.clone(),
+            tls: ClientTls::new(Some(&ca), self.world.clock.clone()).step("TLS")?,
+        })
+    }
+
+    /// Makes an account and gives its one-time code, as `email2d user add` does.
+    ///
+    /// # Errors
+    /// The account exists, or its domain does not.
+    pub async fn add_account(&self, address: &Address) -> Outcome<String> {
+        let domain = self.domain(address.domain().as_str())?;
+        self.add_account_at(domain, address).await
+    }
+
+    async fn add_account_at(&self, domain: &Domain, address: &Address) -> Outcome<String> {
+        let now = self.world.now();
+        let store = self.store(domain)?;
+        let account = NewAccount {
+            address: address.clone(),
+            quota: None,
+            strict: false,
+            unlisted: false,
+        };
+        let account = store.add_account(&account, now).await.step("account")?;
+        let code = Secret::code(&mut self.world.rng());
+        let issued = store.issue_code(account.id, Purpose::Add, &code, now).await;
+        issued.step("one-time code")?;
+        Ok(code.reveal().to_owned())
+    }
+
+    /// Makes an account and enrols a device with a new key, by hand.
+    ///
+    /// # Errors
+    /// The server refuses.
+    pub async fn add_device(&self, address: &Address) -> Outcome<Device> {
+        let domain = self.domain(address.domain().as_str())?;
+        self.add_device_at(domain, address).await
+    }
+
+    /// The same at a domain that this world's DNS does not lead to.
+    ///
+    /// # Errors
+    /// The server refuses.
+    pub async fn add_device_at(&self, domain: &Domain, address: &Address) -> Outcome<Device> {
+        let code = self.add_account_at(domain, address).await?;
+        let at = self.door_of(domain, SUBMISSIONS_PORT)?;
+        Device::enrol(&self.world, &at, address, &code).await
+    }
+
+    /// The store of a domain's server, visited beside it.
+    ///
+    /// # Errors
+    /// It cannot be opened.
+    pub fn store(&self, domain: &Domain) -> Outcome<Store> {
+        let data = domain.place.folder.join("data");
+        let step = format!("store of {}", domain.place.plan.host);
+        Store::open(&data, Opening::Visit, self.world.now()).step(step)
+    }
+
+    /// Stops every server.
+    pub async fn stop(self) {
+        for domain in self.domains.into_values() {
+            domain.stop().await;
+        }
+        self.authority.stop().await;
+    }
+}

@@ -1,0 +1,241 @@
+//! Judging: the seals of a message against envelope, clock, From, content and
+//! the keys of their signers, in the order of spec §4.12.
+
+use super::signer::{self, Refusal};
+use super::{Outcome, Standing, Verdict};
+use crate::address::{Address, Identity};
+use crate::evidence::{Announced, Evidence, SignerEvidence};
+use crate::header::HeaderFacts;
+use crate::limits;
+use crate::rejection::Rejection;
+use crate::seal::vouched::Vouched;
+use crate::seal::{Role, Seal, chain, verify};
+
+/// Judges a message.
+pub fn judge(evidence: Evidence) -> Verdict {
+    let seals = chain::read(&evidence.scanned.header);
+    let (outcome, alarm) = match &evidence.announced {
+        Some(announced) => judge_announced(&evidence, announced, &seals),
+        None => judge_unannounced(&evidence, &seals),
+    };
+    let seals = match outcome {
+        Outcome::Unsealed => Vec::new(),
+        _ => seals.unwrap_or_default(),
+    };
+    Verdict {
+        now: evidence.now,
+        authors: authors(&seals, &evidence.scanned.header),
+        seals,
+        outcome,
+        alarm,
+    }
+}
+
+type Seals = Result<Vec<Seal>, Rejection>;
+
+fn judge_announced(
+    evidence: &Evidence,
+    announced: &Announced,
+    seals: &Seals,
+) -> (Outcome, Option<String>) {
+    let judged = || {
+        let seals = seals.as_deref().map_err(Clone::clone)?;
+        check_announced(announced, seals)?;
+        check_envelope(evidence, seals)?;
+        check_message(evidence, seals)?;
+        check_signers(evidence, seals)
+    };
+    match judged() {
+        Ok(standing) => (
+            Outcome::Sealed {
+                standing,
+                announced: true,
+            },
+            None,
+        ),
+        Err(refusal) => (Outcome::Refused(refusal.rejection), refusal.alarm),
+    }
+}
+
+/// Without the MAIL parameter a seal that does not verify is no seal; only one
+/// whose digest is right and whose key could not be asked waits (spec §4.15.1).
+fn judge_unannounced(evidence: &Evidence, seals: &Seals) -> (Outcome, Option<String>) {
+    let seals = seals.as_deref().unwrap_or_default();
+    let is_report = seals
+        .last()
+        .is_none_or(|innermost| innermost.role == Role::Service);
+    if is_report || check_message(evidence, seals).is_err() {
+        return (Outcome::Unsealed, None);
+    }
+    match check_signers(evidence, seals) {
+        Ok(standing) => (
+            Outcome::Sealed {
+                standing,
+                announced: false,
+            },
+            None,
+        ),
+        Err(refusal) if refusal.rejection.is_temporary() => {
+            (Outcome::Refused(refusal.rejection), refusal.alarm)
+        }
+        Err(refusal) => (Outcome::Unsealed, refusal.alarm),
+    }
+}
+
+/// The MAIL parameter equals f and s of the top seal (spec §3.2).
+fn check_announced(announced: &Announced, seals: &[Seal]) -> Result<(), Rejection> {
+    let top = seals.first().ok_or(Rejection::SealMissing)?;
+    if top.role != announced.role || top.signer != announced.signer {
+        return Err(Rejection::AnnouncedDiffers);
+    }
+    Ok(())
+}
+
+/// The top seal against the transaction (spec §4.4.1).
+fn check_envelope(evidence: &Evidence, seals: &[Seal]) -> Result<(), Rejection> {
+    let top = seals.first().ok_or(Rejection::SealMissing)?;
+    if top.reverse_path != evidence.mail_from {
+        return Err(Rejection::ReversePathDiffers);
+    }
+    match evidence
+        .recipients
+        .iter()
+        .find(|recipient| !top.recipients.contains(recipient))
+    {
+        Some(recipient) => Err(Rejection::NotSealedFor {
+            recipient: recipient.clone(),
+        }),
+        None => Ok(()),
+    }
+}
+
+/// All that seals and content show by themselves.
+fn check_message(evidence: &Evidence, seals: &[Seal]) -> Result<(), Rejection> {
+    let scanned = &evidence.scanned;
+    if let Some(fault) = scanned.fault.as_ref().or(scanned.header.fault.as_ref()) {
+        return Err(fault.clone());
+    }
+    let from = scanned.header.from.as_ref().map_err(Clone::clone)?;
+    chain::check(seals, &from.address)?;
+    if chain::is_loop(seals, &evidence.recipients) {
+        return Err(Rejection::Loop);
+    }
+    check_report(seals, &scanned.header)?;
+    check_time(seals, evidence.now)?;
+    check_digests(seals, &scanned.digests)
+}
+
+/// A report is one multipart/report of delivery-status (spec §4.13).
+fn check_report(seals: &[Seal], header: &HeaderFacts) -> Result<(), Rejection> {
+    let is_report = seals
+        .last()
+        .is_some_and(|innermost| innermost.role == Role::Service);
+    if !is_report {
+        return Ok(());
+    }
+    let value = header.value("Content-Type").unwrap_or_default();
+    let value = String::from_utf8_lossy(value).to_ascii_lowercase();
+    let mut parts = value.split(';').map(str::trim);
+    let is_report = parts.next() == Some("multipart/report")
+        && parts.any(|parameter| match parameter.split_once('=') {
+            Some((name, value)) => {
+                name.trim() == "report-type" && value.trim().trim_matches('"') == "delivery-status"
+            }
+            None => false,
+        });
+    if is_report {
+        return Ok(());
+    }
+    Err(Rejection::RoleRule {
+        rule: "a service seals delivery reports only",
+    })
+}
+
+/// The top seal against the clock; the lower ones were judged against the ones
+/// above them (spec §4.9.2, §4.6.1).
+fn check_time(seals: &[Seal], clock: u64) -> Result<(), Rejection> {
+    let (Some(top), Some(innermost)) = (seals.first(), seals.last()) else {
+        return Err(Rejection::SealMissing);
+    };
+    if top.created > clock.saturating_add(limits::SEAL_AHEAD) {
+        return Err(Rejection::SealInFuture { clock });
+    }
+    if top.expires < clock {
+        return Err(Rejection::SealExpired { clock });
+    }
+    if clock > innermost.created.saturating_add(limits::STACK_LIFETIME) {
+        return Err(Rejection::StackRule {
+            rule: "it is on its way for more than 28 days",
+        });
+    }
+    Ok(())
+}
+
+/// spec §4.3.1, for every seal of the stack.
+fn check_digests(seals: &[Seal], digests: &[[u8; 32]]) -> Result<(), Rejection> {
+    let right = seals.len() == digests.len()
+        && seals
+            .iter()
+            .zip(digests)
+            .all(|(seal, digest)| seal.digest == *digest);
+    if right {
+        Ok(())
+    } else {
+        Err(Rejection::DigestWrong)
+    }
+}
+
+/// Every seal whose signer was asked, top first; the innermost decides. Only
+/// below a mediator may a signer stay unasked (spec §4.6.5).
+fn check_signers(evidence: &Evidence, seals: &[Seal]) -> Result<Standing, Refusal> {
+    let (innermost, mediators) = seals.split_last().ok_or(Rejection::SealMissing)?;
+    let signer = |index: usize| {
+        evidence
+            .signers
+            .get(index)
+            .unwrap_or(&SignerEvidence::NotAsked)
+    };
+    for (index, seal) in mediators.iter().enumerate() {
+        if index == 0 || !matches!(signer(index), SignerEvidence::NotAsked) {
+            signer::check(seal, signer(index))?;
+        }
+    }
+    if !mediators.is_empty() && matches!(signer(mediators.len()), SignerEvidence::NotAsked) {
+        return Ok(check_vouched(innermost, &evidence.scanned.header)?);
+    }
+    let assurance = signer::check(innermost, signer(mediators.len()))?;
+    Ok(match innermost.role {
+        Role::Service => Standing::Service,
+        _ => Standing::Author(assurance),
+    })
+}
+
+/// The innermost seal by the certificate that the mediator on top checked: only
+/// the field directly below the top seal counts (spec §4.6.5).
+fn check_vouched(innermost: &Seal, header: &HeaderFacts) -> Result<Standing, Rejection> {
+    let unknown = || Rejection::SignerUnreachable {
+        signer: innermost.signer.clone(),
+        why: "not asked, and the mediator vouches for no key".to_owned(),
+    };
+    let field = header
+        .seals
+        .first()
+        .and_then(|top| top.key.as_deref())
+        .ok_or_else(unknown)?;
+    let vouched = Vouched::parse(field).map_err(|_| unknown())?;
+    verify(innermost, &vouched.certificate, &vouched.flags)
+        .map_err(|error| signer::rejection(&innermost.signer, error))?;
+    Ok(Standing::Vouched)
+}
+
+fn authors(seals: &[Seal], header: &HeaderFacts) -> Vec<Identity> {
+    let sealed = seals.last().map(|innermost| innermost.signer.clone());
+    let named = header
+        .authors
+        .iter()
+        .cloned()
+        .map(<Identity as From<Address>>::from);
+    let mut all: Vec<Identity> = sealed.into_iter().chain(named).collect();
+    all.dedup();
+    all
+}
