@@ -13,16 +13,22 @@ pub mod home;
 
 pub mod keyring;
 pub mod memory;
+pub mod own_key;
 pub mod pin;
 
 pub mod send;
 
+pub mod display;
 pub mod imap;
+
+pub mod question;
+
+pub mod sysexit;
 
 use std::sync::Arc;
 
 use email2::Address;
-use email2_io::World;
+pub use email2_io::World;
 use email2_io::tls::ClientTls;
 use email2_io::world::WorldError;
 use email2_remote::fence::Fence;

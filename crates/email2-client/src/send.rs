@@ -3,12 +3,14 @@
 //! `compose → route → keys → protect → seal → keep → deliver → settle`
 
 pub mod again;
+
 pub mod compose;
 pub mod deliver;
 pub mod import;
 pub mod keys;
 pub mod outbox;
 pub mod protect;
+pub mod queue;
 pub mod route;
 pub mod seal;
 pub mod settle;

@@ -60,6 +60,12 @@ pub enum SecretKeyError {
     Certificate(#[from] CertificateError),
 }
 
+/// The octets of a secret key in armor (RFC 9580 §6.2).
+#[must_use]
+pub fn armored(octets: &[u8]) -> String {
+    armor::write(armor::Block::Private, octets)
+}
+
 impl SecretKey {
     pub(crate) fn new(
         certificate: Certificate,

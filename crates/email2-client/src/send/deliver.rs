@@ -62,26 +62,15 @@ pub async fn until(
     }
 }
 
-/// Tries once whatever is due.
+/// The entries that are due.
 ///
 /// # Errors
 /// The store failed.
-pub async fn due(
-    client: &Client,
-    author: Option<&Author<'_>>,
-    watch: &dyn Watch,
-) -> Result<Vec<Report>, StoreError> {
+pub async fn due_now(client: &Client) -> Result<Vec<QueueId>, StoreError> {
     let now = client.world.now();
     let entries = client.store.entries().await?;
-    let due = entries
-        .iter()
-        .filter(|entry| entry.next_attempt <= now)
-        .map(|entry| entry.id);
-    let ids: Vec<_> = due.collect();
-    if ids.is_empty() {
-        return Ok(Vec::new());
-    }
-    until(client, author, &ids, Duration::ZERO, watch).await
+    let due = entries.iter().filter(|entry| entry.next_attempt <= now);
+    Ok(due.map(|entry| entry.id).collect())
 }
 
 /// Entries that still have a recipient to deliver to, or are not settled otherwise.

@@ -76,7 +76,7 @@ fn seal_one(
         .ok_or(SealingError::Recipients)?
         .domain()
         .clone();
-    let seal = of(author, addresses, &copy.octets, now, rng)?;
+    let seal = one(author, addresses, &copy.octets, now, rng)?;
     Ok(Sealed {
         domain,
         recipients: copy.recipients,
@@ -86,7 +86,11 @@ fn seal_one(
     })
 }
 
-fn of(
+/// The seal for these octets and recipients.
+///
+/// # Errors
+/// See [`SealingError`]; receivers would refuse the content.
+pub fn one(
     author: &Author<'_>,
     recipients: Vec<Address>,
     content: &[u8],
@@ -128,6 +132,6 @@ pub fn again(
     let old = Seal::parse(&top.value).map_err(SealingError::Content)?;
     let below = usize::try_from(top.end).unwrap_or(usize::MAX);
     let content = sealed.get(below..).ok_or(SealingError::Recipients)?;
-    let seal = of(author, old.recipients, content, at, rng)?;
+    let seal = one(author, old.recipients, content, at, rng)?;
     Ok([seal.field().as_bytes(), content].concat())
 }

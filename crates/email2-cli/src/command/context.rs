@@ -1,0 +1,80 @@
+//! What every command shares: where things are, how secrets come, how data leaves.
+
+use std::path::PathBuf;
+
+use email2::secret::SecretKey;
+use email2_client::Client;
+use email2_client::config::Config;
+use email2_client::keyring;
+use email2_client::place::Place;
+
+use crate::args::PassphraseArgs;
+use crate::exit::{Code, Failure};
+use crate::output::Output;
+use crate::passphrase;
+use crate::progress::Progress;
+
+/// The options that stand before or behind every command.
+pub(crate) struct Context {
+    pub(crate) config: Option<PathBuf>,
+    pub(crate) passphrase: PassphraseArgs,
+    pub(crate) output: Output,
+}
+
+impl Context {
+    /// The place and the configuration of this user.
+    ///
+    /// # Errors
+    /// No home, or a configuration that cannot be used.
+    pub(crate) fn configured(&self) -> Result<(Place, Config), Failure> {
+        let place = Place::from_environment()?;
+        let (path, demanded) = match &self.config {
+            Some(path) => (path.clone(), true),
+            None => (place.config_file(), false),
+        };
+        let config = Config::read(&path, demanded)?;
+        Ok((place, config))
+    }
+
+    /// The client of this user.
+    ///
+    /// # Errors
+    /// As [`Context::configured`], and what the client says.
+    pub(crate) fn client(&self) -> Result<Client, Failure> {
+        let (place, config) = self.configured()?;
+        Ok(Client::open(place, &config)?)
+    }
+
+    /// The world as configured, without an account.
+    ///
+    /// # Errors
+    /// As [`Context::configured`]; the network configuration cannot be used.
+    pub(crate) fn world(&self) -> Result<email2_client::World, Failure> {
+        let (_, config) = self.configured()?;
+        email2_client::World::real(&config.network)
+            .map_err(|error| Failure::new(Code::Config, error))
+    }
+
+    /// The time, Unix seconds.
+    ///
+    /// # Errors
+    /// As [`Context::world`].
+    pub(crate) fn now(&self) -> Result<u64, Failure> {
+        Ok(self.world()?.now())
+    }
+
+    /// One's own key, opened by the passphrase.
+    ///
+    /// # Errors
+    /// No key, no passphrase, or the wrong one.
+    pub(crate) fn key(&self, client: &Client) -> Result<SecretKey, Failure> {
+        client.address()?;
+        let passphrase = passphrase::existing(&self.passphrase)?;
+        Ok(keyring::unlock(client.place(), &passphrase)?)
+    }
+
+    /// A progress line.
+    pub(crate) fn progress(&self) -> Progress {
+        Progress::new(self.output.is_json())
+    }
+}

@@ -1,0 +1,90 @@
+//! `email2 outbox`: what waits to be sent.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use email2_client::Client;
+use email2_client::display::shown;
+use email2_client::send::queue::{self, Entry};
+use email2_client::send::{Author, Report};
+
+use super::context::Context;
+use super::send::{Told, finish};
+use crate::args::OutboxCommand;
+use crate::exit::{Code, Failure, Outcome};
+
+/// Lists, runs, retries or drops.
+pub(crate) async fn run(context: &Context, command: OutboxCommand) -> Outcome {
+    let client = context.client()?;
+    match command {
+        OutboxCommand::List => list(context, &client).await,
+        OutboxCommand::Run => {
+            let reports = with_key(context, &client, None, false).await?;
+            finish(context, &reports)
+        }
+        OutboxCommand::Retry { id, accept_new } => {
+            let reports = with_key(context, &client, Some(number(&id)?), accept_new).await?;
+            finish(context, &reports)
+        }
+        OutboxCommand::Drop { id } => {
+            if queue::drop_entry(&client, number(&id)?).await? {
+                return Ok(ExitCode::SUCCESS);
+            }
+            Err(Failure::new(
+                Code::NoInput,
+                format_args!("no entry {id} waits in the outbox"),
+            ))
+        }
+    }
+}
+
+async fn list(context: &Context, client: &Client) -> Outcome {
+    let entries = queue::entries(client).await?;
+    context.output.data("outbox", &entries, |entries| {
+        if entries.is_empty() {
+            return "The outbox is empty.\n".to_owned();
+        }
+        entries.iter().map(line).collect()
+    })?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn line(entry: &Entry) -> String {
+    let mut lines = format!(
+        "{}: to {}, next attempt {}\n",
+        entry.id, entry.domain, entry.next
+    );
+    for to in &entry.recipients {
+        lines.push_str(&format!(
+            "    {}: {}: {}\n",
+            to.recipient,
+            to.state,
+            shown(&to.words)
+        ));
+    }
+    lines
+}
+
+/// Tries what is due, or one entry, with the key at hand where a passphrase can be had.
+async fn with_key(
+    context: &Context,
+    client: &Client,
+    id: Option<i64>,
+    accept_new: bool,
+) -> Result<Vec<Report>, Failure> {
+    let key = context.key(client)?;
+    let author = Author {
+        key: &key,
+        address: client.address()?,
+    };
+    let watch = Told(context.progress());
+    Ok(match id {
+        Some(id) => queue::retry(client, &author, id, accept_new, &watch).await?,
+        None => queue::run(client, Some(&author), Duration::ZERO, &watch).await?,
+    })
+}
+
+fn number(id: &str) -> Result<i64, Failure> {
+    id.parse()
+        .map_err(|_| Failure::new(Code::Usage, format_args!("{id:?} is no id of the outbox")))
+}
