@@ -26,6 +26,11 @@ pub struct Driver<M: Machine> {
     stream: Stream,
     clock: Arc<dyn Clock>,
     buffer: Vec<u8>,
+    /// What the machine gave to send and the stream did not take yet: kept here and not in a
+    /// future, so that a call given up half-way loses nothing.
+    unsent: Vec<u8>,
+    /// The stream took octets that it may not have passed on yet.
+    unflushed: bool,
     allowance: Option<usize>,
     ended: bool,
     broken: Option<io::Error>,
@@ -40,6 +45,8 @@ impl<M: Machine> Driver<M> {
             stream,
             clock,
             buffer: vec![0; READ_BUFFER],
+            unsent: Vec::new(),
+            unflushed: false,
             allowance: None,
             ended: false,
             broken: None,
@@ -57,7 +64,7 @@ impl<M: Machine> Driver<M> {
         self.allowance = Some(octets);
     }
 
-    /// The next event; `None` when the connection ended and the machine has no more to say.
+    /// The next event; may be given up half-way and called again. `None` when the connection ended and the machine has no more to say.
     /// What the peer said before the connection broke is still heard: a server that refuses and
     /// closes while we write has refused.
     ///
@@ -122,19 +129,34 @@ impl<M: Machine> Driver<M> {
     }
 
     async fn send(&mut self) {
-        let mut sent = false;
-        while let Some(octets) = self.machine.poll_transmit() {
-            if self.broken.is_none() {
-                let writing = self.stream.write_all(&octets);
-                let written = in_time(&*self.clock, writing).await;
-                self.broken = written.err();
-                sent = true;
+        loop {
+            if self.unsent.is_empty() {
+                self.unsent = self.machine.poll_transmit().unwrap_or_default();
             }
+            if self.broken.is_some() {
+                self.unsent.clear();
+                self.unflushed = false;
+            }
+            if self.unsent.is_empty() && !self.unflushed {
+                return;
+            }
+            self.broken = self.write().await.err();
         }
-        if sent && self.broken.is_none() {
-            let flushed = in_time(&*self.clock, self.stream.flush()).await;
-            self.broken = flushed.err();
+    }
+
+    async fn write(&mut self) -> io::Result<()> {
+        while !self.unsent.is_empty() {
+            let writing = self.stream.write(&self.unsent);
+            let taken = in_time(&*self.clock, writing).await?;
+            if taken == 0 {
+                return Err(io::ErrorKind::WriteZero.into());
+            }
+            self.unsent.drain(..taken);
+            self.unflushed = true;
         }
+        in_time(&*self.clock, self.stream.flush()).await?;
+        self.unflushed = false;
+        Ok(())
     }
 
     async fn receive(&mut self) {

@@ -6,7 +6,7 @@ mod session;
 
 use std::time::Duration;
 
-use email2::{Assurance, Domain, capability};
+use email2::{Assurance, Domain, capability, limits};
 use email2_io::connect::{self, ConnectError};
 use email2_io::drive::Driver;
 use email2_io::tls::{AcceptedName, ClientTls, Secured, TlsAsk, TlsFailure};
@@ -105,7 +105,49 @@ struct Shown {
     by_given_authority: bool,
 }
 
+impl Shown {
+    /// spec §2.6.1: no password goes to a host that is not authenticated for the domain, nor by
+    /// an authority that the person gave.
+    fn must_be_trusted(&self, domain: &Domain, host: &Host) -> Result<(), OpenError> {
+        if self.by_given_authority || assurance(host, &self.matched).is_some() {
+            return Ok(());
+        }
+        Err(OpenError::Unauthenticated {
+            host: host.name.clone(),
+            domain: domain.clone(),
+        })
+    }
+}
+
 impl Connector {
+    /// A secured stream to `host` of `domain` (TLS from the first octet) that a password may be
+    /// sent over: for IMAP.
+    ///
+    /// # Errors
+    /// See [`OpenError`].
+    pub async fn open_stream(&self, domain: &Domain, host: &Host) -> Result<Stream, OpenError> {
+        let mut ask = asked(domain, host);
+        let secured = match self.secured_stream(host, &ask).await {
+            Err(OpenError::Tls { failure, .. }) if failure.is_refusal_of_name() => {
+                ask.sni.clone_from(&host.name);
+                self.secured_stream(host, &ask).await
+            }
+            other => other,
+        };
+        let (shown, stream) = secured?;
+        shown.must_be_trusted(domain, host)?;
+        Ok(stream)
+    }
+
+    async fn secured_stream(
+        &self,
+        host: &Host,
+        ask: &TlsAsk,
+    ) -> Result<(Shown, Stream), OpenError> {
+        let stream = self.reach(host).await?;
+        Ok(apart(self.shake_hands(host, stream, ask).await?))
+    }
+
     /// Opens a dialogue with `host` for `domain`: up to EHLO, or AUTH with `credentials`.
     ///
     /// # Errors
@@ -126,15 +168,9 @@ impl Connector {
             other => other,
         };
         let (mut driver, shown) = secured?;
-        let assurance = assurance(host, &shown.matched);
         let extensions = greet(&mut driver, host).await?;
-        Ok(Session::new(
-            driver,
-            host.clone(),
-            extensions,
-            assurance,
-            shown.by_given_authority,
-        ))
+        let now = self.world.clock.monotonic();
+        Ok(Session::new(driver, host.clone(), extensions, &shown, now))
     }
 
     /// A secured dialogue that is not greeted yet. Credentials are used on connections only that
@@ -146,17 +182,13 @@ impl Connector {
         ask: &TlsAsk,
         credentials: &mut Option<Credentials>,
     ) -> Result<(Driver<Client>, Shown), OpenError> {
-        let stream = self.reach(host).await?;
         if host.way == Way::Mx {
+            let stream = self.reach(host).await?;
             return self.start_tls(host, stream, ask).await;
         }
-        let (shown, stream) = apart(self.shake_hands(host, stream, ask).await?);
-        let trusted = shown.by_given_authority || assurance(host, &shown.matched).is_some();
-        if credentials.is_some() && !trusted {
-            return Err(OpenError::Unauthenticated {
-                host: host.name.clone(),
-                domain: domain.clone(),
-            });
+        let (shown, stream) = self.secured_stream(host, ask).await?;
+        if credentials.is_some() {
+            shown.must_be_trusted(domain, host)?;
         }
         Ok((self.drive(stream, true, credentials.take()), shown))
     }
@@ -165,7 +197,14 @@ impl Connector {
         let addresses = route::addresses(&self.world, &self.fence, host).await?;
         let connected = connect::first(&self.world, &addresses, CONNECT_LIMIT).await;
         match connected {
-            Ok(connection) => Ok(connection.stream),
+            Ok(connection) => {
+                let passed = self.fence.passes_connected(&connection);
+                passed.map_err(|error| RouteError::Fenced {
+                    host: host.name.clone(),
+                    error,
+                })?;
+                Ok(connection.stream)
+            }
             Err(error) => Err(OpenError::Connect {
                 host: host.name.clone(),
                 error,
@@ -224,7 +263,9 @@ impl Connector {
         };
         let clock = self.world.clock.clone();
         let machine = Client::new(config, clock.monotonic());
-        Driver::new(machine, stream, clock)
+        let mut driver = Driver::new(machine, stream, clock);
+        driver.allow(limits::LOOKUP_OCTETS);
+        driver
     }
 }
 

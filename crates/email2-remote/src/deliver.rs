@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use email2::rejection::{changed_etag_in, clock_in};
+use email2::rejection::{NEXT_TRANSACTION_STATUS, changed_etag_in, clock_in};
 use email2::{Address, Domain, Etag};
 use email2_smtp::client::{Failure, RecipientOutcome};
 use email2_smtp::{Envelope, Reply};
@@ -16,9 +16,6 @@ const HOST_LIMIT: Duration = Duration::from_secs(30);
 
 /// Transactions at most for one message: each takes recipients that the one before left.
 const TRANSACTIONS: usize = 32;
-
-/// "Too many recipients": the rest comes in the next transaction (spec §3.9.4).
-const NEXT_TRANSACTION: &str = "4.5.3";
 
 /// Recipients of one transaction when the server announces no number (RFC 5321 §4.5.3.1.8).
 const RECIPIENTS: usize = 100;
@@ -164,7 +161,7 @@ impl Remote {
 fn comes_next(outcome: &RecipientOutcome) -> bool {
     match &outcome.result {
         Err(Failure::Refused(reply)) => {
-            reply.is_temporary() && reply.enhanced() == Some(NEXT_TRANSACTION)
+            reply.is_temporary() && reply.enhanced() == Some(NEXT_TRANSACTION_STATUS)
         }
         _ => false,
     }

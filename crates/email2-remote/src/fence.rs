@@ -5,7 +5,7 @@ mod budget;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use email2_io::net::{IpNetwork, unwrapped};
+use email2_io::net::{Connection, IpNetwork, unwrapped};
 
 pub use budget::{Budget, Charge};
 
@@ -43,6 +43,23 @@ impl Fence {
     /// From here on `own` is not let through, allowed or not.
     pub fn keep_away_from(&self, own: Vec<SocketAddr>) {
         *self.own.write().unwrap_or_else(PoisonError::into_inner) = own;
+    }
+
+    /// Whether `connection` may be used: a listener of ours that listens everywhere is met at an
+    /// address that is ours at both ends.
+    ///
+    /// # Errors
+    /// [`FenceError::Own`].
+    pub fn passes_connected(&self, connection: &Connection) -> Result<(), FenceError> {
+        let peer = connection.peer;
+        let own = self.own.read().unwrap_or_else(PoisonError::into_inner);
+        let everywhere = own
+            .iter()
+            .any(|own| own.ip().is_unspecified() && own.port() == peer.port());
+        if everywhere && unwrapped(connection.local.ip()) == unwrapped(peer.ip()) {
+            return Err(FenceError::Own(peer));
+        }
+        Ok(())
     }
 
     fn is_own(&self, address: SocketAddr) -> bool {

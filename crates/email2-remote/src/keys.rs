@@ -5,6 +5,7 @@ mod ask;
 mod cache;
 mod flight;
 mod idle;
+mod shelf;
 mod signer;
 mod writer;
 
@@ -20,6 +21,7 @@ pub use writer::{FoundKey, KeyError};
 pub(crate) use cache::KeyCache;
 pub(crate) use flight::Flights;
 pub(crate) use idle::IdleSessions;
+pub(crate) use shelf::Shelf;
 
 /// What a question brings home.
 pub(crate) type Asked = Result<Arc<Kept>, Trouble>;
@@ -80,23 +82,6 @@ impl Trouble {
 }
 
 impl Kept {
-    fn revive(known: &KnownKey) -> Option<Kept> {
-        let found = match &known.answer {
-            None => None,
-            Some(answer) => Some(Found {
-                certificate: Certificate::parse(&answer.octets).ok()?,
-                etag: answer.etag.clone(),
-                flags: answer.flags.clone(),
-            }),
-        };
-        Some(Kept {
-            found,
-            assurance: known.assurance,
-            fetched: known.fetched,
-            ttl: known.ttl,
-        })
-    }
-
     fn record(&self) -> KnownKey {
         let answer = self.found.as_ref().map(|found| KnownCertificate {
             octets: found.certificate.octets().to_vec(),
@@ -119,6 +104,20 @@ impl Kept {
             None => u64::from(self.ttl).min(limits::NEGATIVE_TTL),
         };
         now < self.fetched.saturating_add(most)
+    }
+
+    /// Until when it verifies without asking, Unix seconds; `None` when it does not at all.
+    fn verifies_until(&self) -> Option<u64> {
+        let usable = self.found.is_some() && self.assurance.is_some();
+        let most = u64::from(self.ttl).min(limits::VERIFY_TTL);
+        usable.then(|| self.fetched.saturating_add(most))
+    }
+
+    /// How many octets its certificate has.
+    fn octets(&self) -> usize {
+        self.found
+            .as_ref()
+            .map_or(0, |found| found.certificate.octets().len())
     }
 
     /// Whether a verifier may still use it while nobody can be asked (spec §3.8).

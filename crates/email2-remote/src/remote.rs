@@ -10,7 +10,7 @@ use email2_io::{NetworkConfig, World};
 
 use crate::connect::{Connector, Search, Session};
 use crate::fence::{Budget, Fence};
-use crate::keys::{Asked, Flights, IdleSessions, KeyCache, Question};
+use crate::keys::{Asked, Flights, IdleSessions, KeyCache, Question, Shelf};
 use crate::memory::{KnownDomain, Memory, MemoryError};
 use crate::resolve::{self, Host, ResolveError};
 use crate::speaks::{self, DomainFacts};
@@ -31,6 +31,7 @@ pub(crate) struct Inner {
     pub(crate) flights: Flights<Question, Asked>,
     pub(crate) openings: Flights<Domain, ()>,
     pub(crate) idle: IdleSessions,
+    pub(crate) shelf: Shelf,
 }
 
 impl Remote {
@@ -54,6 +55,7 @@ impl Remote {
             flights: Flights::default(),
             openings: Flights::default(),
             idle: IdleSessions::default(),
+            shelf: Shelf::new(Arc::clone(&world.clock)),
             connector: Connector {
                 fence: Fence::new(network.allow_addresses.clone()),
                 name: name.to_owned(),
@@ -69,6 +71,15 @@ impl Remote {
     /// From here on these addresses, our own listeners', are never connected to (spec §2.7.2).
     pub fn keep_away_from(&self, own: Vec<SocketAddr>) {
         self.inner.connector.fence.keep_away_from(own);
+    }
+
+    /// A way to a person's own server: without the fence, for nobody else chose it (spec §2.6).
+    #[must_use]
+    pub fn connector(&self) -> Connector {
+        Connector {
+            fence: Fence::open(),
+            ..self.inner.connector.clone()
+        }
     }
 
     /// What can be known of `domain` without asking its hosts: its record in DNS, found upwards,

@@ -8,7 +8,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use email2::address::{Address, Identity, ReversePath};
 use email2::certificate::generate::generate;
 use email2::limits::SEAL_LIFETIME;
-use email2::seal::{ContentDigest, Nonce, Role, SealRequest, sign};
+use email2::seal::{ContentDigest, Nonce, Role, Seal, SealRequest, sign};
 use email2::secret::SecretKey;
 use email2_io::world::World;
 
@@ -125,26 +125,39 @@ fn message(world: &World, from: &str, to: &Address) -> Vec<u8> {
 /// The seal cannot be made.
 pub fn seal_for(world: &World, to: &Address, claim: &Claim<'_>) -> Outcome<Letter> {
     let content = message(world, claim.from, to);
-    let signer = Identity::Address(claim.signer.clone());
+    let digest = ContentDigest::of(&content).step("digest")?;
+    let seal = seal_over(world, to, claim, digest)?;
+    Ok(Letter {
+        from: claim.signer.to_string(),
+        announced: Some(announcement(&seal.signer)),
+        recipients: vec![to.to_string()],
+        content: [seal.field().into_bytes(), content].concat(),
+    })
+}
+
+/// A seal over content of this digest, as the claim says.
+///
+/// # Errors
+/// The seal cannot be made.
+pub fn seal_over(
+    world: &World,
+    to: &Address,
+    claim: &Claim<'_>,
+    digest: [u8; 32],
+) -> Outcome<Seal> {
     let created = world.now().saturating_add_signed(claim.dated);
     let mut rng = world.rng();
     let request = SealRequest {
         role: Role::Author,
-        signer: signer.clone(),
+        signer: Identity::Address(claim.signer.clone()),
         reverse_path: ReversePath::Address(claim.signer.clone()),
         recipients: vec![to.clone()],
         created,
         expires: created.saturating_add(claim.lifetime),
         nonce: Nonce::random(&mut rng),
-        digest: ContentDigest::of(&content).step("digest")?,
+        digest,
     };
-    let seal = sign(&request, claim.key, &mut rng).step("seal")?;
-    Ok(Letter {
-        from: claim.signer.to_string(),
-        announced: Some(announcement(&signer)),
-        recipients: vec![to.to_string()],
-        content: [seal.field().into_bytes(), content].concat(),
-    })
+    sign(&request, claim.key, &mut rng).step("seal")
 }
 
 /// The value of the MAIL parameter for an author's seal (spec §3.2).

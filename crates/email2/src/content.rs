@@ -1,12 +1,27 @@
 //! Content protection (spec §5): OpenPGP (RFC 9580) in MIME (RFC 3156) with
 //! header protection (RFC 9788). Sealing is another layer, around this one.
 
+mod date;
+mod entity;
+mod outline;
+mod transfer;
+
+mod armor;
+mod packets;
+
 pub mod audience;
+mod cipher;
+mod fields;
+mod fit;
 pub mod protect;
+mod signature;
+
+mod layers;
 pub mod standing;
 pub mod unprotect;
 
 pub use audience::{Audience, audiences};
+pub use date::format_date;
 pub use protect::{Container, Mode, OuterTo, Protect, protect};
 pub use standing::{Flaw, Standing};
 pub use unprotect::{

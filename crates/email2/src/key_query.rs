@@ -11,9 +11,8 @@ use crate::address::Identity;
 use crate::certificate::Fingerprint;
 use crate::limits;
 use crate::policy_record::{Strictness, seconds};
+use crate::rejection::GRANTED_STATUS as STATUS;
 
-/// Every line of an answer carries the status code (RFC 2034 §4).
-const STATUS: &str = "2.0.0 ";
 /// The text of an answer that has nothing new.
 const UNCHANGED: &str = "unchanged";
 /// What stands before the token in the answer to KEYPUT.

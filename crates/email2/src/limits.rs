@@ -28,6 +28,9 @@ pub const RECEIVED_FIELDS: usize = 50;
 pub const ENCRYPTION_LAYERS: usize = 1;
 /// Most layers of compression in a message.
 pub const COMPRESSION_LAYERS: usize = 1;
+/// Most OpenPGP packets in a ciphertext or signed message: a session key packet
+/// for each subkey of each recipient, and a few.
+pub const MESSAGE_PACKETS: usize = 512;
 
 /// Longest seal field, octets, from its name to its final CRLF.
 pub const SEAL_OCTETS: usize = 8 * 1024;

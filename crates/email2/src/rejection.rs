@@ -27,6 +27,12 @@ pub struct Row {
     pub section: &'static str,
 }
 
+/// What every line of an answer to KEY and KEYPUT begins with (RFC 2034 §4).
+pub const GRANTED_STATUS: &str = "2.0.0 ";
+
+/// The enhanced code of "this recipient in the next transaction" (spec §3.9.4).
+pub const NEXT_TRANSACTION_STATUS: &str = "4.5.3";
+
 /// In the sentence of a refusal that is about time: the server's clock follows,
 /// Unix seconds (spec §4.9).
 pub const CLOCK_WORD: &str = "clock=";

@@ -230,7 +230,7 @@ impl Session {
 
     async fn recipient(&mut self, recipient: Recipient) {
         let admitted = match &mut self.envelope {
-            Some(envelope) => envelope.admit(&self.caller.site, recipient).await,
+            Some(envelope) => envelope.admit(&self.caller, recipient).await,
             None => Err(Rejection::BadSequence { first: "MAIL" }),
         };
         self.answer(admitted.map_or_else(Answer::Rejected, |()| Answer::Accepted));

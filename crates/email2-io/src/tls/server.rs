@@ -5,6 +5,7 @@ mod certificates;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustls::ServerConfig;
 use rustls::crypto::CryptoProvider;
@@ -13,9 +14,13 @@ use rustls::server::{NoServerSessionStorage, ResolvesServerCert};
 use tokio_rustls::TlsAcceptor;
 
 use super::{TlsError, TlsFailure, TlsTime};
-use crate::clock::Clock;
+use crate::clock::{Clock, Elapsed, within};
 use crate::net::Stream;
 use certificates::Certificates;
+
+/// How long a client may take for the handshake: one that sends nothing holds a connection of
+/// its source's budget no longer than that.
+const HANDSHAKE_LIMIT: Duration = Duration::from_secs(60);
 
 /// A certificate chain (PEM, the server's own first) and its key (PEM), in two files.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,6 +45,7 @@ pub struct Arrived {
 #[derive(Clone, Debug)]
 pub struct ServerTls {
     provider: Arc<CryptoProvider>,
+    clock: Arc<dyn Clock>,
     time: Arc<TlsTime>,
     certificates: Arc<Certificates>,
 }
@@ -58,7 +64,8 @@ impl ServerTls {
                 Arc::clone(&provider),
                 Arc::clone(&clock),
             )?),
-            time: Arc::new(TlsTime::new(clock)),
+            time: Arc::new(TlsTime::new(Arc::clone(&clock))),
+            clock,
             provider,
         })
     }
@@ -75,9 +82,10 @@ impl ServerTls {
     pub async fn accept(&self, stream: Stream, alpn: &[&[u8]]) -> Result<Arrived, TlsFailure> {
         self.certificates.reload_if_changed();
         let config = self.config(alpn)?;
-        let stream = TlsAcceptor::from(Arc::new(config))
-            .accept(stream)
+        let handshake = TlsAcceptor::from(Arc::new(config)).accept(stream);
+        let stream = within(&*self.clock, HANDSHAKE_LIMIT, handshake)
             .await
+            .map_err(|Elapsed| TlsFailure::Io(io::ErrorKind::TimedOut.into()))?
             .map_err(explain)?;
         let session = stream.get_ref().1;
         Ok(Arrived {

@@ -13,10 +13,17 @@ use email2_smtp::client::{Event, Failure, PIECE_OCTETS, RecipientOutcome};
 use email2_smtp::{Client, Envelope, Extensions};
 use futures::future::BoxFuture;
 
+use super::{Shown, assurance};
 use crate::resolve::Host;
 
 /// How long saying goodbye may take.
 const GOODBYE_LIMIT: Duration = Duration::from_secs(2);
+
+/// What one reply of a transaction may take of what is read, octets.
+const REPLY_OCTETS: usize = 4 * 1024;
+
+/// Replies of a transaction besides those to RCPT: one for each chunk of the largest message.
+const REPLIES: usize = 2048;
 
 /// Octets to be sent, readable more than once: a second host may need them again.
 pub trait Content: Send + Sync {
@@ -55,6 +62,7 @@ pub struct Session {
     extensions: Extensions,
     assurance: Option<Assurance>,
     by_given_authority: bool,
+    opened: Duration,
     used: Duration,
 }
 
@@ -72,16 +80,17 @@ impl Session {
         driver: Driver<Client>,
         host: Host,
         extensions: Extensions,
-        assurance: Option<Assurance>,
-        by_given_authority: bool,
+        shown: &Shown,
+        opened: Duration,
     ) -> Self {
         Session {
             driver,
-            host,
             extensions,
-            assurance,
-            by_given_authority,
-            used: Duration::ZERO,
+            assurance: assurance(&host, &shown.matched),
+            by_given_authority: shown.by_given_authority,
+            host,
+            opened,
+            used: opened,
         }
     }
 
@@ -164,6 +173,8 @@ impl Session {
         content: &dyn Content,
         clock: &dyn Clock,
     ) -> Vec<RecipientOutcome> {
+        let replies = envelope.recipients.len().saturating_add(REPLIES);
+        self.driver.allow(replies.saturating_mul(REPLY_OCTETS));
         self.driver.machine().deliver(envelope, clock.monotonic());
         let mut offset = 0;
         loop {
@@ -195,9 +206,9 @@ impl Session {
         self.used
     }
 
-    /// Counts as used now.
-    pub(crate) fn touch(&mut self, clock: &dyn Clock) {
-        self.used = clock.monotonic();
+    /// When the dialogue was opened, monotonic time.
+    pub(crate) fn opened(&self) -> Duration {
+        self.opened
     }
 
     /// Says QUIT and ends the connection in order.

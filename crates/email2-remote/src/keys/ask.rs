@@ -14,7 +14,7 @@ use futures::FutureExt;
 
 use super::{Asked, Found, Kept, Question, Trouble};
 use crate::connect::Session;
-use crate::memory::KnownDomain;
+use crate::memory::{KnownDomain, KnownKey};
 use crate::remote::Remote;
 use crate::resolve::ResolveError;
 
@@ -42,7 +42,10 @@ impl Remote {
         let known = known
             .await
             .map_err(|error| Trouble::Alarm(error.to_string()))?;
-        let Some(kept) = known.and_then(|known| Kept::revive(&known)) else {
+        let Some(kept) = known else {
+            return Ok(None);
+        };
+        let Ok(kept) = revive(kept).await else {
             return Ok(None);
         };
         let kept = Arc::new(kept);
@@ -74,9 +77,9 @@ impl Remote {
     ) -> Asked {
         let domain = question.identity.domain();
         let known = self.is_remembered(domain).await;
-        let charge = source.map(|source| self.inner.budget.charge(domain, Some(source), known));
+        let charge = source.map(|source| self.inner.budget.charge(domain, source, known));
         let charge = charge.transpose();
-        let _charge = charge.map_err(|busy| Trouble::unreachable(known, busy.to_string()))?;
+        let charge = charge.map_err(|busy| Trouble::unreachable(known, busy.to_string()))?;
         let clock = Arc::clone(&self.world().clock);
         let asking = self.ask_hosts(&question, before);
         let asked = within(&*clock, LOOKUP_LIMIT, asking).await;
@@ -84,8 +87,9 @@ impl Remote {
             let why = format!("no answer within {LOOKUP_LIMIT:?}");
             Err(Trouble::unreachable(known, why))
         });
-        if asked.is_err() && known {
-            self.inner.budget.failed(domain);
+        let found = asked.as_ref().is_ok_and(|kept| kept.found.is_some());
+        if let Some(charge) = charge.filter(|_| !found) {
+            charge.failed();
         }
         asked
     }
@@ -109,10 +113,45 @@ impl Remote {
         let (why, all_were_asked) = (search.why(), search.failures.is_empty());
         match search.session {
             None => Err(self.unspoken(domain, why, all_were_asked).await),
-            Some(session) if question.asked.is_some() && session.assurance().is_none() => {
-                Err(self.unauthenticated(domain, session, all_were_asked).await)
+            Some(session) if session.assurance().is_none() => {
+                self.ask_stranger(session, question, all_were_asked).await
             }
             Some(session) => self.ask_session(session, question, before).await,
+        }
+    }
+
+    /// A host answers, but nothing authenticates it. A verifier does not ask it at all, nor does a
+    /// writer where the domain had assurance within its memory (spec §2.4.1). For a verifier that
+    /// is definite when every host was tried and the domain had none (spec §2.2.2).
+    async fn ask_stranger(
+        &self,
+        session: Session,
+        question: &Question,
+        all_were_asked: bool,
+    ) -> Asked {
+        let domain = question.identity.domain();
+        let had_assurance = self.had_assurance(domain).await;
+        if question.asked.is_none() && !had_assurance {
+            return self.ask_session(session, question, None).await;
+        }
+        let host = session.host().name.clone();
+        self.part(session);
+        let why = format!(
+            "{host} is not authenticated for {domain}: DNSSEC does not secure its name, and its certificate does not name email2.{domain}"
+        );
+        Err(match question.asked {
+            Some(_) => Trouble::Unauthenticated {
+                definite: all_were_asked && !had_assurance,
+                why,
+            },
+            None => Trouble::Alarm(why),
+        })
+    }
+
+    async fn had_assurance(&self, domain: &Domain) -> bool {
+        match self.known(domain).await {
+            Ok(known) => known.is_some_and(|k| k.assurance.is_some() && k.speaks(self.now())),
+            Err(_) => true,
         }
     }
 
@@ -142,12 +181,12 @@ impl Remote {
         } else {
             self.rest(domain, session);
         }
-        let kept = self.read(answer, assurance, before.as_deref())?;
+        let kept = self.read(answer, assurance, before.as_deref()).await?;
         Ok(self.keep(question, kept).await)
     }
 
     /// What an answer says.
-    fn read(
+    async fn read(
         &self,
         answer: Result<KeyAnswer, Failure>,
         assurance: Option<Assurance>,
@@ -171,8 +210,7 @@ impl Remote {
                 flags,
                 octets,
             }) => {
-                let certificate = Certificate::parse(&octets)
-                    .map_err(|error| Trouble::Alarm(format!("its certificate: {error}")))?;
+                let certificate = parse(octets).await?;
                 let found = Found {
                     certificate,
                     etag,
@@ -186,9 +224,15 @@ impl Remote {
     }
 
     async fn keep(&self, question: &Question, kept: Kept) -> Arc<Kept> {
-        let known = kept.record();
         let kept = Arc::new(kept);
         self.inner.cache.put(question.clone(), Arc::clone(&kept));
+        let domain = question.identity.domain();
+        // A "no" is short-lived; writing each would let strangers write.
+        let lasting = kept.found.is_some() && self.inner.shelf.has_room(domain, kept.octets());
+        if !lasting {
+            return kept;
+        }
+        let known = kept.record();
         let memory = &self.inner.memory;
         let keeping = memory.keep_key(&question.identity, question.asked.as_ref(), known);
         if let Err(error) = keeping.await {
@@ -226,28 +270,6 @@ impl Remote {
         }
     }
 
-    /// A host answers, but nothing authenticates it. That is definite when every host was asked,
-    /// and the domain had no assurance within its memory (spec §2.2.2).
-    async fn unauthenticated(
-        &self,
-        domain: &Domain,
-        session: Session,
-        all_were_asked: bool,
-    ) -> Trouble {
-        let had_assurance = match self.known(domain).await {
-            Ok(known) => known.is_some_and(|k| k.assurance.is_some() && k.speaks(self.now())),
-            Err(_) => true,
-        };
-        let host = session.host().name.clone();
-        self.part(session);
-        Trouble::Unauthenticated {
-            definite: all_were_asked && !had_assurance,
-            why: format!(
-                "{host} is not authenticated for {domain}: DNSSEC does not secure its name, and its certificate does not name email2.{domain}"
-            ),
-        }
-    }
-
     /// What a failure to find hosts means (spec §7.2).
     pub(crate) async fn unresolved(&self, domain: &Domain, error: ResolveError) -> Trouble {
         let why = error.to_string();
@@ -274,6 +296,32 @@ impl Remote {
             Ok(_) => Trouble::Unreachable(why),
         }
     }
+}
+
+/// Reads a certificate, away from the I/O threads: the bindings of a large one take long.
+async fn parse(octets: Vec<u8>) -> Result<Certificate, Trouble> {
+    let parsing = tokio::task::spawn_blocking(move || Certificate::parse(&octets));
+    let parsed = parsing
+        .await
+        .map_err(|error| Trouble::Alarm(format!("reading its certificate: {error}")))?;
+    parsed.map_err(|error| Trouble::Alarm(format!("its certificate: {error}")))
+}
+
+async fn revive(known: KnownKey) -> Result<Kept, Trouble> {
+    let found = match known.answer {
+        None => None,
+        Some(answer) => Some(Found {
+            certificate: parse(answer.octets).await?,
+            etag: answer.etag,
+            flags: answer.flags,
+        }),
+    };
+    Ok(Kept {
+        found,
+        assurance: known.assurance,
+        fetched: known.fetched,
+        ttl: known.ttl,
+    })
 }
 
 /// Names the version that is kept, so that the answer can be "unchanged".

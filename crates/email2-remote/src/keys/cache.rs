@@ -3,15 +3,28 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use email2::Identity;
+
 use super::{Kept, Question};
 
-/// Answers in each of the two generations.
-const GENERATION: usize = 4096;
+/// Octets of certificates in each of the two generations; parsed they take a few times that.
+const GENERATION: usize = 8 * 1024 * 1024;
+
+/// What an answer weighs besides its certificate, octets.
+const ENTRY: usize = 512;
+
+#[derive(Debug, Default)]
+struct Generation {
+    answers: HashMap<Question, Arc<Kept>>,
+    /// Of whom something is kept that verifies until then, Unix seconds.
+    verifying: HashMap<Identity, u64>,
+    weight: usize,
+}
 
 #[derive(Debug, Default)]
 struct Generations {
-    young: HashMap<Question, Arc<Kept>>,
-    old: HashMap<Question, Arc<Kept>>,
+    young: Generation,
+    old: Generation,
 }
 
 /// The newest answers. When a generation is full, what was not used since the last one was goes.
@@ -23,18 +36,26 @@ pub(crate) struct KeyCache {
 impl KeyCache {
     pub(super) fn get(&self, question: &Question) -> Option<Arc<Kept>> {
         let mut generations = self.lock();
-        if let Some(kept) = generations.young.get(question) {
+        if let Some(kept) = generations.young.answers.get(question) {
             return Some(Arc::clone(kept));
         }
-        let kept = generations.old.remove(question)?;
+        let kept = generations.old.answers.remove(question)?;
         generations.insert(question.clone(), Arc::clone(&kept));
         Some(kept)
     }
 
     pub(super) fn put(&self, question: Question, kept: Arc<Kept>) {
         let mut generations = self.lock();
-        generations.old.remove(&question);
+        generations.old.answers.remove(&question);
         generations.insert(question, kept);
+    }
+
+    /// Whether some key of `identity` is kept that verifies at `now` without asking.
+    pub(super) fn verifies(&self, identity: &Identity, now: u64) -> bool {
+        let generations = self.lock();
+        [&generations.young, &generations.old]
+            .iter()
+            .any(|generation| generation.verifying.get(identity).is_some_and(|&t| now < t))
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Generations> {
@@ -46,10 +67,19 @@ impl KeyCache {
 
 impl Generations {
     fn insert(&mut self, question: Question, kept: Arc<Kept>) {
-        if self.young.len() >= GENERATION {
+        if self.young.weight >= GENERATION {
             self.old = std::mem::take(&mut self.young);
         }
-        self.young.insert(question, kept);
+        if question.asked.is_some()
+            && let Some(until) = kept.verifies_until()
+        {
+            let identity = question.identity.clone();
+            self.young.verifying.insert(identity, until);
+        }
+        self.young.weight += ENTRY + kept.octets();
+        if let Some(before) = self.young.answers.insert(question, kept) {
+            self.young.weight -= ENTRY + before.octets();
+        }
     }
 }
 
@@ -72,12 +102,14 @@ mod tests {
             fetched: 0,
             ttl: 0,
         });
-        for number in 0..3 * GENERATION {
+        let most = GENERATION / ENTRY;
+        for number in 0..3 * most {
             cache.put(question(number), Arc::clone(&kept));
             assert!(cache.get(&question(0)).is_some(), "{number}");
         }
         assert!(cache.get(&question(1)).is_none());
         let generations = cache.lock();
-        assert!(generations.young.len() + generations.old.len() <= 2 * GENERATION);
+        let held = generations.young.answers.len() + generations.old.answers.len();
+        assert!(held <= 2 * most, "{held}");
     }
 }

@@ -1,11 +1,13 @@
-//! Dialogues kept open for the next question: one a domain (spec §8.1).
+//! Dialogues kept open for the next question, one a domain (spec §8.1), and opened ahead of it.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use email2::Domain;
+use email2::{Domain, Identity};
 use email2_io::clock::within;
+use email2_io::limit::SourcePrefix;
 use futures::FutureExt;
 
 use super::ask::{HOST_LIMIT, LOOKUP_LIMIT};
@@ -14,6 +16,9 @@ use crate::remote::Remote;
 
 /// A dialogue is used again within this time.
 const IDLE_LIMIT: Duration = Duration::from_secs(15);
+
+/// A dialogue is used no longer than this: what authenticated its host may be another now.
+const AGE_LIMIT: Duration = Duration::from_secs(300);
 
 /// Dialogues kept.
 const IDLE_SESSIONS: usize = 64;
@@ -25,21 +30,33 @@ pub(crate) struct IdleSessions {
 }
 
 impl IdleSessions {
-    fn take(&self, domain: &Domain) -> Option<Session> {
-        self.lock().remove(domain)
+    /// The dialogue kept for `domain`, if it may still be used at `now`.
+    fn take(&self, domain: &Domain, now: Duration) -> Option<Session> {
+        self.lock()
+            .remove(domain)
+            .filter(|session| is_usable(session, now))
     }
 
-    fn holds(&self, domain: &Domain) -> bool {
-        self.lock().contains_key(domain)
-    }
-
-    /// Keeps `session`; returns one that must go.
-    fn put(&self, domain: &Domain, session: Session) -> Option<Session> {
+    /// Keeps `session`, and gives back those that must go.
+    fn put(&self, domain: &Domain, session: Session, now: Duration) -> Vec<Session> {
         let mut sessions = self.lock();
+        let mut gone: Vec<Session> = sessions
+            .extract_if(|_, kept| !is_usable(kept, now))
+            .map(|(_, kept)| kept)
+            .collect();
         if sessions.len() >= IDLE_SESSIONS && !sessions.contains_key(domain) {
-            return Some(session);
+            gone.push(session);
+        } else {
+            gone.extend(sessions.insert(domain.clone(), session));
         }
-        sessions.insert(domain.clone(), session)
+        gone
+    }
+
+    fn holds(&self, domain: &Domain, now: Duration) -> bool {
+        let sessions = self.lock();
+        sessions
+            .get(domain)
+            .is_some_and(|session| is_usable(session, now))
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<Domain, Session>> {
@@ -47,44 +64,42 @@ impl IdleSessions {
     }
 }
 
-impl Remote {
-    /// A dialogue with a host of `domain` that was used a moment ago.
-    pub(super) fn idle(&self, domain: &Domain) -> Option<Session> {
-        let session = self.inner.idle.take(domain)?;
-        let now = self.world().clock.monotonic();
-        if now.saturating_sub(session.used()) < IDLE_LIMIT {
-            return Some(session);
-        }
-        self.part(session);
-        None
-    }
+fn is_usable(session: &Session, now: Duration) -> bool {
+    now.saturating_sub(session.used()) < IDLE_LIMIT
+        && now.saturating_sub(session.opened()) < AGE_LIMIT
+}
 
-    /// A question to `domain` is to be expected, for a valid recipient is known (spec §2.7.1): a
-    /// dialogue is opened meanwhile, within the budgets. Returns at once.
-    pub fn expect(&self, domain: &Domain) {
-        let opening = self.inner.openings.join(domain, || {
-            let (remote, domain) = (self.clone(), domain.clone());
-            async move { remote.open_ahead(&domain).await }.boxed()
+impl Remote {
+    /// A question about `signer` is to be expected, for `source` named a valid recipient
+    /// (spec §2.7.1): a dialogue is opened meanwhile, within the budgets, unless a key of the
+    /// signer is kept. Returns at once.
+    pub fn expect(&self, source: IpAddr, signer: &Identity) {
+        if self.inner.cache.verifies(signer, self.now()) {
+            return;
+        }
+        let source = SourcePrefix::wide(source);
+        let opening = self.inner.openings.join(signer.domain(), || {
+            let (remote, domain) = (self.clone(), signer.domain().clone());
+            async move { remote.open_ahead(source, &domain).await }.boxed()
         });
         tokio::spawn(opening);
     }
 
-    async fn open_ahead(&self, domain: &Domain) {
-        if self.inner.idle.holds(domain) {
+    async fn open_ahead(&self, source: SourcePrefix, domain: &Domain) {
+        let clock = Arc::clone(&self.world().clock);
+        if self.inner.idle.holds(domain, clock.monotonic()) {
             return;
         }
         let known = self.is_remembered(domain).await;
-        let Ok(_charge) = self.inner.budget.charge(domain, None, known) else {
+        let Ok(_charge) = self.inner.budget.charge(domain, source, known) else {
             return;
         };
-        let clock = Arc::clone(&self.world().clock);
         let searching = self.search(domain, HOST_LIMIT);
         let searched = within(&*clock, LOOKUP_LIMIT, searching).await;
         // Whatever fails here fails again, and is told, when the question comes.
         if let Ok(Ok(search)) = searched
-            && let Some(mut session) = search.session
+            && let Some(session) = search.session
         {
-            session.touch(&*clock);
             if session.assurance().is_some() {
                 self.rest(domain, session);
             } else {
@@ -93,10 +108,17 @@ impl Remote {
         }
     }
 
+    /// A dialogue with a host of `domain` that was used a moment ago.
+    pub(super) fn idle(&self, domain: &Domain) -> Option<Session> {
+        let now = self.world().clock.monotonic();
+        self.inner.idle.take(domain, now)
+    }
+
     /// Keeps `session` for the next question to `domain`.
     pub(super) fn rest(&self, domain: &Domain, session: Session) {
-        if let Some(surplus) = self.inner.idle.put(domain, session) {
-            self.part(surplus);
+        let now = self.world().clock.monotonic();
+        for gone in self.inner.idle.put(domain, session, now) {
+            self.part(gone);
         }
     }
 }

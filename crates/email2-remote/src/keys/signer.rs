@@ -19,7 +19,7 @@ impl Remote {
         signer: &Identity,
         fingerprint: &Fingerprint,
     ) -> SignerEvidence {
-        let source = Some(SourcePrefix::narrow(source));
+        let source = Some(SourcePrefix::wide(source));
         let question = Question {
             identity: signer.clone(),
             asked: Some(fingerprint.clone()),

@@ -323,7 +323,7 @@ async fn those_who_ask_at_once_ask_once() {
     let (manners, key) = answering(&stage, 3600);
     stage.zone.mx("example.org", &["mx.example.org"], false);
     let host = stage.host("mx.example.org", NAMES, manners).await;
-    stage.remote.expect(&domain());
+    stage.remote.expect(stranger(), &bob());
     let questions = (0..20).map(|_| ask(&stage.remote, &key));
     let answers = futures::future::join_all(questions).await;
     assert!(answers.iter().all(|answer| assurance(answer).is_some()));
@@ -419,4 +419,37 @@ async fn a_writer_is_told_when_nothing_authenticates_the_host() {
     let error = stage.remote.key_for_writing(&nobody).await.err().unwrap();
     assert_eq!(error, KeyError::Unauthenticated(nobody));
     assert!(!error.is_definite());
+}
+
+#[tokio::test]
+async fn no_dialogue_is_opened_ahead_for_a_signer_whose_key_is_kept() {
+    let mut stage = Stage::set().await;
+    let (manners, key) = answering(&stage, 3600);
+    stage.zone.mx("example.org", &["mx.example.org"], false);
+    let host = stage.host("mx.example.org", NAMES, manners).await;
+    ask(&stage.remote, &key).await;
+    let restarted = stage.restarted();
+    ask(&restarted, &key).await;
+    restarted.expect(stranger(), &bob());
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert_eq!(*host.connections.lock().unwrap(), 1);
+}
+
+#[tokio::test]
+async fn a_writer_is_not_sent_to_a_forged_host_of_a_domain_that_had_assurance() {
+    let mut stage = Stage::set().await;
+    let (manners, _) = answering(&stage, 30 * 86_400);
+    stage.zone.mx("example.org", &["mx.example.org"], false);
+    stage.host("mx.example.org", NAMES, manners).await;
+    stage.remote.key_for_writing(&bobs_address()).await.unwrap();
+    let (forged, _) = answering(&stage, 0);
+    stage.zone.mx("example.org", &["mx.mallory.example"], false);
+    let names = &["mx.mallory.example"];
+    let host = stage.host("mx.mallory.example", names, forged).await;
+    let error = stage.restarted().fetch_for_writing(&bobs_address()).await;
+    assert!(
+        matches!(error, Err(KeyError::Later { alarm: true, .. })),
+        "{error:?}"
+    );
+    assert_eq!(host.count("bob@example.org"), 0);
 }

@@ -2,10 +2,16 @@
 
 use rand_core::{CryptoRng, RngCore};
 
-use super::ContentError;
+use super::armor::{self, Block};
+use super::date::format_date;
+use super::entity::Entity;
+use super::fields::Header;
+use super::fit::{Fit, fit};
+use super::{ContentError, cipher, signature};
 use crate::address::Address;
 use crate::certificate::Certificate;
 use crate::secret::SecretKey;
+use crate::skeleton::Skeleton;
 
 /// What is to be protected, by whom and for whom.
 #[derive(Debug)]
@@ -60,8 +66,9 @@ pub enum OuterTo {
 
 /// Signs, or signs and encrypts. What comes out is ready to be sealed: CRLF,
 /// lines of at most 998 octets, no NUL, no Bcc, no line that begins with
-/// `From ` in what is signed. Nothing below the top header is changed, except
-/// that parts which mail cannot carry are encoded (spec §5.1.2).
+/// `From ` in what is signed in the clear. A missing Date or Message-ID is
+/// added. Nothing below the top header is changed, except that parts which mail
+/// cannot carry are encoded (spec §5.1.2).
 ///
 /// # Errors
 /// See [`ContentError`]; the reason names the field or part.
@@ -69,6 +76,137 @@ pub fn protect(
     request: &Protect<'_>,
     rng: &mut (impl CryptoRng + RngCore),
 ) -> Result<Vec<u8>, ContentError> {
-    let _ = rng;
-    todo!("{request:?}")
+    let wanted = match request.mode {
+        Mode::SignOnly => Fit::Signed,
+        Mode::Encrypt { .. } => Fit::Encrypted,
+    };
+    let message = fit(request.message, wanted)?;
+    let entity = Entity::parse(&message);
+    let header = Header::check(&entity, request.from)?;
+    let added = added(&header, request, rng);
+    let protected = match request.mode {
+        Mode::SignOnly => sign(&header, &added, entity.body, request, rng)?,
+        Mode::Encrypt {
+            to,
+            also_self,
+            container,
+        } => {
+            let mut to = to.to_vec();
+            if also_self {
+                to.push(request.author.certificate().clone());
+            }
+            let outer = outer(request, rng);
+            let content = content(&header.inner(&added, Some(&outer)), entity.body);
+            let author = request.author;
+            let signed = signature::enclosed(&content, author, &to, request.now, rng)?;
+            let sealed = cipher::encrypt(&signed, &to, container, request.now, rng)?;
+            encrypted(&outer, &sealed, rng)
+        }
+    };
+    Skeleton::check(&protected).map_err(ContentError::Refused)?;
+    Ok(protected)
+}
+
+fn sign(
+    header: &Header<'_>,
+    added: &[u8],
+    body: &[u8],
+    request: &Protect<'_>,
+    rng: &mut (impl CryptoRng + RngCore),
+) -> Result<Vec<u8>, ContentError> {
+    let content = content(&header.inner(added, None), body);
+    let signature = signature::detached(&content, request.author, request.now, rng)?;
+    let outer = [header.shown(), added.to_vec()].concat();
+    Ok(signed(&outer, &content, &signature, rng))
+}
+
+/// Date and Message-ID where the message has none (RFC 5322 §3.6).
+fn added(
+    header: &Header<'_>,
+    request: &Protect<'_>,
+    rng: &mut (impl CryptoRng + RngCore),
+) -> Vec<u8> {
+    let mut lines = String::new();
+    if !header.has("Date") {
+        lines += &format!("Date: {}\r\n", format_date(request.now));
+    }
+    if !header.has("Message-ID") {
+        lines += &format!("Message-ID: {}\r\n", message_id(request.from, rng));
+    }
+    lines.into_bytes()
+}
+
+/// The header outside of an encrypted message: exactly this (spec §5.2.1).
+fn outer(request: &Protect<'_>, rng: &mut (impl CryptoRng + RngCore)) -> Vec<u8> {
+    let from = request.from;
+    let to = match &request.outer_to {
+        OuterTo::Visible(addresses) if !addresses.is_empty() => {
+            let addresses: Vec<String> = addresses.iter().map(Address::to_string).collect();
+            addresses.join(",\r\n ")
+        }
+        _ => "hidden-recipients:;".to_owned(),
+    };
+    let date = format_date(request.now - request.now % HOUR);
+    let id = message_id(from, rng);
+    format!("From: {from}\r\nTo: {to}\r\nSubject: [...]\r\nDate: {date}\r\nMessage-ID: {id}\r\n")
+        .into_bytes()
+}
+
+const HOUR: u64 = 3_600;
+
+fn message_id(from: &Address, rng: &mut impl RngCore) -> String {
+    format!("<{}@{}>", random_word(rng), from.domain())
+}
+
+/// 128 random bits in hexadecimal: nobody can guess it, no content holds it.
+fn random_word(rng: &mut impl RngCore) -> String {
+    let mut octets = [0_u8; 16];
+    rng.fill_bytes(&mut octets);
+    octets.iter().map(|octet| format!("{octet:02x}")).collect()
+}
+
+fn content(header: &[u8], body: &[u8]) -> Vec<u8> {
+    [header, b"\r\n", body].concat()
+}
+
+/// RFC 3156 §5.
+fn signed(outer: &[u8], content: &[u8], packets: &[u8], rng: &mut impl RngCore) -> Vec<u8> {
+    let boundary = random_word(rng);
+    let micalg = signature::MICALG;
+    let head = format!(
+        "MIME-Version: 1.0\r\n\
+         Content-Type: multipart/signed; micalg={micalg};\r\n \
+         protocol=\"application/pgp-signature\"; boundary=\"{boundary}\"\r\n\r\n\
+         --{boundary}\r\n"
+    );
+    let middle = format!(
+        "\r\n--{boundary}\r\n\
+         Content-Type: application/pgp-signature; name=\"signature.asc\"\r\n\r\n"
+    );
+    let armor = armor::write(Block::Signature, packets);
+    let tail = format!("\r\n--{boundary}--\r\n");
+    [
+        outer,
+        head.as_bytes(),
+        content,
+        middle.as_bytes(),
+        &armor,
+        tail.as_bytes(),
+    ]
+    .concat()
+}
+
+/// RFC 3156 §4.
+fn encrypted(outer: &[u8], packets: &[u8], rng: &mut impl RngCore) -> Vec<u8> {
+    let boundary = random_word(rng);
+    let head = format!(
+        "MIME-Version: 1.0\r\n\
+         Content-Type: multipart/encrypted;\r\n \
+         protocol=\"application/pgp-encrypted\"; boundary=\"{boundary}\"\r\n\r\n\
+         --{boundary}\r\nContent-Type: application/pgp-encrypted\r\n\r\nVersion: 1\r\n\r\n\
+         --{boundary}\r\nContent-Type: application/octet-stream; name=\"encrypted.asc\"\r\n\r\n"
+    );
+    let armor = armor::write(Block::Message, packets);
+    let tail = format!("\r\n--{boundary}--\r\n");
+    [outer, head.as_bytes(), &armor, tail.as_bytes()].concat()
 }

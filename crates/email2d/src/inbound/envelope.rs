@@ -9,6 +9,7 @@ use email2_store::Account;
 use super::policy::Preferences;
 use crate::enrolment::Login;
 use crate::key_service;
+use crate::session::Caller;
 use crate::site::Site;
 
 /// What was said and granted before the content.
@@ -48,7 +49,8 @@ impl Envelope {
     ///
     /// # Errors
     /// Not served, unknown, blocked, full, another certificate, or another answer at the end.
-    pub(crate) async fn admit(&mut self, site: &Site, to: Recipient) -> Result<(), Rejection> {
+    pub(crate) async fn admit(&mut self, caller: &Caller, to: Recipient) -> Result<(), Rejection> {
+        let site = &*caller.site;
         let account = account_of(site, &to.address).await?;
         let preferences = Preferences::of(site, &to.address, &account).await?;
         if let Some(announced) = &self.mail.announced {
@@ -60,7 +62,7 @@ impl Envelope {
         refuse_full(&account, &to.address, self.mail.size)?;
         self.refuse_apart(&preferences)?;
         if self.recipients.is_empty() {
-            self.expect_signer(site);
+            self.expect_signer(caller);
         }
         self.recipients.push(Admitted {
             address: to.address,
@@ -85,11 +87,12 @@ impl Envelope {
 
     /// A valid recipient is known: from now on a stranger may cause a lookup (spec §2.7.1), and
     /// finding the signer's server overlaps the transfer.
-    fn expect_signer(&self, site: &Site) {
+    fn expect_signer(&self, caller: &Caller) {
+        let site = &caller.site;
         if let Some(announced) = &self.mail.announced
             && !site.answers_for(&announced.signer)
         {
-            site.remote.expect(announced.signer.domain());
+            site.remote.expect(caller.peer.ip(), &announced.signer);
         }
     }
 

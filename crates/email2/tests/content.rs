@@ -1,0 +1,9 @@
+//! Content protection from the outside: what is protected comes back, and every
+//! trouble case from the field has its right outcome (spec §5).
+
+mod content {
+    mod cases;
+    mod hostile;
+    mod people;
+    mod round_trip;
+}
