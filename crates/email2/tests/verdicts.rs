@@ -271,63 +271,34 @@ fn other_keys_do_not_seal_for_bob() {
     );
 }
 
-/// spec §7.2, row by row: code, and whether an administrator hears of it.
+/// spec §7.2: what is known of the signer, the answer, and whether an
+/// administrator hears of it.
+fn rows() -> Vec<(SignerEvidence, &'static str, bool)> {
+    let why = || "test".to_owned();
+    let unreachable = |known| SignerEvidence::Unreachable { known, why: why() };
+    let unauthenticated = |definite| SignerEvidence::Unauthenticated {
+        definite,
+        why: why(),
+    };
+    let not_speaking = |known| SignerEvidence::NotSpeaking { known };
+    let dns = SignerEvidence::DnsFailure { why: why() };
+    vec![
+        (dns, "451 4.4.3", false),
+        (SignerEvidence::NoDomain, "550 5.1.8", false),
+        (unreachable(true), "451 4.7.5", true),
+        (unreachable(false), "451 4.7.5", false),
+        (not_speaking(true), "451 4.7.5", true),
+        (not_speaking(false), "550 5.7.1", false),
+        (SignerEvidence::NoSuchKey, "550 5.7.5", false),
+        (unauthenticated(false), "451 4.7.5", true),
+        (unauthenticated(true), "550 5.7.1", false),
+        (SignerEvidence::NotAsked, "451 4.7.5", false),
+    ]
+}
+
 #[test]
 fn the_table_while_verifying() {
-    let why = || "test".to_owned();
-    let rows = [
-        (
-            SignerEvidence::DnsFailure { why: why() },
-            "451 4.4.3",
-            false,
-        ),
-        (SignerEvidence::NoDomain, "550 5.1.8", false),
-        (
-            SignerEvidence::Unreachable {
-                known: true,
-                why: why(),
-            },
-            "451 4.7.5",
-            true,
-        ),
-        (
-            SignerEvidence::Unreachable {
-                known: false,
-                why: why(),
-            },
-            "451 4.7.5",
-            false,
-        ),
-        (
-            SignerEvidence::NotSpeaking { known: true },
-            "451 4.7.5",
-            true,
-        ),
-        (
-            SignerEvidence::NotSpeaking { known: false },
-            "550 5.7.1",
-            false,
-        ),
-        (SignerEvidence::NoSuchKey, "550 5.7.5", false),
-        (
-            SignerEvidence::Unauthenticated {
-                definite: false,
-                why: why(),
-            },
-            "451 4.7.5",
-            true,
-        ),
-        (
-            SignerEvidence::Unauthenticated {
-                definite: true,
-                why: why(),
-            },
-            "550 5.7.1",
-            false,
-        ),
-        (SignerEvidence::NotAsked, "451 4.7.5", false),
-    ];
-    for (signer, answer, alarm) in rows {
+    for (signer, answer, alarm) in rows() {
         let label = format!("{signer:?}");
         let verdict = judge(Evidence {
             signers: vec![signer],
