@@ -217,7 +217,7 @@ impl Certificate {
             .collect()
     }
 
-    /// Whether one may encrypt to this certificate now (spec §6.6.1).
+    /// Whether one may encrypt to this certificate now (spec §6.1.2, §6.6.1).
     ///
     /// # Errors
     /// `Revoked`, `Expired`, `Stripped`, `NoEncryptionKey`.

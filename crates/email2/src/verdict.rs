@@ -169,6 +169,7 @@ impl Verdict {
         self.check_blocks(policy)?;
         match &self.outcome {
             Outcome::Refused(rejection) => Err(rejection.clone()),
+            // spec §10.4.1
             Outcome::Unsealed => match policy.legacy {
                 Legacy::Accept | Legacy::Junk | Legacy::Reject => Err(Rejection::Unsealed),
             },

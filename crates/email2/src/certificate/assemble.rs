@@ -1,6 +1,6 @@
 //! From packets to parts: every self-signature is verified once, third-party
 //! certifications are stripped, and what does not hold is left out without
-//! costing the rest (spec §6.3, §6.4).
+//! costing the rest (spec §6.3, §6.4.1).
 
 use pgp::packet::{PacketHeader, PublicKey, PublicSubkey, Signature, SignatureType, UserId};
 use pgp::ser::Serialize;

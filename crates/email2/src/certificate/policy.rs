@@ -281,7 +281,7 @@ pub(crate) fn is_accepted_hash(hash: HashAlgorithm) -> bool {
     )
 }
 
-/// Whether the key is of a version and algorithm that may sign (spec §6.2).
+/// Whether the key is of a version and algorithm that may sign (spec §6.2.1).
 ///
 /// # Errors
 /// The algorithm that is not accepted.
@@ -299,7 +299,7 @@ pub(crate) fn check_signing_key(key: &impl KeyDetails) -> Result<(), String> {
 }
 
 /// Whether the key is of a version and algorithm that one may encrypt to
-/// (spec §6.2).
+/// (spec §6.2.1).
 ///
 /// # Errors
 /// The algorithm that is not accepted.

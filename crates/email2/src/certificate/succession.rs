@@ -16,7 +16,8 @@ pub enum Succession {
     Merged(Certificate),
     /// Another primary key, and the old one signed that it follows.
     Transition(Certificate),
-    /// Another primary key and no signed link: hold, and let the person decide.
+    /// Another primary key and no signed link: hold, and let the person decide
+    /// (spec §6.5.2).
     New,
 }
 
@@ -45,7 +46,8 @@ pub fn succeed(known: &Certificate, served: &Certificate) -> Result<Succession, 
     })
 }
 
-/// Both together: the newest binding of each part and every revocation.
+/// Both together: the newest binding of each part and every revocation
+/// (spec §6.5.1).
 fn merge(known: &Certificate, served: &Certificate) -> Result<Certificate, CertificateError> {
     let (mut draft, other) = (draft(known.parts()), draft(served.parts()));
     add(&mut draft.primary, &other.primary);
@@ -131,8 +133,8 @@ fn is_transition(known: &Certificate, served: &Certificate, user: &User, body: &
             .is_ok()
 }
 
-/// Whether the old key could still speak at that time. It may revoke itself as
-/// superseded in the same second.
+/// Whether the old key could still speak at that time (spec §6.5.3). It may revoke
+/// itself as superseded in the same second.
 fn counted(known: &Certificate, at: u64) -> bool {
     let revoked = known
         .revocation()

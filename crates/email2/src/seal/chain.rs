@@ -107,6 +107,7 @@ fn check_role(seal: &Seal) -> Result<(), &'static str> {
     }
 }
 
+/// spec §4.5.1, §4.5.3: From is the author, or the reporter of the domain.
 fn check_innermost(seal: &Seal, from: &Address) -> Result<(), Rejection> {
     let agrees = match (seal.role, &seal.signer) {
         (Role::Forward, _) => {

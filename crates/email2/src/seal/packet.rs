@@ -1,4 +1,5 @@
-//! The signature packet of a seal in its one canonical encoding (spec §4.2).
+//! The signature packet of a seal in its one canonical encoding (spec §4.2):
+//! type and hash (spec §4.2.1), subpackets (spec §4.2.2), octets (spec §4.2.3).
 //! It is written and read here, octet by octet: libraries accept too much.
 
 use pgp::types::{Mpi, SignatureBytes};

@@ -14,7 +14,7 @@ use crate::limits;
 
 type Result<T> = std::result::Result<T, SealError>;
 
-/// Most digits of `t` and `x` (spec §4.1).
+/// Most digits of `t` and `x` (spec §4.1.5).
 const TIME_DIGITS: usize = 12;
 
 pub(super) fn read(value: &[u8]) -> Result<Seal> {
@@ -165,6 +165,7 @@ pub(super) fn seconds(value: &str) -> Result<u64> {
         .map_err(|_| SealError::Grammar("a time is not decimal seconds"))
 }
 
+/// spec §4.1.3: unpadded, unused bits zero, 16 octets.
 fn nonce(value: &str) -> Result<Nonce> {
     let wrong = SealError::Grammar("n is not 16 octets of base64url");
     let octets = URL_SAFE_NO_PAD.decode(value).map_err(|_| wrong.clone())?;

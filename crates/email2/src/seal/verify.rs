@@ -9,7 +9,8 @@ use crate::certificate::{Certificate, KeyFault};
 use crate::key_query::KeyFlags;
 
 /// Verifies the signature of `seal` by `certificate`, with what the domain
-/// says of this version of it (`known`). The seal's own time is all that counts.
+/// says of this version of it (`known`): `k` is a signing key of the certificate
+/// bound to `s` (spec §4.2.4). The seal's own time is all that counts.
 ///
 /// # Errors
 /// [`SealError::Packet`], [`SealError::Signature`] or [`SealError::Key`].

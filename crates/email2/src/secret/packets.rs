@@ -1,4 +1,5 @@
-//! Secret key packets: reading, locking and unlocking (RFC 9580 §5.5.3).
+//! Secret key packets: reading, locking (spec §6.7.1) and unlocking
+//! (RFC 9580 §5.5.3).
 
 use pgp::crypto::aead::AeadAlgorithm;
 use pgp::crypto::sym::SymmetricKeyAlgorithm;

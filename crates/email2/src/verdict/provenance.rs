@@ -137,7 +137,7 @@ impl FromStr for Provenance {
     fn from_str(text: &str) -> Result<Self, ProvenanceError> {
         let mut words = text.split("; ");
         let class = words.next().unwrap_or_default();
-        let mut fields = Fields(words.peekable());
+        let mut fields = Fields(words);
         let read = match class {
             "verified" => Self::Verified {
                 author: fields.take("author")?,
@@ -165,30 +165,27 @@ impl FromStr for Provenance {
 }
 
 /// The fields that are still to be read.
-struct Fields<'a, I: Iterator<Item = &'a str>>(std::iter::Peekable<I>);
+struct Fields<I>(I);
 
-impl<'a, I: Iterator<Item = &'a str>> Fields<'a, I> {
+impl<'a, I: Iterator<Item = &'a str>> Fields<I> {
     fn take<T: FromStr>(&mut self, name: &str) -> Result<T, ProvenanceError> {
         let word = self.0.next().ok_or(ProvenanceError)?;
-        read(word, name)
+        let text = decode(value(word, name)?)?;
+        text.parse().map_err(|_| ProvenanceError)
     }
 
+    /// Everything that is left, each under this name; it decodes itself.
     fn take_all<T: FromStr>(&mut self, name: &str) -> Result<Vec<T>, ProvenanceError> {
-        let mut all = Vec::new();
-        while self.0.peek().is_some() {
-            all.push(self.take(name)?);
-        }
-        Ok(all)
+        let read = |word| value(word, name)?.parse().map_err(|_| ProvenanceError);
+        self.0.by_ref().map(read).collect()
     }
 }
 
-fn read<T: FromStr>(word: &str, name: &str) -> Result<T, ProvenanceError> {
+fn value<'a>(word: &'a str, name: &str) -> Result<&'a str, ProvenanceError> {
     let value = word
         .strip_prefix(name)
         .and_then(|rest| rest.strip_prefix('='));
-    decode(value.ok_or(ProvenanceError)?)?
-        .parse()
-        .map_err(|_| ProvenanceError)
+    value.ok_or(ProvenanceError)
 }
 
 /// Percent-encodes all but letters, digits and a few marks that no address
@@ -247,8 +244,8 @@ impl FromStr for Via {
         }
         let (signer, address) = text.split_once('/').ok_or(ProvenanceError)?;
         Ok(Self::Forwarder {
-            signer: Identity::parse(signer).map_err(|_| ProvenanceError)?,
-            address: Address::parse(address).map_err(|_| ProvenanceError)?,
+            signer: Identity::parse(&decode(signer)?).map_err(|_| ProvenanceError)?,
+            address: Address::parse(&decode(address)?).map_err(|_| ProvenanceError)?,
         })
     }
 }

@@ -112,7 +112,7 @@ fn unknown(signer: &Identity, evidence: &SignerEvidence) -> Refusal {
     }
 }
 
-/// The table's last row: what is wrong is permanent.
+/// The table's last row: what is wrong is permanent (spec §7.2.1).
 pub(super) fn rejection(signer: &Identity, error: SealError) -> Rejection {
     let signer = signer.clone();
     match error {
