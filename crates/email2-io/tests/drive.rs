@@ -1,5 +1,4 @@
 //! The driver over a narrow pipe.
-#![expect(clippy::unwrap_used, reason = "a test may fail loudly")]
 
 use std::sync::Arc;
 use std::time::Duration;

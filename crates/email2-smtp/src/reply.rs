@@ -82,9 +82,10 @@ pub(crate) fn refusal(rejection: &Rejection) -> String {
     line + "\r\n"
 }
 
-/// `250` and one line of text, with CRLF; the text is made printable and cut to a reply line.
+/// `250 2.0.0` and one line of text, with CRLF; the text is made printable and cut to a reply
+/// line.
 pub(crate) fn completed(text: &str) -> String {
-    let mut line = format!("{COMPLETED} {text}");
+    let mut line = format!("{COMPLETED} 2.0.0 {text}");
     line.retain(|c| c.is_ascii() && !c.is_ascii_control());
     line.truncate(limits::COMMAND_OCTETS - 2);
     line + "\r\n"
@@ -221,7 +222,7 @@ mod tests {
         assert_eq!(CLOSING.to_string(), "221 2.0.0 closing\r\n");
         assert_eq!(AUTH_CONTINUE.to_string(), "334 \r\n");
         assert_eq!(lines(250, &["a".into(), "b".into()]), "250-a\r\n250 b\r\n");
-        assert_eq!(completed("2.0.0 a\r\nb"), "250 2.0.0 ab\r\n");
+        assert_eq!(completed("a\r\nb"), "250 2.0.0 ab\r\n");
     }
 
     #[test]

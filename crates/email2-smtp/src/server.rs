@@ -300,6 +300,12 @@ impl Server {
         }
     }
 
+    /// The dialogue is over: nothing more is read.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        matches!(self.wait, Wait::Nothing)
+    }
+
     /// No transaction is open and nothing is outstanding.
     #[must_use]
     pub fn is_idle(&self) -> bool {

@@ -120,9 +120,7 @@ impl Desk {
             }
             Event::Recipient(to) => (to.to_string(), Answer::Accepted),
             Event::Content(octets) => return self.content.extend(octets),
-            Event::ContentEnd(size) => {
-                (format!("end {size}"), Answer::Stored("2.0.0 stored".into()))
-            }
+            Event::ContentEnd(size) => (format!("end {size}"), Answer::Stored("stored".into())),
             Event::Reset(why) => {
                 self.events
                     .push(format!("reset {}", why.map_or("-", |why| why.id())));

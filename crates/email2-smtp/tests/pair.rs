@@ -159,7 +159,7 @@ impl Pair {
             server::Event::ContentEnd(size) => {
                 assert_eq!(size, self.content.len() as u64);
                 self.stored += 1;
-                Answer::Stored("2.0.0 stored".into())
+                Answer::Stored("stored".into())
             }
             server::Event::KeyPut { octets, .. } => {
                 self.content = octets;

@@ -53,7 +53,7 @@ fn play(octets: &[u8], piece: usize) -> Outcome {
                 Event::Recipient(_) => server.answer(Answer::Accepted, NOW),
                 Event::ContentEnd(_) => {
                     outcome.stored += 1;
-                    server.answer(Answer::Stored("2.0.0 stored".into()), NOW);
+                    server.answer(Answer::Stored("stored".into()), NOW);
                 }
                 Event::Reset(Some(why)) => outcome.refusals.push(why.id().into()),
                 _ => {}

@@ -92,7 +92,8 @@ pub(crate) async fn open(
     tasks: &TaskTracker,
 ) -> io::Result<Listening> {
     let wanted = &site.config.listen;
-    let limits = Arc::new(ConnectionLimits::default());
+    let per_source = site.config.limits.connections_per_source;
+    let limits = Arc::new(ConnectionLimits::new(per_source, Vec::new()));
     let reception = Reception {
         clock: Arc::clone(&site.world.clock),
         limits,

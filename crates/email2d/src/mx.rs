@@ -22,7 +22,8 @@ pub(crate) async fn receive(
         Ok(spooled) => spooled,
         Err(rejection) => return Some(Answer::Rejected(rejection)),
     };
-    let answer = decide(&session.caller, envelope, spooled).await;
+    let caller = &session.caller;
+    let answer = caller.in_time(decide(caller, envelope, spooled)).await;
     Some(answer.map_or_else(Answer::Rejected, Answer::Stored))
 }
 

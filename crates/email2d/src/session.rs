@@ -4,7 +4,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use email2::limits;
 use email2::rejection::Rejection;
+use email2_io::clock::within;
 use email2_io::drive::Driver;
 use email2_io::net::Stream;
 use email2_smtp::server::{Answer, Auth, Event, Server, ServerConfig};
@@ -17,6 +19,9 @@ use crate::inbound::envelope::Envelope;
 use crate::listen::Door;
 use crate::site::Site;
 use crate::{key_service, mx};
+
+/// What the reply itself may take on its way.
+const ANSWER_MARGIN: Duration = Duration::from_secs(5);
 
 /// One connection: who is on it, the machine that speaks, and the transaction in hand.
 pub(crate) struct Session {
@@ -35,6 +40,23 @@ pub(crate) struct Caller {
     pub(crate) name: String,
     /// Who signed in.
     pub(crate) login: Option<Login>,
+}
+
+impl Caller {
+    /// Waits for the answer to a message no longer than its client may have to wait
+    /// (spec §3.9.5). What is stored a moment too late is found again when the client repeats.
+    ///
+    /// # Errors
+    /// The answer is a refusal, or did not come in time: 451.
+    pub(crate) async fn in_time<T>(
+        &self,
+        answer: impl Future<Output = Result<T, Rejection>>,
+    ) -> Result<T, Rejection> {
+        let patience = Duration::from_secs(limits::DATA_ANSWER).saturating_sub(ANSWER_MARGIN);
+        within(&*self.site.world.clock, patience, answer)
+            .await
+            .unwrap_or(Err(Rejection::Busy))
+    }
 }
 
 /// What becomes of the connection after an event.
@@ -106,7 +128,7 @@ fn machine_config(site: &Site, door: Door) -> ServerConfig {
             _ => Auth::NotOffered,
         },
         size_limit: site.config.limits.message_size,
-        recipients_limit: email2::limits::RECIPIENTS,
+        recipients_limit: limits::RECIPIENTS,
         postmaster,
     }
 }
@@ -127,7 +149,7 @@ impl Session {
 
     /// The next event; `None` when the connection is over. A stop interrupts only what is idle.
     async fn next_event(&mut self, stop: &CancellationToken) -> Option<Event> {
-        loop {
+        while !self.driver.machine().is_closed() {
             let idle = self.driver.machine().is_idle();
             if idle && stop.is_cancelled() {
                 self.driver.machine().shut_down(&Rejection::ServiceClosing);
@@ -147,6 +169,7 @@ impl Session {
                 None
             });
         }
+        None
     }
 
     async fn handle(&mut self, event: Event) -> Next {
@@ -241,24 +264,23 @@ impl Session {
         let Some(envelope) = self.envelope.take() else {
             return Next::End;
         };
-        match mx::receive(self, envelope, first).await {
-            Some(answer) => self.answer(answer),
-            None => return Next::End,
+        if let Some(answer) = mx::receive(self, envelope, first).await {
+            self.answer(answer);
         }
         Next::GoOn
     }
 
-    fn forget(&mut self, rejection: Option<Rejection>) {
+    /// The transaction is over without an answer of ours; with `rejection`, by the machine's.
+    pub(crate) fn forget(&mut self, rejection: Option<Rejection>) {
         if let Some(rejection) = rejection {
-            tracing::info!(peer = %self.caller.peer, reason = rejection.id(), "transaction ended");
+            log_refusal(&self.caller, &rejection);
         }
         self.envelope = None;
     }
 
     fn answer(&mut self, answer: Answer) {
         if let Answer::Rejected(rejection) = &answer {
-            let (reason, detail) = (rejection.id(), rejection.detail());
-            tracing::info!(peer = %self.caller.peer, reason, detail, "refused");
+            log_refusal(&self.caller, rejection);
         }
         let now = self.now();
         self.driver.machine().answer(answer, now);
@@ -267,4 +289,9 @@ impl Session {
     fn now(&self) -> Duration {
         self.caller.site.world.clock.monotonic()
     }
+}
+
+fn log_refusal(caller: &Caller, rejection: &Rejection) {
+    let (reason, detail) = (rejection.id(), rejection.detail());
+    tracing::info!(peer = %caller.peer, reason, detail, "refused");
 }

@@ -19,6 +19,8 @@ pub(crate) struct Envelope {
     pub(crate) mail: Mail,
     /// The recipients accepted.
     pub(crate) recipients: Vec<Admitted>,
+    /// It comes from a user of this server.
+    submitted: bool,
 }
 
 /// A recipient who was accepted.
@@ -42,6 +44,7 @@ impl Envelope {
         Ok(Envelope {
             mail,
             recipients: Vec::new(),
+            submitted: login.is_some(),
         })
     }
 
@@ -51,7 +54,7 @@ impl Envelope {
     /// Not served, unknown, blocked, full, another certificate, or another answer at the end.
     pub(crate) async fn admit(&mut self, caller: &Caller, to: Recipient) -> Result<(), Rejection> {
         let site = &*caller.site;
-        let account = account_of(site, &to.address).await?;
+        let account = self.account_of(site, &to.address).await?;
         let preferences = Preferences::of(site, &to.address, &account).await?;
         if let Some(announced) = &self.mail.announced {
             preferences.refuse_blocked(&announced.signer)?;
@@ -70,6 +73,25 @@ impl Envelope {
             preferences,
         });
         Ok(())
+    }
+
+    /// Whose mailbox it is. Nothing is relayed: not for strangers (RFC 5321 §3.6.2), and for
+    /// one's own users not before there is a queue (spec §3.10).
+    async fn account_of(&self, site: &Site, address: &Address) -> Result<Account, Rejection> {
+        let domain = address.domain();
+        if !site.serves(domain) {
+            let domain = domain.clone();
+            return Err(if self.submitted {
+                Rejection::SubmitLocal { domain }
+            } else {
+                Rejection::RelayDenied { domain }
+            });
+        }
+        let found = site.account_for(address).await;
+        let account = found.map_err(super::accept::store_failed)?;
+        account.ok_or_else(|| Rejection::NoSuchMailbox {
+            recipient: address.clone(),
+        })
     }
 
     /// One answer stands at the end of the content (spec §3.9.4).
@@ -108,21 +130,6 @@ impl Envelope {
     pub(crate) fn mail_from(&self) -> &ReversePath {
         &self.mail.from
     }
-}
-
-async fn account_of(site: &Site, address: &Address) -> Result<Account, Rejection> {
-    if !site.serves(address.domain()) {
-        return Err(Rejection::RelayDenied {
-            domain: address.domain().clone(),
-        });
-    }
-    let found = site
-        .account_for(address)
-        .await
-        .map_err(super::accept::store_failed)?;
-    found.ok_or_else(|| Rejection::NoSuchMailbox {
-        recipient: address.clone(),
-    })
 }
 
 /// RFC 5321 §4.5.3.1.10: the announced size counts, so that a message is refused before it comes.

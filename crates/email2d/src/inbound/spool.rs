@@ -22,8 +22,9 @@ pub(crate) struct Spooled {
     pub(crate) lookups: Lookups,
 }
 
-/// Takes the content from the connection. `None`: the connection ended, or the client took the
-/// transaction back, before the message was whole.
+/// Takes the content from the connection. `None`: the connection ended, the client took the
+/// transaction back, or the machine answered already (by a refusal of its own, or by one of
+/// ours that it was told on the way).
 pub(crate) async fn spool(
     session: &mut Session,
     envelope: &Envelope,
@@ -40,6 +41,10 @@ pub(crate) async fn spool(
                 }
             }
             Event::ContentEnd(_) => return Some(intake.finish().await),
+            Event::Reset(rejection) => {
+                session.forget(rejection);
+                return None;
+            }
             _ => return None,
         }
         event = session.driver.next().await.ok().flatten()?;
