@@ -2,6 +2,7 @@
 
 use email2::address::{Address, Identity};
 use email2::rejection::{CLOCK_WORD, Rejection};
+use email2::secret::SecretKey;
 
 use super::session::{Letter, Reply};
 use super::{Claim, Forger};
@@ -44,7 +45,7 @@ pub const WAYS: &[Way] = &[
     Way {
         step: "other-key",
         did: "seals as bob, by a key that she made for his address",
-        letter: |forger| seal_as_author(forger, 0),
+        letter: seal_as_author,
         refusal: |forger| Rejection::NoSuchKey {
             signer: author(forger),
         },
@@ -109,7 +110,7 @@ pub const WAYS: &[Way] = &[
     Way {
         step: "expired",
         did: "sends a seal that expired an hour ago",
-        letter: |forger| seal_by_stolen(forger, -20 * HOUR, 19 * HOUR.unsigned_abs()),
+        letter: |forger| dated(forger, &forger.own, -20 * HOUR, 19 * HOUR.unsigned_abs()),
         refusal: |forger| Rejection::SealExpired {
             clock: forger.world.now(),
         },
@@ -117,7 +118,7 @@ pub const WAYS: &[Way] = &[
     Way {
         step: "future",
         did: "dates a seal an hour ahead",
-        letter: |forger| seal_by_stolen(forger, HOUR, 24 * HOUR.unsigned_abs()),
+        letter: |forger| dated(forger, &forger.own, HOUR, 24 * HOUR.unsigned_abs()),
         refusal: |forger| Rejection::SealInFuture {
             clock: forger.world.now(),
         },
@@ -130,11 +131,13 @@ pub const WAYS: &[Way] = &[
     },
 ];
 
-/// Tried after the person whose key was stolen revoked it.
+/// Tried after the person whose key was stolen revoked it. The victim's server asks for
+/// that key now for the first time: one that it had asked within the hour could still be
+/// in its cache (spec §3.8).
 pub const BACKDATED: Way = Way {
     step: "backdated",
     did: "dates a seal by the stolen key before its revocation",
-    letter: |forger| seal_by_stolen(forger, -HOUR, 24 * HOUR.unsigned_abs()),
+    letter: seal_by_stolen,
     refusal: |forger| Rejection::KeyRevoked {
         signer: Identity::Address(owner_of_stolen(forger)),
     },
@@ -153,12 +156,9 @@ fn no_seal(forger: &Forger) -> Outcome<Letter> {
     })
 }
 
-/// As the author, by the key that nobody serves.
-pub fn seal_as_author(forger: &Forger, dated: i64) -> Outcome<Letter> {
+fn seal_as_author(forger: &Forger) -> Outcome<Letter> {
     let from = forger.author.to_string();
-    let mut claim = Claim::now(&forger.author, &from, &forger.made);
-    claim.dated = dated;
-    forger.sealed(&claim)
+    forger.sealed(&Claim::now(&forger.author, &from, &forger.made))
 }
 
 fn own_seal(forger: &Forger) -> Outcome<Letter> {
@@ -177,8 +177,18 @@ fn owner_of_stolen(forger: &Forger) -> Address {
     owner.unwrap_or_else(|| forger.author.clone())
 }
 
-fn seal_by_stolen(forger: &Forger, dated: i64, lifetime: u64) -> Outcome<Letter> {
-    let (owner, key) = forger.stolen.as_ref().step("stolen key")?;
+fn seal_by_stolen(forger: &Forger) -> Outcome<Letter> {
+    let stolen = forger.stolen.as_ref().step("stolen key")?;
+    dated(forger, stolen, -HOUR, 24 * HOUR.unsigned_abs())
+}
+
+/// By a key that is served, but with a date of the forger's choice.
+fn dated(
+    forger: &Forger,
+    (owner, key): &(Address, SecretKey),
+    dated: i64,
+    lifetime: u64,
+) -> Outcome<Letter> {
     let from = owner.to_string();
     let mut claim = Claim::now(owner, &from, key);
     claim.dated = dated;
