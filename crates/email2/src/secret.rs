@@ -17,6 +17,7 @@ use crate::certificate::parts::{KeyPart, Parts, SelfSignature};
 use crate::certificate::policy::Statement;
 use crate::certificate::selfsign::{self, Subject};
 use crate::certificate::{Certificate, CertificateError, Fingerprint, RevocationReason, armor};
+use crate::limits;
 
 /// An unlocked secret key with its certificate. Its memory is wiped when it is
 /// dropped.
@@ -172,7 +173,9 @@ impl SecretKey {
 
     /// As the certificate, with secret keys where they are at hand.
     fn write(&self, primary: &Option<SecretPrimary>, subkeys: &[SecretSubkey]) -> Vec<u8> {
-        self.certificate.parts().to_octets_with(|out, part| {
+        // Enough for all: growing would leave copies of secrets in memory.
+        let mut out = Vec::with_capacity(2 * limits::CERTIFICATE_OCTETS);
+        self.certificate.parts().write(&mut out, |out, part| {
             let (tag, secret) = match part {
                 KeyPart::Primary(_) => (SECRET_KEY, primary.as_ref().and_then(octets_of)),
                 KeyPart::Subkey(bound) => {
@@ -186,7 +189,8 @@ impl SecretKey {
                 Some(secret) => put_packet(out, tag, &secret),
                 None => part.put_public(out),
             }
-        })
+        });
+        out
     }
 
     fn primary(&self) -> Result<&SecretPrimary, SecretKeyError> {

@@ -154,29 +154,30 @@ impl Parts {
 
     /// The certificate in one canonical framing (spec §6.4).
     pub(crate) fn to_octets(&self) -> Vec<u8> {
-        self.to_octets_with(|out, part| part.put_public(out))
+        let mut out = Vec::new();
+        self.write(&mut out, |out, part| part.put_public(out));
+        out
     }
 
     /// As `to_octets`, where the caller writes the key packets: secret ones.
-    pub(crate) fn to_octets_with(
+    pub(crate) fn write(
         &self,
+        out: &mut Vec<u8>,
         mut put_key: impl FnMut(&mut Vec<u8>, KeyPart<'_>),
-    ) -> Vec<u8> {
-        let mut out = Vec::new();
-        put_key(&mut out, KeyPart::Primary(&self.primary));
-        put_signatures(&mut out, &self.primary.signatures);
+    ) {
+        put_key(out, KeyPart::Primary(&self.primary));
+        put_signatures(out, &self.primary.signatures);
         for user in &self.users {
-            put_packet(&mut out, USER_ID, user.text.as_bytes());
-            put_signatures(&mut out, &user.signatures);
+            put_packet(out, USER_ID, user.text.as_bytes());
+            put_signatures(out, &user.signatures);
             for transition in &user.transitions {
-                put_packet(&mut out, SIGNATURE, transition);
+                put_packet(out, SIGNATURE, transition);
             }
         }
         for subkey in &self.subkeys {
-            put_key(&mut out, KeyPart::Subkey(subkey));
-            put_signatures(&mut out, &subkey.signatures);
+            put_key(out, KeyPart::Subkey(subkey));
+            put_signatures(out, &subkey.signatures);
         }
-        out
     }
 }
 

@@ -7,9 +7,7 @@ use pgp::packet::{
     SubpacketData,
 };
 use pgp::ser::Serialize;
-use pgp::types::{
-    Fingerprint as PgpFingerprint, KeyDetails as _, KeyVersion, Password, SigningKey, Timestamp,
-};
+use pgp::types::{Fingerprint as PgpFingerprint, KeyVersion, Password, SigningKey, Timestamp};
 use rand_core::{CryptoRng, RngCore};
 
 use super::ContentError;
