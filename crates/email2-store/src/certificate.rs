@@ -103,8 +103,8 @@ pub trait Certificates: Send + Sync {
     /// All versions, newest first.
     async fn versions(&self, identity: &Identity) -> Result<Vec<CertificateVersion>, StoreError>;
 
-    /// Keeps a version. `false`: refused, because [`Replaces::Keep`] was asked
-    /// and another primary key is served.
+    /// Keeps a version. `false`: refused, because its primary key is `hard`, or
+    /// because [`Replaces::Keep`] was asked and another primary key is served.
     async fn publish(
         &self,
         version: Version,

@@ -1,5 +1,8 @@
 //! The configuration: what an administrator writes (docs/configuration.md).
 
+mod check;
+mod read;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -7,6 +10,8 @@ use email2::address::{Address, Domain};
 use email2::policy_record::Strictness;
 use email2_io::world::NetworkConfig;
 use serde::Deserialize;
+
+pub use read::ConfigError;
 
 /// The whole file.
 #[derive(Clone, Debug, Deserialize)]

@@ -23,7 +23,9 @@ mod memory;
 mod site;
 mod trace;
 
+pub mod command;
 pub mod config;
+pub mod service_key;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,3 +1,7 @@
 //! The mail server `email2d`.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    email2d::command::run(std::env::args_os())
+}

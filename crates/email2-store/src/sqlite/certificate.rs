@@ -139,6 +139,9 @@ fn publish(
     if served.is_some() && !same && replaces == Replaces::Keep {
         return Ok(false);
     }
+    if is_hard(connection, &identity, &version.primary)? {
+        return Ok(false);
+    }
     if served
         .as_ref()
         .is_some_and(|served| served.etag == version.etag)
@@ -153,6 +156,18 @@ fn publish(
         now,
     )?;
     Ok(true)
+}
+
+/// Whether that primary key was made `hard`: it never comes back (spec §3.5.3).
+fn is_hard(
+    connection: &Connection,
+    identity: &str,
+    primary: &Fingerprint,
+) -> Result<bool, StoreError> {
+    let select = "SELECT EXISTS (SELECT 1 FROM certificate
+                  WHERE identity = ?1 AND primary_key = ?2 AND hard)";
+    let mut select = connection.prepare_cached(select)?;
+    Ok(select.query_row((identity, primary.as_bytes()), |row| row.get(0))?)
 }
 
 /// What the versions of other primary keys become.

@@ -1,0 +1,96 @@
+//! The DNS records of a domain, for what is served and nothing else (spec §2.1, §2.3, §2.6).
+
+use std::fmt;
+
+use email2::address::Domain;
+use email2::capability;
+use email2::policy_record::{PolicyRecord, Strictness};
+
+use super::template::Ports;
+
+/// One record as in a zone file.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Record {
+    name: String,
+    kind: &'static str,
+    value: String,
+    comment: &'static str,
+}
+
+impl fmt::Display for Record {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} {}", self.name, self.kind, self.value)?;
+        match self.comment {
+            "" => Ok(()),
+            comment => write!(f, "  ; {comment}"),
+        }
+    }
+}
+
+/// The records to add.
+pub(super) fn records(domain: &Domain, host: &Domain, ports: &Ports) -> Vec<Record> {
+    let record = |name: String, kind, value, comment| Record {
+        name,
+        kind,
+        value,
+        comment,
+    };
+    let policy = PolicyRecord {
+        p: Strictness::Open,
+        sp: Some(Strictness::Open),
+        id: "1".to_owned(),
+        ma: None,
+    };
+    let service = |label: &str, port: u16, comment| {
+        let value = format!("0 0 {port} {host}.");
+        record(format!("{label}.{domain}."), "SRV", value, comment)
+    };
+    let mx = format!("10 {host}.");
+    let address = "the address of this host".to_owned();
+    let (sni, text) = (capability::HOST_LABEL, capability::TXT_LABEL);
+    let quoted = format!("\"{policy}\"");
+    vec![
+        record(format!("{domain}."), "MX", mx, ""),
+        record(format!("{host}."), "A", address, "and AAAA, if it has one"),
+        record(
+            format!("{sni}.{domain}."),
+            "CNAME",
+            format!("{host}."),
+            "so that a TLS certificate can be had for it",
+        ),
+        record(format!("{text}.{domain}."), "TXT", quoted, ""),
+        service(
+            capability::SRV_LABEL,
+            ports.direct,
+            "for networks that block port 25",
+        ),
+        service("_submissions._tcp", ports.submissions, ""),
+        service("_imaps._tcp", ports.imaps, ""),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_records_say_what_is_served() {
+        let domain = Domain::parse("example.org").unwrap();
+        let host = Domain::parse("mail.example.org").unwrap();
+        let ports = Ports::from(0).unwrap();
+        let lines: Vec<String> = records(&domain, &host, &ports)
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        assert_eq!(lines[0], "example.org. MX 10 mail.example.org.");
+        assert_eq!(
+            lines[3],
+            "_email2.example.org. TXT \"v=EMAIL2; p=open; sp=open; id=1\""
+        );
+        assert!(lines[4].starts_with("_email2._tcp.example.org. SRV 0 0 443 mail.example.org."));
+        assert_eq!(
+            lines[6],
+            "_imaps._tcp.example.org. SRV 0 0 993 mail.example.org."
+        );
+    }
+}

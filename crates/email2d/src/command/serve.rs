@@ -1,0 +1,58 @@
+//! `email2d serve`: runs until it is told to stop, then drains.
+
+use std::path::Path;
+
+use email2_io::world::World;
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+use super::Failure;
+use crate::Server;
+use crate::config::Config;
+
+/// What is logged when nobody says.
+const LOGGED: &str = "info";
+
+/// The environment variable that says what is logged.
+const FILTER: &str = "EMAIL2D_LOG";
+
+/// Serves until SIGTERM or SIGINT.
+pub(super) fn run(path: &Path) -> Result<(), Failure> {
+    let config = Config::read(path)?;
+    let filter = EnvFilter::try_from_env(FILTER).unwrap_or_else(|_| EnvFilter::new(LOGGED));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .init();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::input_output(format!("the runtime cannot start: {error}")))?;
+    runtime.block_on(serve(config))
+}
+
+async fn serve(config: Config) -> Result<(), Failure> {
+    let world = World::real(&config.network)
+        .map_err(|error| Failure::configuration(format!("[network]: {error}")))?;
+    // Taken before anything listens, so that no signal is lost.
+    let wrong = |error| Failure::input_output(format!("signals: {error}"));
+    let mut terminate = signal(SignalKind::terminate()).map_err(wrong)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(wrong)?;
+    let running = Server::start(config, world).await?;
+    tell(&[sd_notify::NotifyState::Ready]);
+    tracing::info!(listening = ?running.listening(), "ready");
+    tokio::select! {
+        _ = terminate.recv() => tracing::info!("SIGTERM: draining"),
+        _ = interrupt.recv() => tracing::info!("SIGINT: draining"),
+    }
+    tell(&[sd_notify::NotifyState::Stopping]);
+    running.drain().await;
+    Ok(())
+}
+
+/// Tells systemd, where it listens; elsewhere nothing happens.
+fn tell(states: &[sd_notify::NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(states) {
+        tracing::warn!(%error, "systemd could not be told");
+    }
+}
