@@ -12,6 +12,22 @@
 //! (spec §10.3), and sizes, offsets and structure are those of what is shown.
 
 pub mod limits;
+pub mod verdict;
+
+mod framing;
+
+mod date;
+mod grammar;
+mod mailbox_name;
+mod sequence_set;
+
+mod command;
+mod extension;
+mod view;
+
+mod shown;
+mod structure;
+mod writer;
 
 pub mod request;
 pub mod session;
@@ -20,4 +36,4 @@ pub use request::{
     Answer, Changes, FlagAction, Flags, MailboxInfo, MailboxKey, MessageInfo, MessageKey, Password,
     Refusal, Request, Setting, SpecialUse,
 };
-pub use session::{Event, Millis, Session, SessionConfig};
+pub use session::{Event, Session, SessionConfig};

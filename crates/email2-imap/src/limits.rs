@@ -1,20 +1,20 @@
 //! The numbers of an IMAP session, once, with their units.
 
-/// Longest command, octets with its literals, without the message of APPEND
-/// (RFC 7162 §4 asks for 8 KiB at least).
-pub const COMMAND_OCTETS: usize = 64 * 1024;
+use std::time::Duration;
+
+/// Longest command, octets with its literals, without the message of APPEND:
+/// SETMETADATA with the largest entry (spec §10.2.1).
+pub const COMMAND_OCTETS: usize = email2::limits::SETTING_OCTETS + 4 * 1024;
 /// Longest command before somebody has logged in, octets.
 pub const COMMAND_OCTETS_UNAUTHENTICATED: usize = 8 * 1024;
-/// Largest literal of SETMETADATA in all, octets: one entry and its frame.
-pub const SETTINGS_OCTETS: usize = email2::limits::SETTING_OCTETS + 4 * 1024;
 /// Octets of a message that are asked for at once, and sent at once.
 pub const CHUNK_OCTETS: usize = 32 * 1024;
 /// Octets that are made before the driver is given the chance to send them.
 pub const TRANSMIT_OCTETS: usize = 32 * 1024;
-/// Silence before a login, milliseconds.
-pub const LOGIN_TIMEOUT: u64 = 60_000;
-/// Silence after a login, and during IDLE, milliseconds (RFC 9051 §5.4).
-pub const AUTOLOGOUT: u64 = 30 * 60_000;
+/// Silence before a login.
+pub const LOGIN_TIMEOUT: Duration = Duration::from_secs(60);
+/// Silence after a login, and during IDLE (RFC 9051 §5.4).
+pub const AUTOLOGOUT: Duration = Duration::from_secs(30 * 60);
 /// Longest name of a mailbox, octets of UTF-8.
 pub const MAILBOX_NAME_OCTETS: usize = 255;
 /// Most keywords on a message.

@@ -59,3 +59,5 @@ macro_rules! machine {
 machine!(email2_smtp::Server, email2_smtp::server::Event);
 #[cfg(feature = "smtp")]
 machine!(email2_smtp::Client, email2_smtp::client::Event);
+#[cfg(feature = "imap")]
+machine!(email2_imap::Session, email2_imap::Event);
