@@ -33,11 +33,16 @@ Content-Disposition: attachment; filename=\"a.html\"\r\n\
 --out--\r\n\
 epilogue\r\n";
 
-fn fetch(octets: &[u8], items: &str) -> Vec<u8> {
+fn heard(octets: &[u8], items: &str) -> Vec<u8> {
     let mut office = Office::new();
     office.deliver("INBOX", octets, false);
     let mut client = Client::in_inbox(&mut office);
-    let heard = client.octets(&mut office, format!("a FETCH 1 {items}\r\n").as_bytes());
+    client.octets(&mut office, format!("a FETCH 1 {items}\r\n").as_bytes())
+}
+
+/// What is heard, once another's parser has read it too.
+fn fetch(octets: &[u8], items: &str) -> Vec<u8> {
+    let heard = heard(octets, items);
     let parsed = ResponseCodec::default().decode(&heard);
     let (rest, _) = parsed.unwrap_or_else(|error| {
         panic!("{error:?}: {}", String::from_utf8_lossy(&heard));
@@ -73,7 +78,7 @@ fn sections_are_found() {
     );
     assert_eq!(section(NESTED, "2.1"), "plain");
     assert_eq!(section(NESTED, "2.2"), "<p>");
-    for missing in ["3", "1.1", "2.3", "1.HEADER", "2.1.TEXT", "0"] {
+    for missing in ["3", "1.1", "2.3", "1.HEADER", "2.1.TEXT"] {
         assert_eq!(section(NESTED, missing), "NIL", "{missing}");
     }
     assert_eq!(section(b"A: b\r\n\r\nbody", "1"), "body");
@@ -134,7 +139,7 @@ fn boundaries_are_whole_lines() {
 fn depth_is_bounded() {
     let level = b"Content-Type: message/rfc822\r\n\r\n";
     let deep = [level.repeat(22_000), b"Subject: x\r\n\r\ny\r\n".to_vec()].concat();
-    let heard = fetch(&deep, "BODYSTRUCTURE");
+    let heard = heard(&deep, "BODYSTRUCTURE");
     assert!(heard.len() < 8_000, "{}", heard.len());
     let mut deep = Vec::new();
     for level in 0..2_000 {
@@ -142,7 +147,7 @@ fn depth_is_bounded() {
             format!("Content-Type: multipart/mixed; boundary=b{level}\r\n\r\n--b{level}\r\n");
         deep.extend_from_slice(text.as_bytes());
     }
-    let heard = fetch(&deep, "BODYSTRUCTURE");
+    let heard = heard(&deep, "BODYSTRUCTURE");
     assert!(heard.len() < 8_000, "{}", heard.len());
 }
 

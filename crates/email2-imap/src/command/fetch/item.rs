@@ -126,7 +126,10 @@ fn section(cursor: &mut Cursor<'_>, peek: bool) -> Parsed<Section> {
         if path.len() > limits::MIME_DEPTH * 2 {
             return Err(Bad("a section lies too deep"));
         }
-        path.push(cursor.number()?);
+        match cursor.number()? {
+            0 => return Err(Bad("parts are numbered from 1")),
+            number => path.push(number),
+        }
         if !cursor.skip(b'.') {
             break;
         }
