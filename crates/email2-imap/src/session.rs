@@ -82,12 +82,13 @@ impl Desk {
     }
 }
 
+/// What a running command waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Waits {
-    ForAnswer,
-    ForLine,
-    ForOctets,
-    ForRoom,
+    Answer,
+    Line,
+    Octets,
+    Room,
 }
 
 #[derive(Debug)]
@@ -163,7 +164,7 @@ impl Session {
     pub fn wants_octets(&self) -> bool {
         let listens = match &self.current {
             Current::Nothing => true,
-            Current::Running(_, waits) => matches!(waits, Waits::ForLine | Waits::ForOctets),
+            Current::Running(_, waits) => matches!(waits, Waits::Line | Waits::Octets),
             Current::Settling { .. } => false,
         };
         !self.over && listens && self.event.is_none()
@@ -195,7 +196,7 @@ impl Session {
 
     /// Octets to send, until there are none.
     pub fn poll_transmit(&mut self) -> Option<Vec<u8>> {
-        if self.desk.out.len() == 0 && matches!(self.current, Current::Running(_, Waits::ForRoom)) {
+        if self.desk.out.len() == 0 && matches!(self.current, Current::Running(_, Waits::Room)) {
             self.step(Input::Sent);
             self.pump();
         }
@@ -214,7 +215,7 @@ impl Session {
         }
         self.heard = self.heard.max(now);
         match &self.current {
-            Current::Running(_, Waits::ForAnswer) => self.step(Input::Answer(answer)),
+            Current::Running(_, Waits::Answer) => self.step(Input::Answer(answer)),
             Current::Settling { .. } => self.settled(answer),
             Current::Nothing | Current::Running(..) => {}
         }
@@ -226,7 +227,7 @@ impl Session {
     #[must_use]
     pub fn is_idle(&self) -> bool {
         match &self.current {
-            Current::Running(run, waits) => run.is_idle() && *waits == Waits::ForLine,
+            Current::Running(run, waits) => run.is_idle() && *waits == Waits::Line,
             Current::Nothing | Current::Settling { .. } => false,
         }
     }
@@ -329,7 +330,7 @@ impl Session {
             }
             Ok(run) => {
                 self.desk.tag = tag;
-                self.current = Current::Running(run, Waits::ForRoom);
+                self.current = Current::Running(run, Waits::Room);
                 self.step(Input::Begin);
             }
         }
@@ -348,14 +349,14 @@ impl Session {
         let waits = match run.step(input, &mut self.desk) {
             Step::Ask(request) => {
                 self.event = Some(Event::Request(request));
-                Waits::ForAnswer
+                Waits::Answer
             }
-            Step::AwaitLine => Waits::ForLine,
+            Step::AwaitLine => Waits::Line,
             Step::AwaitOctets => {
                 self.framer.stream();
-                Waits::ForOctets
+                Waits::Octets
             }
-            Step::Send => Waits::ForRoom,
+            Step::Send => Waits::Room,
             Step::Bye(reason) => return self.bye(reason),
             Step::Finish(completion) => {
                 self.framer.refuse();

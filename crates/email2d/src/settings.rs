@@ -1,10 +1,60 @@
-//! A person's settings (spec §10.2).
+//! A person's settings (spec §10.2): what each may hold, and where it is kept.
+//! Blocks act, and stand where `email2d block` finds them; contacts and
+//! forwarders are kept as they are written.
 
 use email2::address::Address;
+use email2::block::BlockPattern;
+use email2::limits;
 use email2_store::{AccountId, Scope, Store, StoreError};
 
-/// The setting that holds the addresses of registered mediators, one a line.
-pub(crate) const FORWARDERS: &str = "forwarders";
+/// Which setting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Name {
+    /// From whom nothing is wanted (spec §10.1).
+    Blocks,
+    /// Whom the person knows.
+    Contacts,
+    /// Addresses of registered mediators, one a line (spec §4.6.4).
+    Forwarders,
+    /// How unsealed mail is treated (spec §10.4).
+    Legacy,
+}
+
+impl Name {
+    /// The name in the store.
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Blocks => "blocks",
+            Self::Contacts => "contacts",
+            Self::Forwarders => "forwarders",
+            Self::Legacy => "legacy",
+        }
+    }
+}
+
+/// Why a setting cannot be kept; one ASCII sentence.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SettingError {
+    /// spec §10.2.1
+    #[error("an entry has at most 64 KiB and 2,000 lines")]
+    TooLarge,
+    /// A line that is none.
+    #[error("line {line} of {setting} is not {wanted}")]
+    Line {
+        /// From 1.
+        line: usize,
+        /// The setting.
+        setting: &'static str,
+        /// What it should be.
+        wanted: &'static str,
+    },
+    /// Ordinary mail is not taken yet.
+    #[error("this server takes sealed mail only: legacy can only be reject")]
+    Legacy,
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
 
 /// The mediators' addresses that this account registered (spec §4.6.4).
 ///
@@ -14,13 +64,136 @@ pub(crate) async fn forwarders(
     store: &Store,
     account: AccountId,
 ) -> Result<Vec<Address>, StoreError> {
-    let value = store
-        .setting(Scope::Account(account), FORWARDERS)
-        .await?
-        .unwrap_or_default();
+    let value = get(store, account, Name::Forwarders).await?;
+    let value = value.unwrap_or_default();
     let text = String::from_utf8_lossy(&value);
     Ok(text
         .lines()
         .filter_map(|line| Address::parse(line.trim()).ok())
         .collect())
+}
+
+/// The value of a setting.
+///
+/// # Errors
+/// As the store says.
+pub(crate) async fn get(
+    store: &Store,
+    account: AccountId,
+    name: Name,
+) -> Result<Option<Vec<u8>>, StoreError> {
+    let scope = Scope::Account(account);
+    if name != Name::Blocks {
+        return store.setting(scope, name.as_str()).await;
+    }
+    let blocks = store.blocks(scope).await?;
+    let text: String = blocks.iter().map(|block| format!("{block}\n")).collect();
+    Ok((!text.is_empty()).then(|| text.into_bytes()))
+}
+
+/// Sets all of these, or none; `None` removes.
+///
+/// # Errors
+/// The first value that is none, before anything is kept; or the store's.
+pub(crate) async fn set(
+    store: &Store,
+    account: AccountId,
+    values: Vec<(Name, Option<Vec<u8>>)>,
+    now: u64,
+) -> Result<(), SettingError> {
+    let scope = Scope::Account(account);
+    let mut blocks = None;
+    let mut others = Vec::new();
+    for (name, value) in values {
+        let text = checked(name, value.as_deref().unwrap_or_default())?;
+        if name == Name::Blocks {
+            blocks = Some(lines(name, text, "an address, @domain or pattern")?);
+        } else {
+            others.push((name.as_str().to_owned(), value));
+        }
+    }
+    if !others.is_empty() {
+        store.set(scope, others).await?;
+    }
+    if let Some(blocks) = blocks {
+        store.replace_blocks(scope, &blocks, now).await?;
+    }
+    Ok(())
+}
+
+/// The text of a value that may be kept.
+fn checked(name: Name, value: &[u8]) -> Result<&str, SettingError> {
+    if value.len() > limits::SETTING_OCTETS {
+        return Err(SettingError::TooLarge);
+    }
+    let text = std::str::from_utf8(value).map_err(|_| SettingError::Line {
+        line: 1,
+        setting: name.as_str(),
+        wanted: "UTF-8",
+    })?;
+    if text.lines().count() > limits::SETTING_LINES {
+        return Err(SettingError::TooLarge);
+    }
+    match name {
+        Name::Blocks => {}
+        Name::Contacts => drop(lines::<BlockPattern>(name, text, "an address or pattern")?),
+        Name::Forwarders => drop(lines::<Address>(name, text, "an address")?),
+        Name::Legacy if matches!(text.trim(), "" | "reject") => {}
+        Name::Legacy => return Err(SettingError::Legacy),
+    }
+    Ok(text)
+}
+
+/// Every line that is not empty, read.
+fn lines<T: std::str::FromStr>(
+    name: Name,
+    text: &str,
+    wanted: &'static str,
+) -> Result<Vec<T>, SettingError> {
+    let written = text.lines().map(str::trim).enumerate();
+    let written = written.filter(|(_, line)| !line.is_empty());
+    let read = written.map(|(index, line)| {
+        line.parse().map_err(|_| SettingError::Line {
+            line: index + 1,
+            setting: name.as_str(),
+            wanted,
+        })
+    });
+    read.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(name: Name, value: &str) -> String {
+        checked(name, value.as_bytes()).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn values_are_checked_line_by_line() {
+        assert!(
+            checked(
+                Name::Contacts,
+                b"bob@example.org\r\n\r\n@example.com\n*@x.*\n"
+            )
+            .is_ok()
+        );
+        assert_eq!(
+            refused(Name::Forwarders, "list@example.org\n@example.org\n"),
+            "line 2 of forwarders is not an address"
+        );
+        assert!(checked(Name::Legacy, b"reject\n").is_ok());
+        assert!(refused(Name::Legacy, "accept").starts_with("this server takes sealed mail only"));
+    }
+
+    /// Both sides of each bound (spec §10.2.1).
+    #[test]
+    fn an_entry_has_its_bounds() {
+        let line = "bob@example.org\n";
+        assert!(checked(Name::Blocks, line.repeat(2_000).as_bytes()).is_ok());
+        assert!(refused(Name::Blocks, &line.repeat(2_001)).contains("2,000 lines"));
+        assert!(checked(Name::Blocks, " ".repeat(65_536).as_bytes()).is_ok());
+        assert!(refused(Name::Blocks, &" ".repeat(65_537)).contains("64 KiB"));
+    }
 }

@@ -4,7 +4,7 @@ use crate::command::{Input, Run, Step, store};
 use crate::date;
 use crate::framing::Literal;
 use crate::grammar::{Bad, Cursor, NamedFlags, Parsed};
-use crate::request::{Answer, Flags, Request};
+use crate::request::{Answer, Request};
 use crate::session::{Desk, Phase, authenticated};
 use crate::writer::Completion;
 
@@ -115,7 +115,7 @@ impl Append {
         }
         self.state = State::Ending;
         Step::Ask(Request::AppendEnd {
-            flags: std::mem::replace(&mut self.named.flags, Flags::default()),
+            flags: std::mem::take(&mut self.named.flags),
             received: self.received,
         })
     }
