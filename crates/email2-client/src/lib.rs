@@ -20,6 +20,9 @@ pub mod send;
 
 pub mod display;
 pub mod imap;
+pub mod inbox;
+pub mod settings;
+pub mod sync;
 
 pub mod question;
 

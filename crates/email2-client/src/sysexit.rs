@@ -11,6 +11,7 @@ use crate::ClientError;
 use crate::config::ConfigError;
 use crate::enrol::EnrolError;
 use crate::home::HomeError;
+use crate::imap::ImapError;
 use crate::keyring::KeyringError;
 use crate::own_key::OwnKeyError;
 use crate::pin::PinError;
@@ -20,6 +21,7 @@ use crate::send::compose::ComposeError;
 use crate::send::protect::ProtectError;
 use crate::send::report::State;
 use crate::send::seal::SealingError;
+use crate::settings::SettingError;
 
 /// The exit codes in use; the greater is the graver.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -55,6 +57,32 @@ pub enum Code {
 pub trait Sysexit {
     /// The code.
     fn sysexit(&self) -> Code;
+}
+
+impl Sysexit for ImapError {
+    fn sysexit(&self) -> Code {
+        match self {
+            ImapError::Client(error) => error.sysexit(),
+            ImapError::Keyring(error) => error.sysexit(),
+            ImapError::Home(error) => error.sysexit(),
+            ImapError::Open(error) => error.sysexit(),
+            ImapError::Broken(_) | ImapError::Late => Code::TryAgain,
+            ImapError::SignIn(_) => Code::Refused,
+            ImapError::No(_) => Code::Unavailable,
+            ImapError::Malformed(_) | ImapError::NoMessage(_) | ImapError::NoMailbox(_) => {
+                Code::BadData
+            }
+        }
+    }
+}
+
+impl Sysexit for SettingError {
+    fn sysexit(&self) -> Code {
+        match self {
+            SettingError::Imap(error) => error.sysexit(),
+            SettingError::Value { .. } | SettingError::TooMany => Code::BadData,
+        }
+    }
 }
 
 impl Sysexit for ConfigError {

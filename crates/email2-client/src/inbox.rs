@@ -1,0 +1,250 @@
+//! What is in a mailbox: one line a message, and a message whole.
+
+use email2::header::parse_from;
+use email2::verdict::Provenance;
+use email2::{Address, skeleton};
+use mail_parser::{MessageParser, MimeHeaders as _};
+use serde::Serialize;
+use time::format_description::well_known::Rfc3339;
+
+use crate::Client;
+use crate::imap::{ImapError, Item, Mailboxes};
+
+/// What is asked of every message in a list; octets of its header at most.
+const LINE: &str = "FLAGS INTERNALDATE RFC822.SIZE BODY.PEEK[HEADER.FIELDS (EMAIL2-VERDICT FROM TO SUBJECT DATE CONTENT-TYPE)]<0.65536>";
+
+/// What is asked of a message that is read.
+const WHOLE: &str = "FLAGS BODY.PEEK[]";
+
+/// The keyword that the server alone sets (spec §10.3).
+const VERIFIED: &str = "$Email2Verified";
+
+/// The field that the server makes when it gives a message (spec §10.3), as its first.
+const VERDICT_FIELD: &str = email2::capability::VERDICT_FIELD;
+
+/// A message in a list. Texts are the author's: whoever prints them escapes them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Entry {
+    /// Names the message within its mailbox, as long as the mailbox is not made anew.
+    pub id: String,
+    /// Whether the server proved who wrote it.
+    pub verified: bool,
+    /// The server's verdict in words.
+    pub verdict: String,
+    /// The author's address; `None` when From is not exactly one.
+    pub from: Option<String>,
+    /// The author's name, as the author writes it.
+    pub name: Option<String>,
+    /// Subject; of encrypted mail what stands outside.
+    pub subject: String,
+    /// When the server took it, RFC 3339.
+    pub received: Option<String>,
+    /// Octets.
+    pub size: u64,
+    /// It was read.
+    pub seen: bool,
+    /// It was answered.
+    pub answered: bool,
+    /// It is encrypted: more is seen when it is read.
+    pub encrypted: bool,
+}
+
+/// A message as its server gives it.
+#[derive(Clone, Debug)]
+pub struct Whole {
+    /// Its id.
+    pub id: String,
+    /// All of it, with the server's verdict as its first field.
+    pub octets: Vec<u8>,
+    /// It was read before.
+    pub seen: bool,
+}
+
+/// The newest messages of `mailbox`, at most `limit`, the newest first.
+///
+/// # Errors
+/// See [`ImapError`].
+pub async fn list(client: &Client, mailbox: &str, limit: usize) -> Result<Vec<Entry>, ImapError> {
+    let mut mailboxes = Mailboxes::open(client).await?;
+    mailboxes.select(mailbox).await?;
+    let mut uids = mailboxes.uids().await?;
+    let newest = uids.split_off(uids.len().saturating_sub(limit));
+    let mut entries = entries(&mut mailboxes, &newest).await?;
+    mailboxes.close().await;
+    entries.reverse();
+    Ok(entries)
+}
+
+/// One message of `mailbox`, whole.
+///
+/// # Errors
+/// See [`ImapError`]; [`ImapError::NoMessage`] when there is none.
+pub async fn fetch(client: &Client, mailbox: &str, id: &str) -> Result<Whole, ImapError> {
+    let uid = uid(id)?;
+    let mut mailboxes = Mailboxes::open(client).await?;
+    mailboxes.select(mailbox).await?;
+    let found = mailboxes.fetch(&[uid], WHOLE).await?.pop();
+    mailboxes.close().await;
+    let none = || ImapError::NoMessage(id.to_owned());
+    let item = found.ok_or_else(none)?;
+    Ok(Whole {
+        id: id.to_owned(),
+        seen: item.has("\\Seen"),
+        octets: item.octets.ok_or_else(none)?,
+    })
+}
+
+/// Notes of a message that it was read, or with `flag` another thing, as `\Answered`.
+///
+/// # Errors
+/// See [`ImapError`].
+pub async fn mark(client: &Client, mailbox: &str, id: &str, flag: &str) -> Result<(), ImapError> {
+    let uid = uid(id)?;
+    let mut mailboxes = Mailboxes::open(client).await?;
+    mailboxes.select(mailbox).await?;
+    let marked = mailboxes.flag(uid, flag).await;
+    mailboxes.close().await;
+    marked
+}
+
+/// The lines for these messages of the mailbox that is open, in the order of their UIDs.
+pub(crate) async fn entries(
+    mailboxes: &mut Mailboxes,
+    uids: &[u32],
+) -> Result<Vec<Entry>, ImapError> {
+    let items = mailboxes.fetch(uids, LINE).await?;
+    Ok(items.iter().map(entry).collect())
+}
+
+fn uid(id: &str) -> Result<u32, ImapError> {
+    let none = |_| ImapError::NoMessage(id.escape_default().to_string());
+    id.parse().map_err(none)
+}
+
+fn entry(item: &Item) -> Entry {
+    let header = item.octets.as_deref().unwrap_or_default();
+    let fields = Fields::read(header);
+    let words = fields.verdict.unwrap_or_default();
+    let proved = match words.parse() {
+        Ok(Provenance::Verified { author, .. }) => Some(author),
+        _ => None,
+    };
+    Entry {
+        id: item.uid.to_string(),
+        verified: item.has(VERIFIED) && is_about(proved.as_ref(), fields.from.as_deref()),
+        verdict: words,
+        from: fields.from,
+        name: fields.name,
+        subject: fields.subject,
+        received: item.internal_date.as_deref().and_then(rfc3339),
+        size: item.size,
+        seen: item.has("\\Seen"),
+        answered: item.has("\\Answered"),
+        encrypted: fields.encrypted,
+    }
+}
+
+/// The verdict is about one author: it holds for no other that is shown.
+fn is_about(proved: Option<&Address>, shown: Option<&str>) -> bool {
+    matches!((proved, shown), (Some(proved), Some(shown)) if proved.to_string() == shown)
+}
+
+/// What a list needs of a header.
+#[derive(Default)]
+struct Fields {
+    verdict: Option<String>,
+    from: Option<String>,
+    name: Option<String>,
+    subject: String,
+    encrypted: bool,
+}
+
+impl Fields {
+    /// Reads a header that its server cut to the fields asked for. One that passes a bound shows
+    /// nothing but what the server says of it.
+    fn read(header: &[u8]) -> Fields {
+        let verdict = verdict(header);
+        let parsed = match skeleton::Skeleton::check(header) {
+            Ok(()) => MessageParser::new().parse_headers(header),
+            Err(_) => None,
+        };
+        let Some(parsed) = parsed else {
+            return Fields {
+                verdict,
+                ..Fields::default()
+            };
+        };
+        let author = parsed
+            .header_raw("From")
+            .and_then(|value| parse_from(value.trim_end().as_bytes()).ok());
+        let encrypted = parsed.content_type().is_some_and(|kind| {
+            kind.ctype().eq_ignore_ascii_case("multipart")
+                && kind
+                    .subtype()
+                    .is_some_and(|subtype| subtype.eq_ignore_ascii_case("encrypted"))
+        });
+        Fields {
+            verdict,
+            from: author.as_ref().map(|author| author.address.to_string()),
+            name: author.and_then(|author| author.display_name),
+            subject: parsed.subject().unwrap_or_default().to_owned(),
+            encrypted,
+        }
+    }
+}
+
+/// The server's field, which stands first.
+fn verdict(header: &[u8]) -> Option<String> {
+    let end = header.windows(2).position(|pair| pair == b"\r\n")?;
+    let line = std::str::from_utf8(header.get(..end)?).ok()?;
+    let (name, words) = line.split_once(':')?;
+    name.eq_ignore_ascii_case(VERDICT_FIELD)
+        .then(|| words.trim().to_owned())
+}
+
+/// An IMAP date-time (`" 1-Nov-2026 10:00:00 +0000"`) in RFC 3339, UTC.
+fn rfc3339(date_time: &str) -> Option<String> {
+    let form = time::macros::format_description!(
+        "[day padding:none]-[month repr:short]-[year] [hour]:[minute]:[second] [offset_hour sign:mandatory][offset_minute]"
+    );
+    let parsed = time::OffsetDateTime::parse(date_time.trim_start(), form).ok()?;
+    parsed.to_offset(time::UtcOffset::UTC).format(&Rfc3339).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn item(header: &str, flags: &[&str]) -> Item {
+        Item {
+            uid: 7,
+            flags: flags.iter().map(|flag| (*flag).to_owned()).collect(),
+            octets: Some(header.as_bytes().to_vec()),
+            ..Item::default()
+        }
+    }
+
+    #[test]
+    fn times_are_rfc_3339() {
+        let time = rfc3339(" 1-Nov-2026 10:00:00 +0100");
+        assert_eq!(time.as_deref(), Some("2026-11-01T09:00:00Z"));
+        assert_eq!(rfc3339("yesterday"), None);
+    }
+
+    #[test]
+    fn a_line_is_read_and_proves_nothing_by_itself() {
+        let header = "Email2-Verdict: nonsense\r\nFrom: Bob <bob@example.org>\r\nSubject: =?utf-8?q?Gr=C3=BC=C3=9Fe?=\r\nContent-Type: multipart/encrypted; boundary=x\r\n\r\n";
+        let entry = entry(&item(header, &["$Email2Verified", "\\Seen"]));
+        assert_eq!(entry.from.as_deref(), Some("bob@example.org"));
+        assert_eq!(entry.name.as_deref(), Some("Bob"));
+        assert_eq!(entry.subject, "Gr\u{fc}\u{df}e");
+        assert!(entry.encrypted && entry.seen);
+        assert!(!entry.verified, "the words do not say who was proved");
+    }
+
+    #[test]
+    fn an_id_is_a_number() {
+        assert_eq!(uid("17").unwrap(), 17);
+        assert!(matches!(uid("1:*"), Err(ImapError::NoMessage(_))));
+    }
+}
