@@ -33,7 +33,7 @@ Content-Disposition: attachment; filename=\"a.html\"\r\n\
 --out--\r\n\
 epilogue\r\n";
 
-fn heard(octets: &[u8], items: &str) -> Vec<u8> {
+fn ask(octets: &[u8], items: &str) -> Vec<u8> {
     let mut office = Office::new();
     office.deliver("INBOX", octets, false);
     let mut client = Client::in_inbox(&mut office);
@@ -42,7 +42,7 @@ fn heard(octets: &[u8], items: &str) -> Vec<u8> {
 
 /// What is heard, once another's parser has read it too.
 fn fetch(octets: &[u8], items: &str) -> Vec<u8> {
-    let heard = heard(octets, items);
+    let heard = ask(octets, items);
     let parsed = ResponseCodec::default().decode(&heard);
     let (rest, _) = parsed.unwrap_or_else(|error| {
         panic!("{error:?}: {}", String::from_utf8_lossy(&heard));
@@ -139,7 +139,7 @@ fn boundaries_are_whole_lines() {
 fn depth_is_bounded() {
     let level = b"Content-Type: message/rfc822\r\n\r\n";
     let deep = [level.repeat(22_000), b"Subject: x\r\n\r\ny\r\n".to_vec()].concat();
-    let heard = heard(&deep, "BODYSTRUCTURE");
+    let heard = ask(&deep, "BODYSTRUCTURE");
     assert!(heard.len() < 8_000, "{}", heard.len());
     let mut deep = Vec::new();
     for level in 0..2_000 {
@@ -147,7 +147,7 @@ fn depth_is_bounded() {
             format!("Content-Type: multipart/mixed; boundary=b{level}\r\n\r\n--b{level}\r\n");
         deep.extend_from_slice(text.as_bytes());
     }
-    let heard = heard(&deep, "BODYSTRUCTURE");
+    let heard = ask(&deep, "BODYSTRUCTURE");
     assert!(heard.len() < 8_000, "{}", heard.len());
 }
 
