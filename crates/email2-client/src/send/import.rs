@@ -197,7 +197,7 @@ fn field_end(rest: &[u8]) -> usize {
 fn author(fields: &[Field<'_>], account: &Address, replace: bool) -> Result<Vec<u8>, ImportError> {
     let named: Vec<_> = fields.iter().filter(|field| field.is("From")).collect();
     if let [only] = named.as_slice()
-        && parse_from(only.value).is_ok_and(|from| from.address == *account)
+        && parse_from(only.value.trim_ascii_end()).is_ok_and(|from| from.address == *account)
     {
         return Ok(only.whole.to_vec());
     }
