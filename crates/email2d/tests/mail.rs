@@ -1,0 +1,31 @@
+//! The server as a whole, in process, on loopback: dialogues typed at its doors, and what its
+//! store holds afterwards.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    reason = "a test may fail loudly"
+)]
+
+#[path = "mail/house.rs"]
+mod house;
+#[path = "mail/wire.rs"]
+mod wire;
+
+#[path = "mail/doors.rs"]
+mod doors;
+#[path = "mail/drain.rs"]
+mod drain;
+#[path = "mail/enrolment.rs"]
+mod enrolment;
+#[path = "mail/framing.rs"]
+mod framing;
+#[path = "mail/keys.rs"]
+mod keys;
+#[path = "mail/policy.rs"]
+mod policy;
+#[path = "mail/sealed.rs"]
+mod sealed;
+#[path = "mail/submission.rs"]
+mod submission;

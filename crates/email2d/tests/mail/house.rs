@@ -1,0 +1,190 @@
+//! A server for two domains, example.com and example.org, and the people who live there.
+
+use std::path::{Path, PathBuf};
+
+use email2::certificate::generate::generate;
+use email2::limits;
+use email2::seal::{ContentDigest, Nonce, Role, SealRequest, sign};
+use email2::secret::SecretKey;
+use email2::{Address, Identity, ReversePath};
+use email2_io::World;
+use email2_io::world::NetworkConfig;
+use email2_store::{Account, NewAccount, Opening, Replaces, Secret, Store, Version};
+use email2d::config::Config;
+use email2d::{Running, Server};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use tempfile::TempDir;
+
+/// A server that runs, and a second handle on its store.
+pub(crate) struct House {
+    pub(crate) running: Running,
+    pub(crate) store: Store,
+    pub(crate) world: World,
+    pub(crate) ca: PathBuf,
+    pub(crate) folder: TempDir,
+}
+
+/// Somebody with an account, a key and a device.
+pub(crate) struct Person {
+    pub(crate) address: Address,
+    pub(crate) account: Account,
+    pub(crate) secret: SecretKey,
+    /// The device's password.
+    pub(crate) token: String,
+}
+
+impl House {
+    pub(crate) async fn open() -> House {
+        House::with("").await
+    }
+
+    /// With more lines of configuration in front.
+    pub(crate) async fn with(lines: &str) -> House {
+        let folder = tempfile::tempdir().unwrap();
+        let ca = certificates(folder.path());
+        let network = NetworkConfig {
+            // Nobody answers there: both domains are this server's own.
+            dns: vec!["127.0.0.1:9".parse().unwrap()],
+            ca_file: Some(ca.clone()),
+            ..NetworkConfig::default()
+        };
+        let world = World::real(&network).unwrap();
+        let data = folder.path().join("data");
+        let mut config: Config = toml::from_str(&configuration(folder.path(), lines)).unwrap();
+        config.network = network;
+        let running = Server::start(config, world.clone()).await.unwrap();
+        House {
+            store: Store::open(&data, Opening::Visit, world.now()).unwrap(),
+            running,
+            world,
+            ca,
+            folder,
+        }
+    }
+
+    /// An account with a published key and a token.
+    pub(crate) async fn person(&self, address: &str) -> Person {
+        let account = self.account(address, None).await;
+        let who = Identity::Address(account.address.clone());
+        let secret = generate(&who, self.world.now(), &mut self.world.rng()).unwrap();
+        self.publish(&who, &secret, Replaces::Keep).await;
+        let token = Secret::token(&mut self.world.rng());
+        let now = self.world.now();
+        let added = self.store.add_token(account.id, "test", &token, now).await;
+        added.unwrap();
+        Person {
+            address: account.address.clone(),
+            account,
+            secret,
+            token: token.reveal().to_owned(),
+        }
+    }
+
+    /// An account without a key.
+    pub(crate) async fn account(&self, address: &str, quota: Option<u64>) -> Account {
+        let new = NewAccount {
+            address: address.parse().unwrap(),
+            quota,
+            strict: false,
+            unlisted: address.starts_with("hidden@"),
+        };
+        let added = self.store.add_account(&new, self.world.now()).await;
+        added.unwrap()
+    }
+
+    pub(crate) async fn publish(&self, who: &Identity, secret: &SecretKey, replaces: Replaces) {
+        let certificate = secret.certificate();
+        let version = Version {
+            identity: who.clone(),
+            primary: certificate.primary().clone(),
+            keys: certificate.signing_keys(),
+            etag: certificate.etag(),
+            octets: certificate.octets().to_vec(),
+        };
+        let now = self.world.now();
+        let published = self.store.publish(version, replaces, now).await;
+        assert!(published.unwrap());
+    }
+
+    /// `content` under a fresh seal of `author` for `recipients`.
+    pub(crate) fn sealed(&self, author: &Person, recipients: &[&str], content: &str) -> String {
+        let mut rng = self.world.rng();
+        let now = self.world.now();
+        let request = SealRequest {
+            role: Role::Author,
+            signer: Identity::Address(author.address.clone()),
+            reverse_path: ReversePath::Address(author.address.clone()),
+            recipients: recipients.iter().map(|to| to.parse().unwrap()).collect(),
+            created: now,
+            expires: now + limits::SEAL_LIFETIME,
+            nonce: Nonce::random(&mut rng),
+            digest: ContentDigest::of(content.as_bytes()).unwrap(),
+        };
+        let seal = sign(&request, &author.secret, &mut rng).unwrap();
+        seal.field() + content
+    }
+
+    /// What lies in somebody's INBOX: the octets, and whether they are shown as verified.
+    pub(crate) async fn inbox(&self, account: &Account) -> Vec<(String, bool)> {
+        let mailboxes = self.store.mailboxes(account.id).await.unwrap();
+        let inbox = mailboxes.iter().find(|mailbox| mailbox.name == "INBOX");
+        let messages = self.store.messages(inbox.unwrap().id).await.unwrap();
+        let mut found = Vec::new();
+        for message in messages {
+            let body = self.store.message_body(message.id).await.unwrap();
+            let octets = body.read(0, usize::MAX).await.unwrap();
+            let text = String::from_utf8(octets).unwrap();
+            found.push((text, message.origin.is_verified()));
+        }
+        found
+    }
+}
+
+impl Person {
+    /// A message of this author's, ready to be sealed.
+    pub(crate) fn letter(&self, to: &str, body: &str) -> String {
+        let from = &self.address;
+        format!("From: {from}\r\nTo: {to}\r\nSubject: hello\r\nMessage-ID: <1@x>\r\n\r\n{body}")
+    }
+
+    /// `MAIL` that announces this author's seal.
+    pub(crate) fn announces(&self) -> String {
+        let mut mail = email2_smtp::Mail::new(ReversePath::Address(self.address.clone()));
+        mail.announced = Some(email2::evidence::Announced {
+            role: Role::Author,
+            signer: Identity::Address(self.address.clone()),
+        });
+        mail.to_string()
+    }
+}
+
+fn configuration(folder: &Path, lines: &str) -> String {
+    let folder = folder.display();
+    format!(
+        "hostname = 'mx.example.com'\ndata_directory = '{folder}/data'\n{lines}\n\
+         [[domain]]\nname = 'example.com'\nlocal = true\npostmaster = 'alice@example.com'\n\
+         [[domain]]\nname = 'example.org'\nlocal = true\n\
+         [listen]\nmx = ['127.0.0.1:0']\ndirect = ['127.0.0.1:0']\n\
+         submissions = ['127.0.0.1:0']\nsubmission = ['127.0.0.1:0']\n\
+         [[tls]]\ncertificate = '{folder}/host.pem'\nkey = '{folder}/host.key'\n"
+    )
+}
+
+/// The host's certificate and key; gives the file of the authority that signed it.
+fn certificates(folder: &Path) -> PathBuf {
+    let mut authority = CertificateParams::default();
+    authority.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+    let authority = CertifiedIssuer::self_signed(authority, KeyPair::generate().unwrap()).unwrap();
+    let names = vec!["mx.example.com".to_owned(), "email2.example.com".to_owned()];
+    let key = KeyPair::generate().unwrap();
+    let host = CertificateParams::new(names).unwrap();
+    let host = host.signed_by(&key, &authority).unwrap();
+    write(folder, "host.pem", &host.pem());
+    write(folder, "host.key", &key.serialize_pem());
+    write(folder, "ca.pem", &authority.pem());
+    folder.join("ca.pem")
+}
+
+fn write(folder: &Path, name: &str, text: &str) {
+    std::fs::write(folder.join(name), text).unwrap();
+}
