@@ -10,6 +10,7 @@ pub mod domain;
 pub mod failure;
 pub mod forger;
 pub mod loopback;
+pub mod person;
 pub mod story;
 pub mod testbed;
 pub mod wire;

@@ -16,6 +16,7 @@ use crate::domain::{Domain, Plan};
 use crate::failure::{Outcome, Step};
 use crate::forger::Forger;
 use crate::forger::session::{Letter, Reply, Session, deliver};
+use crate::person::Person;
 use crate::testbed::Testbed;
 use narrator::Narrator;
 
@@ -28,11 +29,11 @@ pub const FROM: &str = "example.org";
 /// The people of the story.
 pub struct Cast {
     /// Who is written to.
-    pub alice: Device,
+    pub alice: Person,
     /// Somebody else at her server.
     pub carol: Device,
     /// Who writes.
-    pub bob: Device,
+    pub bob: Person,
     /// Whose device is stolen.
     pub robbed: Device,
 }
@@ -48,16 +49,27 @@ pub struct Scene {
 
 impl Scene {
     /// The accounts of the story, for `world.json`; alice first.
-    #[must_use]
-    pub fn accounts(&self) -> Vec<keep::Account> {
-        let devices = [&self.cast.alice, &self.cast.bob, &self.cast.carol];
-        let account = |device: &&Device| keep::Account {
-            address: device.address.to_string(),
-            password: device.token.clone(),
+    ///
+    /// # Errors
+    /// A home cannot be read.
+    pub fn accounts(&self) -> Outcome<Vec<keep::Account>> {
+        let people = [&self.cast.alice, &self.cast.bob];
+        let mut accounts = Vec::new();
+        for person in people {
+            accounts.push(keep::Account {
+                address: person.address.to_string(),
+                password: person.token()?,
+                home: Some(person.home.clone()),
+                passphrase_file: Some(person.home.join("passphrase")),
+            });
+        }
+        accounts.push(keep::Account {
+            address: self.cast.carol.address.to_string(),
+            password: self.cast.carol.token.clone(),
             home: None,
             passphrase_file: None,
-        };
-        devices.iter().map(account).collect()
+        });
+        Ok(accounts)
     }
 
     /// Stops everything.
@@ -73,11 +85,12 @@ impl Scene {
 /// The world could not be set up; a verdict that is not the expected one is no error, the
 /// narrator counts it.
 pub async fn play(folder: &Path, narrator: &mut Narrator<'_>) -> Outcome<Scene> {
-    narrator.part("The world");
+    narrator
+        .part("Two mail domains: the zone of example.com is signed, example.org has a certificate");
     let mut testbed = world(folder).await?;
-    let (cast, mallory) = people(&testbed).await?;
+    let (cast, mallory) = people(&testbed, narrator).await?;
     narrator.part("bob@example.org writes to alice@example.com");
-    let captured = exchange::play(&testbed, &cast, narrator).await?;
+    let captured = exchange::play(&testbed, &cast.bob, &cast.alice, narrator).await?;
     narrator.part("mallory wants to be taken for bob");
     let forger = forger(&testbed, &cast, mallory, captured)?;
     forgeries::play(&testbed, &forger, narrator).await?;
@@ -95,6 +108,7 @@ async fn world(folder: &Path) -> Outcome<Testbed> {
     let mut testbed = Testbed::start(folder)?;
     let to = Plan {
         signed: true,
+        certified: false,
         tapped: true,
         ..Plan::new(TO)
     };
@@ -107,11 +121,12 @@ async fn world(folder: &Path) -> Outcome<Testbed> {
     Ok(testbed)
 }
 
-async fn people(testbed: &Testbed) -> Outcome<(Cast, Device)> {
+async fn people(testbed: &Testbed, narrator: &mut Narrator<'_>) -> Outcome<(Cast, Device)> {
+    let (alice, bob) = (address("alice", TO)?, address("bob", FROM)?);
     let cast = Cast {
-        alice: testbed.add_device(&address("alice", TO)?).await?,
+        alice: exchange::set_up(testbed, &alice, "dnssec", narrator).await?,
+        bob: exchange::set_up(testbed, &bob, "domain-certificate", narrator).await?,
         carol: testbed.add_device(&address("carol", TO)?).await?,
-        bob: testbed.add_device(&address("bob", FROM)?).await?,
         robbed: testbed.add_device(&address("dave", FROM)?).await?,
     };
     Ok((cast, testbed.add_device(&address("mallory", FROM)?).await?))

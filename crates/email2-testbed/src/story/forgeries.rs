@@ -2,6 +2,7 @@
 
 use email2::seal::Seal;
 
+use super::exchange::inbox_of;
 use super::narrator::{Narrator, Step as Told};
 use super::{Cast, attempt};
 use crate::failure::{Outcome, Step};
@@ -95,13 +96,7 @@ pub async fn replay(
 }
 
 async fn messages_of(testbed: &Testbed, forger: &Forger) -> Outcome<usize> {
-    let domain = testbed.domain(forger.victim.domain().as_str())?;
-    let store = testbed.store(domain)?;
-    let account = store.account(&forger.victim).await.step("account")?;
-    let account = account.step("account")?;
-    let inbox = store.mailbox(account.id, "INBOX").await.step("INBOX")?;
-    let messages = store.messages(inbox.step("INBOX")?.id).await;
-    Ok(messages.step("messages")?.len())
+    Ok(inbox_of(testbed, &forger.victim).await?.len())
 }
 
 /// The letter that the lines of a tap hold: what came after DATA, or in one chunk.

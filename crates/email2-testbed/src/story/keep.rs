@@ -66,7 +66,7 @@ pub fn write(scene: &Scene) -> Outcome<String> {
             .values()
             .map(|domain| entry(testbed, &domain.place))
             .collect(),
-        accounts: scene.accounts(),
+        accounts: scene.accounts()?,
     };
     let file = testbed.folder.join("world.json");
     let json = serde_json::to_string_pretty(&world).step("world.json")?;

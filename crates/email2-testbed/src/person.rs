@@ -1,0 +1,109 @@
+//! A person with a home: everything that `email2` does for them, done by its library.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use email2::address::Address;
+use email2::secret::SecretKey;
+use email2_client::Client;
+use email2_client::config::Config;
+use email2_client::enrol::{self, Enrolled};
+use email2_client::place::Place;
+use email2_client::send::compose::{Letter, Source};
+use email2_client::send::{self, Author, Encryption, Options, Report, report::Unwatched};
+
+use crate::failure::{Outcome, Step};
+use crate::testbed::Testbed;
+
+/// The passphrase of every person of the world.
+pub const PASSPHRASE: &str = "correct horse battery staple";
+
+/// How long `send` tries again.
+const WAIT: Duration = Duration::from_secs(5);
+
+/// Somebody who was set up.
+pub struct Person {
+    /// Their address.
+    pub address: Address,
+    /// Their `EMAIL2_HOME`.
+    pub home: PathBuf,
+    /// Their program.
+    pub client: Client,
+    /// What setting up told.
+    pub enrolled: Enrolled,
+}
+
+impl Person {
+    /// Makes an account, and sets a home up with its one-time code.
+    ///
+    /// # Errors
+    /// The server or the home refuses.
+    pub async fn set_up(testbed: &Testbed, address: &Address) -> Outcome<Person> {
+        let code = testbed.add_account(address).await?;
+        let home = testbed.folder.join("homes").join(address.to_string());
+        std::fs::create_dir_all(&home).step("home")?;
+        let place = Place::at(&home);
+        std::fs::write(place.config_file(), testbed.network_section()).step("configuration")?;
+        std::fs::write(home.join("passphrase"), PASSPHRASE).step("passphrase")?;
+        let client = open(&place)?;
+        let enrolled = enrol::enrol(&client, address, &code, PASSPHRASE, None).await;
+        let enrolled = enrolled.step(format!("setting up {address}"))?;
+        Ok(Person {
+            address: address.clone(),
+            client: open(&place)?,
+            home,
+            enrolled,
+        })
+    }
+
+    /// Their key, open.
+    #[must_use]
+    pub fn key(&self) -> &SecretKey {
+        &self.enrolled.key
+    }
+
+    /// Their device's password.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn token(&self) -> Outcome<String> {
+        let token = email2_client::keyring::token(self.client.place()).step("token")?;
+        Ok(token.to_string())
+    }
+
+    /// Sends a letter, encrypted when it can be.
+    ///
+    /// # Errors
+    /// Nothing was sent to anybody.
+    pub async fn send(&self, to: &Address, subject: &str, body: &str) -> Outcome<Vec<Report>> {
+        let letter = Letter {
+            to: vec![to.to_string()],
+            subject: subject.to_owned(),
+            body: body.to_owned(),
+            ..Letter::default()
+        };
+        self.give(Source::Letter(letter), Encryption::Default).await
+    }
+
+    /// Sends whatever there is.
+    ///
+    /// # Errors
+    /// Nothing was sent to anybody.
+    pub async fn give(&self, source: Source, encryption: Encryption) -> Outcome<Vec<Report>> {
+        let author = Author {
+            key: self.key(),
+            address: &self.address,
+        };
+        let options = Options {
+            encryption,
+            wait: WAIT,
+        };
+        let sent = send::send(&self.client, &author, source, &options, &Unwatched).await;
+        sent.step(format!("{} sends", self.address))
+    }
+}
+
+fn open(place: &Place) -> Outcome<Client> {
+    let config = Config::read(&place.config_file(), true).step("configuration")?;
+    Client::open(place.clone(), &config).step("client")
+}
