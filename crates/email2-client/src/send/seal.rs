@@ -97,8 +97,6 @@ pub fn one(
     now: u64,
     rng: &mut (impl CryptoRng + RngCore),
 ) -> Result<Seal, SealingError> {
-    // What a receiver would refuse does not leave.
-    Scan::whole(true, content).map_err(SealingError::Refused)?;
     let request = SealRequest {
         role: Role::Author,
         signer: Identity::Address(author.address.clone()),
@@ -109,7 +107,18 @@ pub fn one(
         nonce: Nonce::random(rng),
         digest: ContentDigest::of(content).map_err(SealingError::Content)?,
     };
-    sign(&request, author.key, rng).map_err(SealingError::Key)
+    let seal = sign(&request, author.key, rng).map_err(SealingError::Key)?;
+    // What a receiver would refuse does not leave.
+    would_pass(&seal, content).map_err(SealingError::Refused)?;
+    Ok(seal)
+}
+
+/// Reads the sealed message as its receiver will.
+fn would_pass(seal: &Seal, content: &[u8]) -> Result<(), email2::Rejection> {
+    let mut scan = Scan::new(true);
+    scan.push(seal.field().as_bytes())?;
+    scan.push(content)?;
+    scan.finish().map(drop)
 }
 
 /// Seals a copy again at another time (spec §4.9.3): the seal on top of `sealed` gives way to one
