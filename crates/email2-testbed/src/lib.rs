@@ -13,5 +13,6 @@ pub mod loopback;
 pub mod person;
 pub mod story;
 pub mod testbed;
+pub mod vectors;
 pub mod wire;
 pub mod zone;

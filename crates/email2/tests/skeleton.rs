@@ -175,6 +175,27 @@ fn prefixes_of_boundaries() {
     assert_eq!(check(message.to_vec()), Ok(()));
 }
 
+/// What passes the guard is safe to parse: the worst of each shape, on the same
+/// small stack, by the same clock.
+#[test]
+fn what_passes_can_be_parsed() {
+    let messages = "Content-Type: message/rfc822\r\n\r\n".repeat(2) + "X: y\r\n\r\nz\r\n--b\r\n";
+    let head = "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n".to_owned();
+    let deep = head + &messages.repeat(300);
+    let words =
+        "Subject:".to_owned() + &(" ".to_owned() + &"=?a?q?".repeat(160) + "\r\n").repeat(250);
+    let ids = "References:".to_owned() + &(" ".to_owned() + &"<a".repeat(490) + "\r\n").repeat(250);
+    let names = "To:".to_owned() + &(" ".to_owned() + &"((".repeat(490) + "\r\n").repeat(250);
+    let seek: String = (0..30)
+        .map(|n| format!("Content-Type: multipart/x; boundary=n{n}\r\n"))
+        .collect();
+    let long = seek + "\r\n" + &("-".repeat(900) + "\r\n").repeat(5_000);
+    for message in [deep, words, ids, names, long] {
+        assert_eq!(check(message.clone().into_bytes()), Ok(()));
+        on_a_small_stack(move || drop(parsed(&message)));
+    }
+}
+
 /// Pieces that parsers read differently.
 fn fragment() -> impl Strategy<Value = &'static str> {
     prop::sample::select(vec![
