@@ -32,6 +32,8 @@ pub mod queue;
 pub mod block;
 pub mod setting;
 
+#[cfg(test)]
+mod conformance;
 pub mod error;
 #[cfg(feature = "imap")]
 pub mod imap;

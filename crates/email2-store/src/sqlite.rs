@@ -137,3 +137,6 @@ impl Watches {
 fn database(directory: &Path) -> PathBuf {
     directory.join("store.sqlite")
 }
+
+#[cfg(test)]
+mod tests;

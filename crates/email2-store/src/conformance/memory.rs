@@ -1,0 +1,161 @@
+//! What is remembered: peers, pins, blocks, settings.
+
+use email2::block::BlockPattern;
+use email2::{Assurance, Domain, Fingerprint, Identity, KeyFlags, Strictness};
+
+use super::{NOW, account};
+use crate::Store;
+use crate::block::Scope;
+use crate::peer::{PeerAnswer, PeerDomain, PeerKey, Pin, Standing};
+
+fn bob() -> Identity {
+    Identity::parse("bob@example.org").unwrap()
+}
+
+fn fingerprint(octet: u8) -> Fingerprint {
+    Fingerprint::from_bytes(&[octet; 20]).unwrap()
+}
+
+pub(crate) async fn a_domain_is_remembered(store: &Store) {
+    let domain = Domain::parse("example.org").unwrap();
+    assert_eq!(store.peer_domain(&domain).await.unwrap(), None);
+    let mut known = PeerDomain {
+        domain: domain.clone(),
+        speaks_until: Some(NOW + 100),
+        ma: Some(100),
+        p: Some(Strictness::Strict),
+        sp: None,
+        assurance: Some(Assurance::Dnssec),
+        learnt: NOW,
+    };
+    store.keep_peer_domains(vec![known.clone()]).await.unwrap();
+    assert_eq!(
+        store.peer_domain(&domain).await.unwrap(),
+        Some(known.clone())
+    );
+    known.assurance = None;
+    store.keep_peer_domains(vec![known.clone()]).await.unwrap();
+    assert_eq!(store.peer_domain(&domain).await.unwrap(), Some(known));
+}
+
+pub(crate) async fn an_answer_is_remembered_by_its_question(store: &Store) {
+    let flags = KeyFlags {
+        strict: true,
+        since: Some(NOW),
+        ..KeyFlags::default()
+    };
+    let certificate = PeerAnswer::Certificate {
+        octets: b"octets".to_vec(),
+        etag: "0a".parse().unwrap(),
+        flags,
+    };
+    let mut writers = PeerKey {
+        identity: bob(),
+        asked: None,
+        answer: certificate,
+        assurance: Some(Assurance::DomainCertificate),
+        fetched: NOW,
+        ttl: 3600,
+    };
+    let verifiers = PeerKey {
+        asked: Some(fingerprint(7)),
+        answer: PeerAnswer::None,
+        assurance: None,
+        fetched: NOW + 5,
+        ..writers.clone()
+    };
+    store
+        .keep_peer_keys(vec![writers.clone(), verifiers.clone()])
+        .await
+        .unwrap();
+    writers.ttl = 60;
+    store.keep_peer_keys(vec![writers.clone()]).await.unwrap();
+    assert_eq!(store.peer_key(&bob(), None).await.unwrap(), Some(writers));
+    let key = fingerprint(7);
+    assert_eq!(
+        store.peer_key(&bob(), Some(&key)).await.unwrap(),
+        Some(verifiers)
+    );
+    assert_eq!(
+        store.peer_key(&bob(), Some(&fingerprint(8))).await.unwrap(),
+        None
+    );
+    assert_eq!(store.forget_peer_keys(NOW + 1).await.unwrap(), 1);
+    assert_eq!(store.peer_key(&bob(), None).await.unwrap(), None);
+}
+
+pub(crate) async fn a_held_key_stands_beside_the_known_one(store: &Store) {
+    let known = Pin {
+        identity: bob(),
+        standing: Standing::Known,
+        primary: fingerprint(1),
+        octets: b"one".to_vec(),
+        assurance: Some(Assurance::Dnssec),
+        since: NOW,
+        encrypted: None,
+    };
+    let held = Pin {
+        standing: Standing::Held,
+        primary: fingerprint(2),
+        ..known.clone()
+    };
+    store.keep_pin(known.clone()).await.unwrap();
+    store.keep_pin(held.clone()).await.unwrap();
+    assert_eq!(store.pins(&bob()).await.unwrap(), [known.clone(), held]);
+    store.drop_pin(&bob(), Standing::Held).await.unwrap();
+    assert_eq!(store.list_pins().await.unwrap(), [known]);
+}
+
+pub(crate) async fn blocks_belong_to_their_scope(store: &Store) {
+    let alice = account(store, "alice@example.com", None).await;
+    let hers = Scope::Account(alice.id);
+    let pattern = |text| BlockPattern::parse(text).unwrap();
+    let (eve, domain) = (pattern("eve@example.net"), pattern("@example.net"));
+    let both = [eve.clone(), domain.clone()];
+    assert_eq!(store.add_blocks(hers, &both, NOW).await.unwrap(), 2);
+    assert_eq!(store.add_blocks(hers, &both, NOW).await.unwrap(), 0);
+    assert_eq!(
+        store
+            .add_blocks(Scope::Server, &both[..1], NOW)
+            .await
+            .unwrap(),
+        1
+    );
+    assert_eq!(store.blocks(hers).await.unwrap(), both);
+    assert_eq!(store.remove_blocks(hers, &both[..1]).await.unwrap(), 1);
+    assert_eq!(store.blocks(hers).await.unwrap(), [domain]);
+    store.replace_blocks(hers, &[], NOW).await.unwrap();
+    assert_eq!(store.blocks(hers).await.unwrap(), []);
+    assert_eq!(store.blocks(Scope::Server).await.unwrap(), [eve]);
+}
+
+pub(crate) async fn settings_are_set_together(store: &Store) {
+    let alice = account(store, "alice@example.com", None).await;
+    let hers = Scope::Account(alice.id);
+    let value = |name: &str, value: &[u8]| (name.to_owned(), Some(value.to_vec()));
+    store
+        .set(
+            hers,
+            vec![value("a/x", b"1"), value("a/y", b"2"), value("b", b"3")],
+        )
+        .await
+        .unwrap();
+    store
+        .set(hers, vec![value("a/x", b"9"), ("b".to_owned(), None)])
+        .await
+        .unwrap();
+    assert_eq!(
+        store.setting(hers, "a/x").await.unwrap(),
+        Some(b"9".to_vec())
+    );
+    assert_eq!(store.setting(hers, "b").await.unwrap(), None);
+    assert_eq!(store.setting(Scope::Server, "a/x").await.unwrap(), None);
+    let names: Vec<String> = store
+        .settings(hers, "a/")
+        .await
+        .unwrap()
+        .into_iter()
+        .map(|(name, _)| name)
+        .collect();
+    assert_eq!(names, ["a/x", "a/y"]);
+}

@@ -1,0 +1,67 @@
+//! The suite for SQLite, and what is its own: groups, crashes, locks, damage,
+//! the commented schema.
+
+mod crash;
+mod files;
+mod group;
+mod schema;
+
+use tempfile::TempDir;
+
+use crate::conformance::{NOW, conformance};
+use crate::{Opening, Store};
+
+fn fresh() -> (Store, TempDir) {
+    let directory = TempDir::new().unwrap();
+    let store = Store::open(directory.path(), Opening::Serve, NOW).unwrap();
+    (store, directory)
+}
+
+conformance! { fresh:
+    delivery {
+        what_was_judged_is_kept_with_its_verdict,
+        a_second_delivery_stores_nothing,
+        the_same_message_reaches_every_recipient,
+        the_same_seal_over_other_content_is_refused,
+        a_better_way_takes_the_place_of_a_worse,
+        what_was_put_there_is_never_verified,
+        over_quota_nothing_is_stored_or_remembered,
+        what_is_removed_is_no_longer_charged,
+        large_bodies_are_read_in_ranges,
+        an_account_that_is_gone_is_said,
+    }
+    mailbox {
+        every_account_begins_with_its_mailboxes,
+        a_mailbox_made_anew_is_seen_to_be_new,
+        renaming_takes_the_levels_below_along,
+        flags_change_and_modseq_tells,
+        expunged_messages_are_told,
+        copies_carry_the_verdict,
+        who_watches_is_told,
+    }
+    credential {
+        a_token_logs_in_until_it_is_revoked,
+        a_code_is_valid_for_seven_days_and_as_typed,
+    }
+    certificate {
+        every_version_is_kept_and_the_newest_served,
+        another_primary_needs_a_transition_or_a_reset,
+        what_is_hard_is_not_served,
+        the_code_ends_by_the_first_login_with_the_token,
+        a_code_to_add_keeps_the_primary_and_stays_valid,
+        the_key_of_a_removed_account_is_hard,
+    }
+    queue {
+        an_entry_comes_back_as_it_was_put,
+        a_claim_that_was_lost_settles_nothing,
+        a_settled_entry_goes_with_its_report,
+        sealed_again_it_has_the_new_octets,
+    }
+    memory {
+        a_domain_is_remembered,
+        an_answer_is_remembered_by_its_question,
+        a_held_key_stands_beside_the_known_one,
+        blocks_belong_to_their_scope,
+        settings_are_set_together,
+    }
+}

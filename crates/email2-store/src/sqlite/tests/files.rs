@@ -1,0 +1,102 @@
+//! Locks, damage, modes, left-over files.
+
+use std::os::unix::fs::PermissionsExt;
+
+use tempfile::TempDir;
+
+use crate::conformance::{NOW, account, body};
+use crate::error::StoreError;
+use crate::{Opening, Store};
+
+#[tokio::test]
+async fn a_second_server_is_told_that_one_runs() {
+    let (_store, directory) = super::fresh();
+    let second = Store::open(directory.path(), Opening::Serve, NOW).unwrap_err();
+    let lock = directory.path().join("store.lock");
+    assert_eq!(second, StoreError::Locked { path: lock });
+    let visitor = Store::open(directory.path(), Opening::Visit, NOW).unwrap();
+    account(&visitor, "alice@example.com", None).await;
+}
+
+#[test]
+fn a_damaged_database_is_said() {
+    let directory = TempDir::new().unwrap();
+    let path = directory.path().join("store.sqlite");
+    std::fs::write(
+        &path,
+        b"this is no database at all, but long enough to be read as one",
+    )
+    .unwrap();
+    let said = Store::open(directory.path(), Opening::Serve, NOW).unwrap_err();
+    assert!(
+        matches!(&said, StoreError::Damaged { path: named, .. } if *named == path),
+        "{said}"
+    );
+}
+
+/// Only after an unclean end the database is checked; then damage within it is found.
+#[tokio::test]
+async fn after_an_unclean_end_damage_is_found() {
+    let directory = TempDir::new().unwrap();
+    let path = directory.path().join("store.sqlite");
+    {
+        let store = Store::open(directory.path(), Opening::Serve, NOW).unwrap();
+        for number in 0..200 {
+            account(&store, &format!("user{number}@example.com"), None).await;
+        }
+    }
+    let serving = rusqlite::Connection::open(&path).unwrap();
+    serving.execute("UPDATE state SET serving = 1", []).unwrap();
+    serving
+        .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+        .unwrap();
+    drop(serving);
+    let mut octets = std::fs::read(&path).unwrap();
+    let middle = octets.len() / 2;
+    octets[middle..middle + 8192].fill(0xFF);
+    std::fs::write(&path, octets).unwrap();
+    let said = Store::open(directory.path(), Opening::Serve, NOW).unwrap_err();
+    assert!(matches!(said, StoreError::Damaged { .. }), "{said}");
+}
+
+#[test]
+fn a_newer_schema_is_refused() {
+    let (store, directory) = super::fresh();
+    drop(store);
+    let path = directory.path().join("store.sqlite");
+    let newer = rusqlite::Connection::open(&path).unwrap();
+    newer.pragma_update(None, "user_version", 99).unwrap();
+    drop(newer);
+    let said = Store::open(directory.path(), Opening::Visit, NOW).unwrap_err();
+    assert_eq!(
+        said,
+        StoreError::Newer {
+            path,
+            found: 99,
+            known: 1
+        }
+    );
+}
+
+#[tokio::test]
+async fn only_the_owner_reads_it() {
+    let (store, directory) = super::fresh();
+    let large = body(&store, &vec![b'x'; 100_000]).await;
+    let mode = |path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    for file in ["store.sqlite", "store.sqlite-wal", "store.lock"] {
+        assert_eq!(mode(directory.path().join(file)), 0o600, "{file}");
+    }
+    let bodies = directory.path().join("bodies");
+    assert_eq!(mode(bodies.clone()), 0o700);
+    let files: Vec<_> = std::fs::read_dir(&bodies)
+        .unwrap()
+        .map(Result::unwrap)
+        .collect();
+    assert_eq!((files.len(), mode(files[0].path())), (1, 0o600));
+    drop(large);
+    assert_eq!(
+        std::fs::read_dir(&bodies).unwrap().count(),
+        0,
+        "an undelivered body leaves nothing"
+    );
+}
