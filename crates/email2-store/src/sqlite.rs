@@ -28,7 +28,6 @@ mod queue;
 mod setting;
 
 use std::collections::HashMap;
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -49,12 +48,11 @@ pub const SCHEMA: &str = include_str!("sqlite/schema.sql");
 /// and a clean end is noted.
 #[derive(Debug)]
 pub struct SqliteStore {
-    // The order is that of the end: first nobody reads or writes, then the lock goes.
+    // It ends first, and its lock with it.
     writer: Writer,
     readers: Arc<Readers>,
     bodies: Arc<body::Directory>,
     watches: Arc<Watches>,
-    _lock: Option<File>,
 }
 
 impl SqliteStore {
@@ -73,13 +71,12 @@ impl SqliteStore {
             Arc::clone(&stop),
         ));
         let readers = Readers::start(&opened.path)?;
-        let writer = Writer::start(opened.connection, opened.path, stop, Arc::clone(&watches))?;
+        let writer = Writer::start(opened, stop, Arc::clone(&watches))?;
         Ok(Self {
             writer,
             readers: Arc::new(readers),
             bodies,
             watches,
-            _lock: opened.lock,
         })
     }
 

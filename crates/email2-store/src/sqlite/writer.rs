@@ -12,6 +12,7 @@ use rusqlite::Connection;
 use tokio::sync::oneshot;
 
 use super::Watches;
+use super::open::Opened;
 use crate::account::AccountId;
 use crate::body::{SpooledBody, SpooledOctets};
 use crate::error::StoreError;
@@ -156,8 +157,7 @@ pub(super) struct Writer {
 
 impl Writer {
     pub(super) fn start(
-        connection: Connection,
-        path: PathBuf,
+        opened: Opened,
         stop: Arc<Stop>,
         watches: Arc<Watches>,
     ) -> Result<Self, StoreError> {
@@ -165,8 +165,7 @@ impl Writer {
         let commits = Arc::new(AtomicU64::new(0));
         let (stopped, counted) = (Arc::clone(&stop), Arc::clone(&commits));
         let group = Group {
-            connection,
-            path,
+            opened,
             watches,
             stop: stopped,
             commits: counted,
@@ -226,8 +225,7 @@ impl Drop for Writer {
 
 /// What the writer thread works with.
 struct Group {
-    connection: Connection,
-    path: PathBuf,
+    opened: Opened,
     watches: Arc<Watches>,
     stop: Arc<Stop>,
     commits: Arc<AtomicU64>,
@@ -239,8 +237,11 @@ impl Group {
             let more = waiting.try_iter().take(GROUP - 1);
             self.commit(std::iter::once(first).chain(more).collect());
         }
-        // Notes a clean end; when that fails, the next opening checks.
-        let _ = self.connection.execute("UPDATE state SET serving = 0", []);
+        if self.opened.lock.is_some() {
+            // Notes a clean end; when that fails, the next opening checks.
+            let note = "UPDATE state SET serving = 0";
+            let _ = self.opened.connection.execute(note, []);
+        }
     }
 
     fn commit(&self, mut jobs: Vec<Box<dyn Job>>) {
@@ -248,7 +249,7 @@ impl Group {
         let result = self.transaction(&mut jobs, &mut after);
         if result.is_ok() {
             self.commits.fetch_add(1, Ordering::Relaxed);
-            after.happen(&self.connection, &self.watches);
+            after.happen(&self.opened.connection, &self.watches);
         }
         for job in jobs {
             job.answer(result.clone());
@@ -262,7 +263,7 @@ impl Group {
             .iter_mut()
             .try_for_each(|job| self.step(&mut **job, after));
         let committed = done.and_then(|()| self.statement("COMMIT"));
-        if committed.is_err() && !self.connection.is_autocommit() {
+        if committed.is_err() && !self.opened.connection.is_autocommit() {
             self.statement("ROLLBACK")?;
         }
         committed
@@ -271,27 +272,28 @@ impl Group {
     /// One change between savepoints. `Err`: the whole transaction is lost.
     fn step(&self, job: &mut dyn Job, after: &mut After) -> Result<(), StoreError> {
         self.statement("SAVEPOINT step")?;
-        let mut change = Change::new(&self.connection);
+        let mut change = Change::new(&self.opened.connection);
         match job.run(&mut change) {
             Ok(()) => {
                 after.merge(change.after);
                 self.statement("RELEASE step")
             }
             // A full or failing disk makes SQLite undo the whole transaction by itself.
-            Err(error) if self.connection.is_autocommit() => Err(self.judge(error)),
+            Err(error) if self.opened.connection.is_autocommit() => Err(self.judge(error)),
             Err(_) => self.statement("ROLLBACK TO step; RELEASE step"),
         }
     }
 
     fn statement(&self, sql: &str) -> Result<(), StoreError> {
-        self.connection
+        self.opened
+            .connection
             .execute_batch(sql)
             .map_err(|error| self.judge(error.into()))
     }
 
     /// A failed write to the disk ends it all; the rest is told as it is.
     fn judge(&self, error: StoreError) -> StoreError {
-        match error.at(&self.path) {
+        match error.at(&self.opened.path) {
             StoreError::Io { detail, .. } => self.stop.stop(&detail),
             other => other,
         }

@@ -1,5 +1,6 @@
 //! `email2d serve`: runs until it is told to stop, then drains.
 
+use std::io::IsTerminal;
 use std::path::Path;
 
 use email2_io::world::World;
@@ -22,6 +23,7 @@ pub(super) fn run(path: &Path) -> Result<(), Failure> {
     let filter = EnvFilter::try_from_env(FILTER).unwrap_or_else(|_| EnvFilter::new(LOGGED));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr)
         .init();
     let runtime = tokio::runtime::Builder::new_multi_thread()

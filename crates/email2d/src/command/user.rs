@@ -156,8 +156,8 @@ async fn reset(mut desk: Desk, text: &str) -> Result<(), Failure> {
     desk.store.revoke_tokens(&tokens).await?;
     let code = issue(&mut desk, &account, Purpose::Reset).await?;
     let text = format!(
-        "{} is reset: mail sealed by its old key is refused from now on, {} devices are signed \
-         out, and its correspondents will be asked about the new key.\n\n\
+        "{} is reset: mail sealed by its old key is refused from now on, its devices ({}) are \
+         signed out, and its correspondents will be asked about the new key.\n\n\
          One-time code, valid for 7 days: {}",
         account.address,
         tokens.len(),

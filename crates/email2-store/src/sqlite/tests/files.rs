@@ -18,6 +18,19 @@ async fn a_second_server_is_told_that_one_runs() {
     account(&visitor, "alice@example.com", None).await;
 }
 
+/// A command beside a running server does not hide that the server ended uncleanly.
+#[tokio::test]
+async fn a_visitor_leaves_the_servers_mark() {
+    let (_store, directory) = super::fresh();
+    let visitor = Store::open(directory.path(), Opening::Visit, NOW).unwrap();
+    account(&visitor, "alice@example.com", None).await;
+    drop(visitor);
+    let path = directory.path().join("store.sqlite");
+    let look = rusqlite::Connection::open(path).unwrap();
+    let serving = look.query_row("SELECT serving FROM state", [], |row| row.get(0));
+    assert_eq!(serving, Ok(true));
+}
+
 #[test]
 fn a_damaged_database_is_said() {
     let directory = TempDir::new().unwrap();
