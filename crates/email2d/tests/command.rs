@@ -1,0 +1,262 @@
+//! The program `email2d` as an administrator uses it.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test fails by panicking, in its helping functions too"
+)]
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+struct Host {
+    directory: TempDir,
+}
+
+impl Host {
+    /// A host with what quickstart makes.
+    fn new() -> (Host, Value) {
+        let host = Host {
+            directory: TempDir::new().unwrap(),
+        };
+        let data = host.path("data");
+        let quickstart = host.run(&[
+            "--json",
+            "quickstart",
+            "example.org",
+            "--listen",
+            "127.0.0.1",
+            "--port-offset",
+            "30000",
+            "--data",
+            data.to_str().unwrap(),
+        ]);
+        (host, json(&quickstart))
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    fn program(&self, arguments: &[&str]) -> Command {
+        let mut program = Command::new(env!("CARGO_BIN_EXE_email2d"));
+        program
+            .env_remove("EMAIL2_CONFIG")
+            .arg("--config")
+            .arg(self.path("etc/config.toml"))
+            .args(arguments);
+        program
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        self.program(arguments).output().unwrap()
+    }
+
+    /// Exit code and the sentence on standard error.
+    fn refused(&self, arguments: &[&str]) -> (i32, String) {
+        let output = self.run(arguments);
+        let said = String::from_utf8(output.stderr).unwrap();
+        (output.status.code().unwrap(), said)
+    }
+}
+
+/// The one object that was printed.
+fn json(output: &Output) -> Value {
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+fn mode(path: &Path) -> u32 {
+    std::fs::metadata(path).unwrap().permissions().mode() & 0o777
+}
+
+#[test]
+fn quickstart_makes_all_that_a_server_needs() {
+    let (host, said) = Host::new();
+    assert_eq!(said["account"], "postmaster@example.org");
+    assert_eq!(said["code"].as_str().unwrap().len(), 34);
+    assert_eq!(said["records"].as_array().unwrap().len(), 7);
+    assert_eq!(mode(&host.path("data")), 0o700);
+    for secret in [
+        "etc/tls/key.pem",
+        "data/keys/example.org.key",
+        "data/store.sqlite",
+    ] {
+        assert_eq!(mode(&host.path(secret)), 0o600, "{secret}");
+    }
+    let check = json(&host.run(&["--json", "config", "check"]));
+    assert_eq!(
+        (&check["good"], &check["warnings"]),
+        (&true.into(), &Value::Array(vec![]))
+    );
+    let (code, again) = host.refused(&["quickstart", "example.org"]);
+    assert_eq!(code, 73);
+    assert!(again.contains("exists: move it away"), "{again}");
+}
+
+#[test]
+fn accounts_are_added_listed_reset_and_removed() {
+    let (host, _) = Host::new();
+    let bob = "bob@example.org";
+    let added = json(&host.run(&["--json", "user", "add", bob, "--quota", "1MiB"]));
+    assert_eq!(added["address"], bob);
+    assert_eq!(host.refused(&["user", "add", bob]).0, 65);
+    assert_eq!(host.refused(&["user", "add", "bob@example.net"]).0, 68);
+    assert_eq!(host.refused(&["user", "reset", "eve@example.org"]).0, 67);
+    let list = host.run(&["--json", "user", "list"]);
+    let first = String::from_utf8(list.stdout).unwrap();
+    let first: Value = serde_json::from_str(first.lines().next().unwrap()).unwrap();
+    assert_eq!(
+        (&first["address"], &first["quota"]),
+        (&bob.into(), &(1 << 20).into())
+    );
+    let password = json(&host.run(&["--json", "user", "password", bob, "--name", "mutt"]));
+    assert_eq!(password["password"].as_str().unwrap().len(), 43);
+    let reset = json(&host.run(&["--json", "user", "reset", bob]));
+    assert_eq!(reset["devices_signed_out"], 1);
+    assert_ne!(reset["code"], added["code"]);
+    assert_eq!(host.refused(&["user", "remove", bob]).0, 65);
+    assert!(host.run(&["user", "remove", bob, "--yes"]).status.success());
+    assert_eq!(host.refused(&["user", "remove", bob, "--yes"]).0, 67);
+}
+
+#[test]
+fn a_revoked_service_key_is_replaced() {
+    let (host, _) = Host::new();
+    let before = json(&host.run(&["--json", "key", "show", "@example.org"]));
+    assert_eq!(before["served"], true);
+    json(&host.run(&["--json", "key", "revoke", "@example.org"]));
+    let show = host.run(&["--json", "key", "show", "@example.org"]);
+    let lines = String::from_utf8(show.stdout).unwrap();
+    let versions: Vec<Value> = lines
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(
+        (&versions[0]["served"], &versions[0]["hard"]),
+        (&true.into(), &false.into())
+    );
+    assert_ne!(versions[0]["primary"], before["primary"]);
+    let old = versions
+        .iter()
+        .filter(|version| version["primary"] == before["primary"]);
+    assert!(old.clone().count() > 0 && old.into_iter().all(|version| version["hard"] == true));
+    let armored = host.run(&["key", "show", "@example.org", "--armor"]);
+    assert!(
+        armored
+            .stdout
+            .starts_with(b"-----BEGIN PGP PUBLIC KEY BLOCK-----")
+    );
+    assert_eq!(host.refused(&["key", "show", "bob@example.org"]).0, 67);
+    assert_eq!(host.refused(&["key", "revoke", "@example.net"]).0, 68);
+}
+
+#[test]
+fn blocks_are_added_listed_and_removed() {
+    let (host, _) = Host::new();
+    let add = [
+        "--json",
+        "block",
+        "add",
+        "eve@example.net",
+        "@bad.example",
+        "*spam*",
+    ];
+    assert_eq!(json(&host.run(&add))["added"], 3);
+    assert_eq!(json(&host.run(&add))["added"], 0);
+    let list = host.run(&["block", "list"]);
+    assert_eq!(list.stdout, b"eve@example.net\n@bad.example\n*spam*\n");
+    let removed = json(&host.run(&["--json", "block", "remove", "@bad.example"]));
+    assert_eq!(removed["removed"], 1);
+    let whose = ["block", "list", "--user", "postmaster@example.org"];
+    assert_eq!(host.run(&whose).stdout, b"");
+}
+
+#[test]
+fn what_is_wrong_is_said_in_one_line() {
+    let (host, _) = Host::new();
+    let config = host.path("etc/config.toml");
+    let text = std::fs::read_to_string(&config).unwrap();
+    std::fs::write(&config, text.replace("imaps = ", "imap = ")).unwrap();
+    let (code, said) = host.refused(&["serve"]);
+    assert_eq!(code, 78);
+    assert!(
+        said.contains("listen.imap: unknown key imap: did you mean imaps?"),
+        "{said}"
+    );
+    std::fs::write(&config, &text).unwrap();
+    std::fs::remove_file(host.path("etc/tls/certificate.pem")).unwrap();
+    let (code, said) = host.refused(&["config", "check"]);
+    assert_eq!(code, 78);
+    assert!(said.contains("certificate.pem: No such file"), "{said}");
+    std::fs::remove_file(&config).unwrap();
+    let (code, said) = host.refused(&["user", "list"]);
+    assert_eq!(code, 78);
+    assert!(
+        said.contains("`email2d quickstart DOMAIN` writes one"),
+        "{said}"
+    );
+    assert_eq!(host.refused(&["frobnicate"]).0, 64);
+}
+
+#[test]
+fn an_expired_certificate_is_said() {
+    let (host, _) = Host::new();
+    let key = rcgen::KeyPair::generate().unwrap();
+    let names = vec!["mail.example.org".to_owned()];
+    let mut params = rcgen::CertificateParams::new(names).unwrap();
+    params.not_after = rcgen::date_time_ymd(2020, 1, 2);
+    let certificate = params.self_signed(&key).unwrap();
+    std::fs::write(host.path("etc/tls/certificate.pem"), certificate.pem()).unwrap();
+    std::fs::write(host.path("etc/tls/key.pem"), key.serialize_pem()).unwrap();
+    let (code, said) = host.refused(&["config", "check"]);
+    assert_eq!(code, 78);
+    assert!(
+        said.contains("certificate.pem expired 2020-01-02T00:00:00Z: renew it"),
+        "{said}"
+    );
+}
+
+/// A command works beside a running server; a second server is refused.
+#[test]
+fn a_running_server_is_administered() {
+    let (host, _) = Host::new();
+    let mut server = host
+        .program(&["serve"])
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let log = std::io::BufReader::new(server.stderr.take().unwrap());
+    let mut lines = std::io::BufRead::lines(log).map_while(Result::ok);
+    assert!(
+        lines.any(|line| line.contains("ready")),
+        "it says that it is ready"
+    );
+    assert!(
+        host.run(&["user", "add", "bob@example.org"])
+            .status
+            .success()
+    );
+    let (code, said) = host.refused(&["serve"]);
+    assert_eq!(code, 75);
+    assert!(
+        said.contains("store.lock: the store is in use by another process"),
+        "{said}"
+    );
+    let pid = server.id().to_string();
+    assert!(
+        Command::new("kill")
+            .args(["-TERM", &pid])
+            .status()
+            .unwrap()
+            .success()
+    );
+    assert!(server.wait().unwrap().success(), "SIGTERM is a clean end");
+}
