@@ -12,6 +12,7 @@ pub mod forger;
 pub mod loopback;
 pub mod person;
 pub mod story;
+pub mod tables;
 pub mod testbed;
 pub mod vectors;
 pub mod wire;

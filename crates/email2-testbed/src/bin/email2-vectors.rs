@@ -1,5 +1,5 @@
-//! `email2-vectors`: writes the specification's test vectors, or checks that they are as
-//! they would be written.
+//! `email2-vectors`: writes what the specification holds that is made from the code, its
+//! test vectors and its tables, or checks that they are as they would be written.
 //!
 //! Exits 0 when all is well, 1 when a file differs, 70 when a vector could not be made.
 
@@ -8,17 +8,17 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use email2_testbed::failure::Outcome;
-use email2_testbed::vectors;
+use email2_testbed::{tables, vectors};
 
-/// Makes `docs/spec/vectors`: one file a case, and `index.json`.
+/// Makes `vectors/` (one file a case, and `index.json`) and the generated tables.
 #[derive(Parser)]
 #[command(name = "email2-vectors", version)]
 struct Arguments {
     /// Write nothing; name the files that differ.
     #[arg(long)]
     check: bool,
-    /// The folder.
-    #[arg(default_value = "docs/spec/vectors")]
+    /// The folder of the specification.
+    #[arg(default_value = "docs/spec")]
     folder: PathBuf,
 }
 
@@ -33,12 +33,15 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> Outcome<ExitCode> {
+    let vectors = arguments.folder.join("vectors");
     if !arguments.check {
-        let count = vectors::write(&arguments.folder)?;
-        println!("{count} vectors in {}", arguments.folder.display());
+        tables::write(&arguments.folder)?;
+        let count = vectors::write(&vectors)?;
+        println!("{count} vectors in {}", vectors.display());
         return Ok(ExitCode::SUCCESS);
     }
-    let differing = vectors::differing(&arguments.folder)?;
+    let mut differing = tables::differing(&arguments.folder)?;
+    differing.extend(vectors::differing(&vectors)?);
     for name in &differing {
         println!("{name} differs");
     }
