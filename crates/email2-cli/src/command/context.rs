@@ -1,12 +1,15 @@
 //! What every command shares: where things are, how secrets come, how data leaves.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use email2::secret::SecretKey;
 use email2_client::Client;
 use email2_client::config::Config;
+use email2_client::display::shown;
 use email2_client::keyring;
 use email2_client::place::Place;
+use email2_client::send::{State, queue, report::Unwatched};
 
 use crate::args::PassphraseArgs;
 use crate::exit::{Code, Failure};
@@ -43,6 +46,26 @@ impl Context {
     pub(crate) fn client(&self) -> Result<Client, Failure> {
         let (place, config) = self.configured()?;
         Ok(Client::open(place, &config)?)
+    }
+
+    /// Tries once what is due in the outbox; what needs the key waits for a command that has it.
+    /// Nothing of it is the business of the command that runs, so it is only noted.
+    ///
+    /// # Errors
+    /// The outbox cannot be read.
+    pub(crate) async fn run_due(&self, client: &Client) -> Result<(), Failure> {
+        let reports = queue::run(client, None, Duration::ZERO, &Unwatched).await?;
+        for report in reports
+            .iter()
+            .filter(|report| report.state != State::Waiting)
+        {
+            let words = shown(&report.words);
+            self.output.note(&format!(
+                "outbox: {}: {:?}: {words}",
+                report.recipient, report.state
+            ));
+        }
+        Ok(())
     }
 
     /// The world as configured, without an account.

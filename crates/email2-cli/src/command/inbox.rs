@@ -9,9 +9,10 @@ use super::context::Context;
 use crate::args::InboxArgs;
 use crate::exit::Outcome;
 
-/// Lists.
+/// Lists, after what is due in the outbox was tried.
 pub(crate) async fn run(context: &Context, args: InboxArgs) -> Outcome {
     let client = context.client()?;
+    context.run_due(&client).await?;
     let limit = usize::try_from(args.limit).unwrap_or(usize::MAX);
     let entries = inbox::list(&client, &args.mailbox, limit).await?;
     context.output.data("inbox", &entries, |entries| {
