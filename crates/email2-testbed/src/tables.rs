@@ -11,8 +11,11 @@ use crate::failure::{Outcome, Step};
 /// The source of the numbers: each constant with its sentence.
 const LIMITS: &str = include_str!("../../email2/src/limits.rs");
 
+/// Makes a table.
+type Maker = fn() -> Outcome<String>;
+
 /// A table, and the chapter in which it stands between its two marks.
-const TABLES: [(&str, &str, fn() -> Outcome<String>); 2] = [
+const TABLES: [(&str, &str, Maker); 2] = [
     ("07-replies.md", "rejections", rejections),
     ("08-limits.md", "limits", limits),
 ];

@@ -15,7 +15,7 @@ use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
 
 const NOW: u64 = 1_764_000_000;
-const SIZES: [usize; 4] = [2 << 10, 32 << 10, 1 << 20, 16 << 20];
+const SIZES: [usize; 4] = [2 << 10, 20 << 10, 200 << 10, 2 << 20];
 const HEADER: &str = "From: bob@example.org\r\nTo: alice@example.com\r\nSubject: x\r\n\r\n";
 
 fn content(size: usize) -> Vec<u8> {
