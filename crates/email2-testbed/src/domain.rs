@@ -165,8 +165,7 @@ impl Domain {
     /// The configuration is refused, or a port is taken.
     pub async fn start(place: Place, network: &Loopback, world: &World) -> Outcome<Domain> {
         let step = format!("server of {}", place.plan.name);
-        let text = std::fs::read_to_string(place.configuration()).step(step.clone())?;
-        let config: Config = toml::from_str(&text).step(step.clone())?;
+        let config = Config::read(&place.configuration()).step(step.clone())?;
         let running = Server::start(config, world.clone()).await.step(step)?;
         let tap = match place.plan.tapped {
             true => Some(Tap::start(world, tap_place(&place, network, world)?).await?),

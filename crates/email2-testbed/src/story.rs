@@ -6,6 +6,7 @@ pub mod forged_mx;
 pub mod forgeries;
 pub mod keep;
 pub mod narrator;
+pub mod reading;
 
 use std::path::Path;
 
@@ -91,6 +92,7 @@ pub async fn play(folder: &Path, narrator: &mut Narrator<'_>) -> Outcome<Scene> 
     let (cast, mallory) = people(&testbed, narrator).await?;
     narrator.part("bob@example.org writes to alice@example.com");
     let captured = exchange::play(&testbed, &cast.bob, &cast.alice, narrator).await?;
+    reading::play(&cast.alice, &cast.bob, narrator).await?;
     narrator.part("mallory wants to be taken for bob");
     let forger = forger(&testbed, &cast, mallory, captured)?;
     forgeries::play(&testbed, &forger, narrator).await?;

@@ -1,0 +1,134 @@
+//! The mission's exchange as separate processes: two `email2d`, two homes with `email2`, a
+//! DNS server, and nothing but the configuration's knobs to tell them of each other.
+
+#[path = "processes/program.rs"]
+mod program;
+
+use email2_testbed::domain::Plan;
+use email2_testbed::failure::{Outcome, Step};
+use email2_testbed::testbed::Testbed;
+use program::{Home, ServerProcess};
+use serde_json::Value;
+
+const MEBIBYTE: usize = 1024 * 1024;
+/// An attachment that makes a message of almost 50 MiB when it is only signed.
+const ATTACHED: usize = 36 * MEBIBYTE;
+/// What the server's memory may be at most, whatever passes through it.
+const SERVER_MEMORY: u64 = 96 * 1024 * 1024;
+
+/// A world whose servers are processes, and two people in it.
+struct World {
+    alice: Home,
+    bob: Home,
+    com: ServerProcess,
+    org: ServerProcess,
+    _testbed: Testbed,
+    _folder: tempfile::TempDir,
+}
+
+impl World {
+    fn start() -> Outcome<World> {
+        let folder = tempfile::tempdir().step("folder")?;
+        let mut testbed = Testbed::start(folder.path())?;
+        let signed = Plan {
+            signed: true,
+            certified: false,
+            ..Plan::new("example.com")
+        };
+        let direct = Plan {
+            direct: true,
+            ..Plan::new("example.org")
+        };
+        let com = ServerProcess::start(&mut testbed, &signed)?;
+        let org = ServerProcess::start(&mut testbed, &direct)?;
+        let alice = set_up(&testbed, &com, "alice@example.com")?;
+        let bob = set_up(&testbed, &org, "bob@example.org")?;
+        Ok(World {
+            alice,
+            bob,
+            com,
+            org,
+            _testbed: testbed,
+            _folder: folder,
+        })
+    }
+
+    fn stop(self) -> Outcome<()> {
+        self.com.stop()?;
+        self.org.stop()
+    }
+}
+
+fn set_up(testbed: &Testbed, server: &ServerProcess, address: &str) -> Outcome<Home> {
+    let added = server.administer(&["user", "add", address])?;
+    let home = Home::make(testbed, address)?;
+    let code = home.file("code", text(&added["code"]).as_bytes())?;
+    home.run(&["setup", address, "--code-file", &code])?;
+    Ok(home)
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
+}
+
+/// The only message of an inbox.
+fn only(inbox: &Value) -> Outcome<Value> {
+    let entries = inbox.as_array().step("inbox")?;
+    assert_eq!(entries.len(), 1, "{inbox}");
+    entries.first().cloned().step("message")
+}
+
+fn send(from: &Home, to: &str) -> Outcome<Value> {
+    let (subject, body) = ("The bridge", "At noon.\n");
+    let arguments = ["send", "--to", to, "--subject", subject, "--body", body];
+    Ok(from.run(&arguments)?[0].clone())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bob_writes_to_alice_and_she_answers() {
+    let world = World::start().unwrap();
+    let report = send(&world.bob, "alice@example.com").unwrap();
+    assert_eq!(report["state"], "delivered", "{report}");
+    assert!(text(&report["words"]).contains("sealed by bob@example.org, stored"));
+    let entry = only(&world.alice.run(&["inbox"]).unwrap()).unwrap();
+    assert_eq!(entry["verified"], true, "{entry}");
+    assert_eq!(entry["from"], "bob@example.org");
+    let back = send(&world.alice, "bob@example.org").unwrap();
+    assert_eq!(back["state"], "delivered", "{back}");
+    let entry = only(&world.bob.run(&["inbox"]).unwrap()).unwrap();
+    assert_eq!(entry["from"], "alice@example.com", "{entry}");
+    assert_eq!(entry["verified"], true, "{entry}");
+    world.stop().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn fifty_mebibytes_stream_through() {
+    let world = World::start().unwrap();
+    let octets: Vec<u8> = (0..ATTACHED).map(|at| (at * 31 % 251) as u8).collect();
+    let file = world.bob.file("large", &octets).unwrap();
+    let before = world.com.highest_memory().unwrap();
+    let arguments = [
+        "send",
+        "--to",
+        "alice@example.com",
+        "--subject",
+        "large",
+        "--body",
+        "see attached",
+        "--attach",
+        &file,
+        "--no-encrypt",
+    ];
+    let (reports, client) = world.bob.run_measured(&arguments).unwrap();
+    let after = world.com.highest_memory().unwrap();
+    println!("resident memory: server {before} before, {after} at most; client {client} at most");
+    assert_eq!(reports[0]["state"], "delivered", "{reports}");
+    assert!(after < SERVER_MEMORY, "{after}");
+    let entry = only(&world.alice.run(&["inbox"]).unwrap()).unwrap();
+    assert_eq!(entry["verified"], true, "{entry}");
+    assert!(
+        entry["size"].as_u64() > Some(48 * MEBIBYTE as u64),
+        "{entry}"
+    );
+    world.stop().unwrap();
+}
