@@ -1,4 +1,4 @@
-//! TLS, from both sides (spec §2.1, §2.2): at least version 1.2, X25519MLKEM768 preferred, time
+//! TLS, from both sides (spec §2.1.5, §2.2): at least version 1.2, X25519MLKEM768 preferred, time
 //! from the world's clock, `close_notify` always sent (by shutting the stream down).
 
 mod client;

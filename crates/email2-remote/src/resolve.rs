@@ -1,5 +1,5 @@
 //! The hosts of a mail domain (spec §2.1): SRV, then MX, with implicit MX and null MX
-//! (RFC 5321 §5.1, RFC 7505).
+//! (RFC 5321 §5.1, RFC 7505, spec §2.1.4).
 
 use email2::{Domain, capability};
 use email2_io::dns::{Mx, Srv};

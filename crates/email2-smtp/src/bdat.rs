@@ -1,4 +1,5 @@
-//! Content by BDAT (RFC 3030): octets counted, never stuffed.
+//! Content by BDAT (RFC 3030): octets counted, never stuffed, the same that DATA
+//! would bring (spec §3.9.2).
 
 /// One chunk, while its octets come in.
 #[derive(Debug)]

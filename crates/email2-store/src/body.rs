@@ -1,4 +1,5 @@
-//! The octets of messages: written once while they arrive, read in ranges.
+//! The octets of messages: written once while they arrive, read in ranges,
+//! never changed (spec §4.3.3).
 
 use async_trait::async_trait;
 

@@ -1,4 +1,4 @@
-//! Every refusal there is (spec §7.1): reply code, enhanced code (RFC 3463), one
+//! Every refusal there is (spec §7.1.1): reply code, enhanced code (RFC 3463), one
 //! public sentence, private detail and the section that demands it. No reply
 //! code of 400 or above stands anywhere else.
 

@@ -9,7 +9,7 @@ use super::compose::Composed;
 pub struct Routed {
     /// Who.
     pub address: Address,
-    /// Nobody else may learn of this recipient (spec §5.4).
+    /// Nobody else may learn of this recipient (spec §5.4.1).
     pub blind: bool,
 }
 

@@ -55,7 +55,7 @@ pub enum KeyError {
 }
 
 impl KeyError {
-    /// Whether this is a definite "no key", which lets cleartext be thought of (spec §5.5).
+    /// Whether this is a definite "no key", which lets cleartext be thought of (spec §5.5.1).
     #[must_use]
     pub fn is_definite(&self) -> bool {
         matches!(self, KeyError::NoKey(_) | KeyError::NoEmail2(_))

@@ -23,7 +23,7 @@ impl Server {
         }
     }
 
-    /// What this connection is offered now. EMAIL2 stands only under TLS (spec §2.1), AUTH too
+    /// What this connection is offered now. EMAIL2 stands only under TLS (spec §2.1.5, §3.2.2), AUTH too
     /// (spec §3.10.2).
     fn extensions(&self) -> Extensions {
         Extensions {

@@ -1,4 +1,5 @@
-//! SCRAM-SHA-256 verifiers (RFC 5802 §3, RFC 7677, RFC 5803).
+//! SCRAM-SHA-256 verifiers (RFC 5802 §3, RFC 7677, RFC 5803): all that is
+//! kept of a token (spec §3.7.2).
 
 use std::fmt;
 

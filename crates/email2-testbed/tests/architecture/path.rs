@@ -12,8 +12,8 @@ const ORCHESTRATORS: [&str; 2] = [
 
 /// Lines of an orchestrator's function.
 const LONGEST_ORCHESTRATION: usize = 40;
-/// Lines of any function of production code (clippy counts without comments, we with).
-const LONGEST_FUNCTION: usize = 80;
+/// Lines of any function (clippy does not count its first and last).
+const LONGEST_FUNCTION: usize = 62;
 /// The incoming path, as a reader opens it.
 const FILES_OF_A_PATH: usize = 12;
 const LINES_OF_A_PATH: usize = 3_000;

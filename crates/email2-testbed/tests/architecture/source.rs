@@ -16,7 +16,7 @@ pub(crate) struct Function {
     pub(crate) name: String,
     /// Line of `fn`, from 1.
     pub(crate) line: usize,
-    /// Lines from `fn` to its closing brace.
+    /// Lines of code from `fn` to its closing brace: no blank ones, no comments.
     pub(crate) length: usize,
 }
 
@@ -186,7 +186,8 @@ pub(crate) fn functions(code: &[String]) -> Vec<Function> {
         let length = if line.ends_with('}') || line.ends_with(';') {
             1
         } else {
-            1 + rest.take_while(|line| **line != closing).count()
+            let body = rest.take_while(|line| **line != closing);
+            1 + body.filter(|line| !line.trim().is_empty()).count()
         };
         found.push(Function {
             name,

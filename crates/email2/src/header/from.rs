@@ -8,7 +8,8 @@ use super::encoded_word::{self, decode_words};
 use crate::address::{Address, is_atext};
 use crate::rejection::Rejection;
 
-/// Reads the value of one From field by the rules for sealed mail (spec §4.8).
+/// Reads the value of one From field by the rules for sealed mail (spec §4.8.1,
+/// §4.8.2).
 ///
 /// # Errors
 /// [`Rejection::FromMalformed`] when it is anything but one mailbox.

@@ -128,7 +128,7 @@ rejections! {
         = "no-key", 550, (5, 7, 1), "spec §3.5", "No key for {subject}";
     /// A writer asks too often.
     KeyThrottled = "key-throttled", 450, (4, 7, 1), "spec §3.5", "Too many questions for keys, try again later";
-    /// The common state cannot be reached.
+    /// The common state cannot be reached (spec §3.4.5).
     KeyUnavailable { /** The cause, for the log. */ why: String }
         = "key-unavailable", 451, (4, 3, 0), "spec §3.5", "Keys cannot be read now, try again later";
     /// KEYPUT for another's address.
