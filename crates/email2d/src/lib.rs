@@ -19,6 +19,7 @@ mod submission;
 mod imap;
 mod settings;
 
+mod housekeeping;
 mod memory;
 mod site;
 mod trace;
@@ -62,6 +63,9 @@ pub enum StartError {
     /// A certificate or key cannot be used.
     #[error(transparent)]
     Tls(#[from] TlsError),
+    /// A domain's service key cannot be used.
+    #[error(transparent)]
+    ServiceKey(#[from] service_key::ServiceKeyError),
     /// An address cannot be listened at.
     #[error(
         "cannot listen at {0}: is another server running, or is the port below 1024 and the user not root?"
@@ -76,12 +80,14 @@ impl Server {
     /// The store, a certificate or a listening address cannot be used; nothing runs then.
     pub async fn start(config: Config, world: World) -> Result<Running, StartError> {
         let site = Arc::new(Site::open(config, world)?);
+        housekeeping::serve_domains(&site).await?;
         let stop = CancellationToken::new();
         let tasks = TaskTracker::new();
         let listening = listen::open(&site, &stop, &tasks)
             .await
             .map_err(StartError::Listen)?;
         site.remote.keep_away_from(listening.all());
+        tasks.spawn(housekeeping::run(Arc::clone(&site), stop.clone()));
         Ok(Running {
             site,
             listening,

@@ -51,6 +51,11 @@ impl Directory {
         )
     }
 
+    /// Stable storage failed: the whole store stops accepting.
+    pub(super) fn stopped(&self, reason: &str) -> StoreError {
+        self.stop.stop(reason)
+    }
+
     fn sync(&self) -> std::io::Result<()> {
         File::open(&self.path)?.sync_all()
     }
@@ -115,7 +120,7 @@ impl Writing {
         let directory = Arc::clone(&self.directory);
         let synced = self.readers.ask(move |_| {
             let synced = file.sync_all().and_then(|()| directory.sync());
-            synced.map_err(|error| directory.stop.stop(&error.to_string()))
+            synced.map_err(|error| directory.stopped(&error.to_string()))
         });
         synced.await?;
         Ok(Some(guard))

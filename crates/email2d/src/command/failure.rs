@@ -99,6 +99,7 @@ impl From<StartError> for Failure {
     fn from(error: StartError) -> Failure {
         match error {
             StartError::Store(error) => error.into(),
+            StartError::ServiceKey(error) => error.into(),
             StartError::Listen(_) => Failure::new(INPUT_OUTPUT, error.to_string()),
             other => Failure::configuration(other.to_string()),
         }

@@ -1,11 +1,15 @@
-//! Locks, damage, modes, left-over files.
+//! Locks, damage, full and failing disks, modes, left-over files.
 
 use std::os::unix::fs::PermissionsExt;
 
 use tempfile::TempDir;
 
+use crate::account::{Accounts, NewAccount};
+use crate::block::Scope;
 use crate::conformance::{NOW, account, body};
 use crate::error::StoreError;
+use crate::setting::Settings;
+use crate::sqlite::SqliteStore;
 use crate::{Opening, Store};
 
 #[tokio::test]
@@ -111,5 +115,62 @@ async fn only_the_owner_reads_it() {
         std::fs::read_dir(&bodies).unwrap().count(),
         0,
         "an undelivered body leaves nothing"
+    );
+}
+
+/// Sets a value of so many octets.
+async fn set(store: &SqliteStore, octets: usize) -> Result<(), StoreError> {
+    let value = Some(vec![b'x'; octets]);
+    store
+        .set(Scope::Server, vec![("x".to_owned(), value)])
+        .await
+}
+
+/// A full disk refuses what it has no room for, and takes the rest again later.
+#[tokio::test]
+async fn a_full_disk_is_temporary() {
+    let directory = TempDir::new().unwrap();
+    let store = SqliteStore::open(directory.path(), Opening::Serve, NOW).unwrap();
+    let pages = async |pages: u32| {
+        let limit = move |change: &mut crate::sqlite::writer::Change<'_>| {
+            Ok(change
+                .connection
+                .pragma_update(None, "max_page_count", pages)?)
+        };
+        store.write(limit).await.unwrap();
+    };
+    pages(1).await;
+    assert_eq!(set(&store, 1 << 20).await, Err(StoreError::Full));
+    pages(1 << 20).await;
+    set(&store, 1 << 20).await.unwrap();
+    assert_eq!(
+        store
+            .setting(Scope::Server, "x")
+            .await
+            .unwrap()
+            .unwrap()
+            .len(),
+        1 << 20
+    );
+}
+
+/// After a failed fsync nobody knows what is kept: nothing is accepted any more.
+#[tokio::test]
+async fn a_failed_disk_ends_it_all() {
+    let directory = TempDir::new().unwrap();
+    let store = SqliteStore::open(directory.path(), Opening::Serve, NOW).unwrap();
+    let stopped = store.bodies.stopped("fsync: Input/output error");
+    assert_eq!(set(&store, 1).await, Err(stopped.clone()));
+    let new = NewAccount {
+        address: crate::conformance::address("alice@example.com"),
+        quota: None,
+        strict: false,
+        unlisted: false,
+    };
+    assert_eq!(store.add_account(&new, NOW).await, Err(stopped));
+    assert_eq!(
+        store.list_accounts().await,
+        Ok(Vec::new()),
+        "reading goes on"
     );
 }
