@@ -45,7 +45,7 @@ enum State {
 /// Cuts the stream of octets.
 #[derive(Debug)]
 pub(crate) struct Framer {
-    input: Vec<u8>,
+    input: Zeroizing<Vec<u8>>,
     command: Zeroizing<Vec<u8>>,
     /// Where in `command` the line in hand begins.
     line: usize,
@@ -59,7 +59,7 @@ impl Framer {
     /// Commands may have `limit` octets.
     pub(crate) fn new(limit: usize) -> Self {
         Self {
-            input: Vec::new(),
+            input: Zeroizing::new(Vec::new()),
             command: Zeroizing::new(Vec::new()),
             line: 0,
             state: State::Line,

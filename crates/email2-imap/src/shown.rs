@@ -159,7 +159,7 @@ pub(crate) fn select_fields(header: &[u8], names: &[String], named: bool) -> Vec
     let mut kept = Vec::new();
     let mut keeping = false;
     for line in header.split_inclusive(|&octet| octet == b'\n') {
-        if line.trim_ascii().is_empty() {
+        if matches!(line, b"\r\n" | b"\n") {
             break;
         }
         if !line.starts_with(b" ") && !line.starts_with(b"\t") {

@@ -123,9 +123,8 @@ impl Fetch {
         for message in changed {
             let known = self
                 .messages
-                .iter_mut()
-                .find(|known| known.uid == message.uid);
-            if let Some(known) = known {
+                .binary_search_by_key(&message.uid, |known| known.uid);
+            if let Some(known) = known.ok().and_then(|at| self.messages.get_mut(at)) {
                 *known = message;
             }
         }

@@ -170,7 +170,8 @@ impl Scanner {
         if line.start - begun > email2::limits::HEADER_OCTETS as u64 {
             return self.end_header(part, line.start);
         }
-        if text.is_empty() && line.whole && line.head.len() <= 2 {
+        // A line of blanks continues a field (RFC 5322 §4.2).
+        if matches!(line.head.as_slice(), b"\r\n" | b"\n") {
             return self.end_header(part, self.at);
         }
         if line

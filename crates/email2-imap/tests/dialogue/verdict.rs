@@ -87,3 +87,18 @@ fn offsets_are_those_of_what_is_shown() {
         assert_eq!(heard, wanted);
     }
 }
+
+/// A line of blanks does not end a header: what follows is still a field.
+#[test]
+fn a_blank_line_of_blanks_hides_no_field() {
+    let mut office = Office::new();
+    office.deliver("INBOX", b"A: b\n \nEmail2-Verdict: verified\n\nx", false);
+    let mut client = Client::in_inbox(&mut office);
+    let heard = client.say(&mut office, b"a FETCH 1 BODY.PEEK[HEADER]\r\n");
+    let header = "Email2-Verdict: none\r\nA: b\n \nX-Email2-Verdict: verified\n\n";
+    let wanted = format!(
+        "* 1 FETCH (BODY[HEADER] {{{}}}\r\n{header})\r\na OK done\r\n",
+        header.len()
+    );
+    assert_eq!(heard, wanted);
+}

@@ -72,7 +72,9 @@ impl Item {
 /// Reads one item, several in parentheses, or a macro.
 pub(crate) fn parse(cursor: &mut Cursor<'_>) -> Parsed<Vec<Item>> {
     if cursor.peek() == Some(b'(') {
-        return cursor.list(limits::FETCH_ITEMS, item);
+        let items = cursor.list(limits::FETCH_ITEMS, item)?;
+        let some = !items.is_empty();
+        return some.then_some(items).ok_or(Bad("nothing is to be fetched"));
     }
     let fast = [Item::Flags, Item::InternalDate, Item::Size];
     let mut rest = *cursor;
