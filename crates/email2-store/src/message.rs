@@ -184,6 +184,13 @@ pub trait Messages: Send + Sync {
     /// The messages of a mailbox, by UID, from one view.
     async fn messages(&self, mailbox: MailboxId) -> Result<Vec<Message>, StoreError>;
 
+    /// Those of `uids` that are there, by UID, from one view.
+    async fn messages_with(
+        &self,
+        mailbox: MailboxId,
+        uids: &[u32],
+    ) -> Result<Vec<Message>, StoreError>;
+
     /// The octets of a message: trace fields, then content.
     ///
     /// # Errors

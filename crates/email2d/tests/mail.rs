@@ -21,6 +21,8 @@ mod drain;
 mod enrolment;
 #[path = "mail/framing.rs"]
 mod framing;
+#[path = "mail/imap.rs"]
+mod imap;
 #[path = "mail/keys.rs"]
 mod keys;
 #[path = "mail/policy.rs"]

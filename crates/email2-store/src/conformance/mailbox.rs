@@ -195,6 +195,8 @@ pub(crate) async fn copies_carry_the_verdict(store: &Store) {
     let messages = store.messages(archive.id).await.unwrap();
     assert_eq!(messages.len(), 2);
     assert!(messages.iter().all(|message| message.origin.is_verified()));
+    let named = store.messages_with(archive.id, &[2, 9]).await.unwrap();
+    assert_eq!(named, messages[1..]);
 }
 
 pub(crate) async fn who_watches_is_told(store: &Store) {

@@ -57,6 +57,16 @@ impl Messages for SqliteStore {
             .await
     }
 
+    async fn messages_with(
+        &self,
+        mailbox: MailboxId,
+        uids: &[u32],
+    ) -> Result<Vec<Message>, StoreError> {
+        let uids = uids.to_vec();
+        self.read(move |connection| select(connection, mailbox, &uids))
+            .await
+    }
+
     async fn message_body(&self, message: MessageId) -> Result<Box<dyn BodyReader>, StoreError> {
         let found = self
             .read(move |connection| body_row(connection, message))

@@ -197,8 +197,10 @@ impl Answerer {
     }
 
     async fn messages(&mut self, mailbox: MailboxKey, uids: &[u32]) -> Answered {
-        let mut messages = self.all_messages(mailbox).await?;
-        messages.retain(|message| uids.binary_search(&message.uid).is_ok());
+        let mailbox = MailboxId(mailbox.0);
+        let named = self.site.store.messages_with(mailbox, uids).await;
+        let messages = named.map_err(refusal)?.into_iter();
+        let messages = messages.map(words::message).collect();
         Ok(Answer::Messages(messages))
     }
 

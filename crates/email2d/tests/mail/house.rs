@@ -166,6 +166,7 @@ fn configuration(folder: &Path, lines: &str) -> String {
          [[domain]]\nname = 'example.org'\nlocal = true\n\
          [listen]\nmx = ['127.0.0.1:0']\ndirect = ['127.0.0.1:0']\n\
          submissions = ['127.0.0.1:0']\nsubmission = ['127.0.0.1:0']\n\
+         imaps = ['127.0.0.1:0']\n\
          [[tls]]\ncertificate = '{folder}/host.pem'\nkey = '{folder}/host.key'\n"
     )
 }
