@@ -3,6 +3,7 @@
 
 mod client;
 mod server;
+mod validity;
 
 use std::path::PathBuf;
 use std::sync::Arc;

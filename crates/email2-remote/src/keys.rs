@@ -96,7 +96,7 @@ impl Kept {
         }
     }
 
-    /// Whether the answer may still be used without asking (spec §3.8): as long as the domain
+    /// Whether the answer may still be used without asking (spec §3.8.1): as long as the domain
     /// says, at most `most` seconds; a definite "no" at most 5 minutes.
     fn is_fresh(&self, now: u64, most: u64) -> bool {
         let most = match self.found {

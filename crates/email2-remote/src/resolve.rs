@@ -45,7 +45,7 @@ pub enum ResolveError {
     /// The domain does not exist.
     #[error("{0} does not exist in DNS")]
     NoDomain(Domain),
-    /// The domain says that it takes no mail (RFC 7505).
+    /// The domain says that it takes no mail (RFC 7505, spec §2.1.4).
     #[error("{0} takes no mail (null MX)")]
     NullMx(Domain),
     /// DNS failed: nothing may be concluded (spec §2.3.3).
@@ -66,7 +66,9 @@ impl ResolveError {
     }
 }
 
-/// The hosts of `domain` for mail and KEY, in the order to try them; MX hosts at `mx_port`.
+/// The hosts of `domain` for mail and KEY, in the order to try them: MX hosts, at `mx_port`, stand
+/// behind direct ones, so that they are tried when no direct host can be reached and
+/// authenticated (spec §2.1.3).
 ///
 /// # Errors
 /// See [`ResolveError`].

@@ -24,7 +24,8 @@ pub(crate) async fn run(context: &Context, args: InboxArgs) -> Outcome {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The verdict stands in front, in a column that no text of a message reaches.
+/// The verdict stands in front, in a column that no text of a message reaches (spec §5.7.2); the
+/// author is an address, not a name (spec §5.7.1).
 fn line(entry: &Entry) -> String {
     let verdict = if entry.verified {
         "verified"

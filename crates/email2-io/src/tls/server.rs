@@ -70,6 +70,13 @@ impl ServerTls {
         })
     }
 
+    /// The certificate that ends first: its file, and its end in Unix seconds. For checks before
+    /// a server starts, and for its log.
+    #[must_use]
+    pub fn first_end(&self) -> Option<(String, u64)> {
+        self.certificates.first_end()
+    }
+
     /// Performs the handshake on `stream`; `alpn` lists the protocols spoken here (empty: none
     /// is negotiated). A client that offers only others is refused; one that offers none gets
     /// through with `alpn: None`: who demands one checks that.

@@ -12,10 +12,13 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
 use super::CertificateFiles;
 use crate::clock::Clock;
-use crate::tls::{TlsError, dns_names};
+use crate::tls::{TlsError, dns_names, validity};
 
 /// Files are looked at no more often than this.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
+
+/// A certificate that ends within this time is warned of, seconds: 14 days.
+const SOON: u64 = 14 * 86_400;
 
 /// One pair of files as it was read.
 #[derive(Debug)]
@@ -23,6 +26,7 @@ struct Pair {
     files: CertificateFiles,
     stamp: Stamp,
     names: Vec<String>,
+    not_after: Option<u64>,
     certified: Arc<CertifiedKey>,
 }
 
@@ -54,12 +58,25 @@ impl Certificates {
             let none = "no TLS certificate is configured".to_owned();
             return Err(TlsError::Library(rustls::Error::General(none)));
         }
+        for pair in &pairs {
+            pair.warn_of_its_end(clock.now());
+        }
         Ok(Certificates {
             looked: Mutex::new(clock.monotonic()),
             pairs: RwLock::new(pairs),
             provider,
             clock,
         })
+    }
+
+    /// The first certificate that ends, and when (Unix seconds).
+    pub(super) fn first_end(&self) -> Option<(String, u64)> {
+        let pairs = self.pairs.read().unwrap_or_else(PoisonError::into_inner);
+        let ends = pairs.iter().filter_map(|pair| {
+            let file = pair.files.certificate.display().to_string();
+            pair.not_after.map(|end| (file, end))
+        });
+        ends.min_by_key(|(_, end)| *end)
     }
 
     /// Reads again what changed on disk: a renewed certificate is served without a restart.
@@ -76,6 +93,7 @@ impl Certificates {
             let file = pair.files.certificate.display().to_string();
             match Pair::read(&pair.files, &self.provider) {
                 Ok(renewed) => {
+                    renewed.warn_of_its_end(self.clock.now());
                     tracing::info!(%file, "TLS certificate changed on disk: serving the new one");
                     *pair = renewed;
                 }
@@ -125,6 +143,7 @@ impl Pair {
             ));
         };
         let names = dns_names(own);
+        let not_after = validity::not_after(own);
         let key = PrivateKeyDer::from_pem_slice(&octets(&files.key)?)
             .map_err(|error| wrong(&files.key, &format!("no private key in PEM: {error}")))?;
         let certified = CertifiedKey::from_der(chain, key, provider).map_err(|error| {
@@ -135,8 +154,24 @@ impl Pair {
             files: files.clone(),
             stamp,
             names,
+            not_after,
             certified: Arc::new(certified),
         })
+    }
+
+    /// A renewal that fails silently stops mail months later: say it while there is time.
+    fn warn_of_its_end(&self, now: u64) {
+        let file = self.files.certificate.display().to_string();
+        match self.not_after {
+            Some(end) if end <= now => {
+                tracing::error!(%file, "TLS certificate has expired: nobody can reach this server; renew it, the new one is served at once");
+            }
+            Some(end) if end <= now + SOON => {
+                let days = (end - now) / 86_400;
+                tracing::warn!(%file, days, "TLS certificate expires soon: renew it, the new one is served at once");
+            }
+            _ => {}
+        }
     }
 
     /// Whether the certificate is for `name`, a wildcard standing for one label (RFC 9525 §6.3).
