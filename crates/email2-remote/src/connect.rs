@@ -76,6 +76,16 @@ impl OpenError {
         matches!(failure, Failure::NotOffered("STARTTLS"))
     }
 
+    /// Whether the host does not exist: DNS answers, and gives no address. A domain with such
+    /// hosts only has none to ask.
+    #[must_use]
+    pub fn is_no_host(&self) -> bool {
+        match self {
+            OpenError::Route(RouteError::Dns { error, .. }) => error.is_absence(),
+            _ => false,
+        }
+    }
+
     /// The refusal of the dialogue, if that is what failed.
     #[must_use]
     pub fn failure(&self) -> Option<&Failure> {

@@ -84,6 +84,13 @@ pub async fn fetch(
 
 async fn ask(client: &Client, recipient: Routed, found: &mut Found) -> Result<(), StoreError> {
     match client.remote.key_for_writing(&recipient.address).await {
+        // Whoever forged the MX records would read the message (spec §2.2).
+        Ok(key) if key.assurance.is_none() => {
+            let error = KeyError::Unauthenticated(recipient.address.clone());
+            found
+                .refused
+                .push(refused(recipient, State::Refused, &error));
+        }
         Ok(key) => {
             let who = &recipient.address;
             let now = client.world.now();

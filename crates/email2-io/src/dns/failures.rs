@@ -5,11 +5,13 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use email2::limits;
+
 use super::DnsError;
 use crate::clock::Clock;
 
 /// Absences are kept no longer than this (spec §3.8).
-const ABSENCE: Duration = Duration::from_secs(300);
+const ABSENCE: Duration = Duration::from_secs(limits::NEGATIVE_TTL);
 
 /// Absences whose zone gives no time are kept so long.
 const ABSENCE_WITHOUT_SOA: Duration = Duration::from_secs(10);

@@ -5,6 +5,8 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use email2::limits;
+
 use super::SourcePrefix;
 use crate::clock::Clock;
 
@@ -26,8 +28,8 @@ pub struct AuthLimits {
 impl Default for AuthLimits {
     fn default() -> Self {
         AuthLimits {
-            per_minute: 10,
-            per_day: 50,
+            per_minute: limits::AUTH_FAILURES_MINUTE,
+            per_day: limits::AUTH_FAILURES_DAY,
         }
     }
 }

@@ -4,11 +4,10 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use email2::limits;
+
 use super::SourcePrefix;
 use crate::net::IpNetwork;
-
-/// Connections that one source holds by default (spec §8.1).
-const DEFAULT_PER_SOURCE: usize = 30;
 
 /// An IPv6 /48 holds this many times what a /64 may.
 const WIDE_FACTOR: usize = 4;
@@ -23,7 +22,7 @@ pub struct ConnectionLimits {
 
 impl Default for ConnectionLimits {
     fn default() -> Self {
-        ConnectionLimits::new(DEFAULT_PER_SOURCE, Vec::new())
+        ConnectionLimits::new(limits::CONNECTIONS_PER_SOURCE, Vec::new())
     }
 }
 

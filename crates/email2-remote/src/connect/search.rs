@@ -13,7 +13,8 @@ use crate::resolve::Host;
 pub struct Search {
     /// A dialogue that shows EMAIL2: with a host that is authenticated for the domain, if one is.
     pub session: Option<Session>,
-    /// Hosts that were reached and show no EMAIL2; they are skipped (spec §2.4.2).
+    /// Hosts that were reached and show no EMAIL2, or do not exist; they are skipped
+    /// (spec §2.4.2).
     pub silent: usize,
     /// Why each of the other hosts is none to talk to.
     pub failures: Vec<String>,
@@ -40,7 +41,9 @@ impl Connector {
             let opening = self.open(domain, host, None);
             match within(&*self.world.clock, each, opening).await {
                 Err(Elapsed) => search.fail(host, "no answer in time"),
-                Ok(Err(error)) if error.offers_no_tls() => search.silent += 1,
+                Ok(Err(error)) if error.offers_no_tls() || error.is_no_host() => {
+                    search.silent += 1;
+                }
                 Ok(Err(error)) => search.failed(&error),
                 Ok(Ok(session)) if !session.extensions().email2 => {
                     search.silent += 1;

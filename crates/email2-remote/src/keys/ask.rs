@@ -76,7 +76,11 @@ impl Remote {
         source: Option<SourcePrefix>,
     ) -> Asked {
         let domain = question.identity.domain();
-        let known = self.is_remembered(domain).await;
+        if let Some(opening) = self.inner.openings.flying(domain) {
+            opening.await;
+        }
+        // A domain that holds a dialogue with us has shown that it speaks.
+        let known = self.is_remembered(domain).await || self.has_idle(domain);
         let charge = source.map(|source| self.inner.budget.charge(domain, source, known));
         let charge = charge.transpose();
         let charge = charge.map_err(|busy| Trouble::unreachable(known, busy.to_string()))?;
@@ -96,9 +100,6 @@ impl Remote {
 
     async fn ask_hosts(&self, question: &Question, before: Option<Arc<Kept>>) -> Asked {
         let domain = question.identity.domain();
-        if let Some(opening) = self.inner.openings.flying(domain) {
-            opening.await;
-        }
         if let Some(session) = self.idle(domain) {
             // A dialogue that was kept may have ended meanwhile: then ask anew.
             let asked = self.ask_session(session, question, before.clone()).await;

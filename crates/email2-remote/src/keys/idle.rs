@@ -86,10 +86,10 @@ impl Remote {
     }
 
     async fn open_ahead(&self, source: SourcePrefix, domain: &Domain) {
-        let clock = Arc::clone(&self.world().clock);
-        if self.inner.idle.holds(domain, clock.monotonic()) {
+        if self.has_idle(domain) {
             return;
         }
+        let clock = Arc::clone(&self.world().clock);
         let known = self.is_remembered(domain).await;
         let Ok(_charge) = self.inner.budget.charge(domain, source, known) else {
             return;
@@ -106,6 +106,12 @@ impl Remote {
                 self.part(session);
             }
         }
+    }
+
+    /// Whether a dialogue with a host of `domain` is kept.
+    pub(super) fn has_idle(&self, domain: &Domain) -> bool {
+        let now = self.world().clock.monotonic();
+        self.inner.idle.holds(domain, now)
     }
 
     /// A dialogue with a host of `domain` that was used a moment ago.

@@ -30,8 +30,8 @@ pub enum KeyError {
     /// An authenticated host says that the address has no key (sysexits: 67 no user).
     #[error("{0} has no key, says its server")]
     NoKey(Address),
-    /// A host says so that nothing authenticates for the domain: not definite (sysexits: 77).
-    #[error("{0} has no key, says a server that is not authenticated for its domain")]
+    /// A host answers that nothing authenticates for the domain: not definite (sysexits: 77).
+    #[error("nothing authenticates the server that answers for {0}: no DNSSEC, no certificate for email2.{}", .0.domain())]
     Unauthenticated(Address),
     /// The domain does not speak Email 2.0 (sysexits: 69 unavailable).
     #[error("{0} does not speak Email 2.0")]

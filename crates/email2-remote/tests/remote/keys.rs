@@ -453,3 +453,15 @@ async fn a_writer_is_not_sent_to_a_forged_host_of_a_domain_that_had_assurance() 
     );
     assert_eq!(host.count("bob@example.org"), 0);
 }
+
+#[tokio::test]
+async fn hosts_that_do_not_exist_speak_nothing() {
+    let stage = Stage::set().await;
+    let key = stage.key("bob@example.org");
+    stage.zone.mx("example.org", &["gone.example.org"], false);
+    let evidence = ask(&stage.remote, &key).await;
+    assert!(
+        matches!(evidence, SignerEvidence::NotSpeaking { known: false }),
+        "{evidence:?}"
+    );
+}
