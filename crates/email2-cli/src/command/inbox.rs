@@ -43,6 +43,17 @@ fn line(entry: &Entry) -> String {
     )
 }
 
+/// In one word: who wrote it is proved, or not, or it did not come from anybody else.
+fn verdict(entry: &Entry) -> &'static str {
+    let word = entry.verdict.split([';', ' ']).next();
+    match word {
+        _ if entry.verified => "verified",
+        Some("appended") => "appended",
+        Some("generated") => "service ",
+        _ => "UNPROVED",
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
