@@ -81,7 +81,7 @@ impl Clock for SystemClock {
 }
 
 /// Another clock, with its wall time moved: a client adopts the offset of its own authenticated
-/// server (spec §4.9), and a test plays with time.
+/// server (spec §4.9.3), and a test plays with time.
 #[derive(Debug)]
 pub struct ShiftedClock {
     inner: Arc<dyn Clock>,

@@ -1,5 +1,5 @@
 //! DNS, validated: records with the word whether DNSSEC secures them, absences with the same
-//! word, and failures that are never mistaken for absence (spec §2.3).
+//! word, and failures that are never mistaken for absence (spec §2.3.3).
 
 mod failures;
 mod resolver;

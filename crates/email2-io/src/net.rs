@@ -1,7 +1,7 @@
 //! Connections: made to an address, taken at an address.
 //!
 //! [`Net`] connects to socket addresses only, never to names, so that whoever must judge an
-//! address (the outbound fence, spec §2.7) judges the very one that is connected to.
+//! address (the outbound fence, spec §2.7.2) judges the very one that is connected to.
 
 mod network;
 

@@ -79,7 +79,7 @@ pub enum TlsFailure {
 }
 
 impl TlsFailure {
-    /// Whether one more connection with the host's own name as SNI is worth it (spec §2.1).
+    /// Whether one more connection with the host's own name as SNI is worth it (spec §2.1.6).
     #[must_use]
     pub fn is_refusal_of_name(&self) -> bool {
         matches!(self, TlsFailure::Refused(_))

@@ -37,7 +37,7 @@ impl KnownDomain {
 pub struct KnownKey {
     /// The answer; `None`: no such key.
     pub answer: Option<KnownCertificate>,
-    /// How the answer was authenticated; `None`: not at all.
+    /// How the answer was authenticated (spec §2.2.3); `None`: not at all.
     pub assurance: Option<Assurance>,
     /// When it was fetched or confirmed, Unix seconds.
     pub fetched: u64,

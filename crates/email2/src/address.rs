@@ -14,7 +14,7 @@ use crate::limits;
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Domain(String);
 
-/// A mailbox in normal form.
+/// A mailbox in normal form: the same when its octets are (spec §1.3.4).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Address {
     local: String,
@@ -52,14 +52,14 @@ pub enum AddressError {
     /// The domain is no host name by IDNA2008 (address literals are not taken).
     #[error("the part after the @ is not a domain name")]
     Domain,
-    /// Longer than RFC 5321 §4.5.3.1 allows.
+    /// Longer than RFC 5321 §4.5.3.1 allows (spec §1.3.3).
     #[error("the address is too long")]
     TooLong,
 }
 
 impl Domain {
     /// Brings a domain name to lower-case A-labels: UTS 46 non-transitional
-    /// processing with the STD 3 rules (spec §1.3). An IPv4 address, an address
+    /// processing with the STD 3 rules (spec §1.3.1). An IPv4 address, an address
     /// literal and a trailing dot are refused; a single label is taken.
     ///
     /// # Errors
@@ -112,7 +112,7 @@ impl Domain {
 impl Address {
     /// Reads an addr-spec (no display name, no brackets, no comments) and brings
     /// it to normal form: a quoted string that is a Dot-string loses its quotes,
-    /// the local part is composed (NFC), the domain becomes A-labels.
+    /// the local part is composed (NFC), the domain becomes A-labels (spec §1.3.2).
     ///
     /// # Errors
     /// See [`AddressError`].

@@ -163,7 +163,7 @@ impl Certificate {
     }
 
     /// The certificate with only the User ID asked for, as it is served
-    /// (spec §6.4); `None` when no User ID is bound to `who`.
+    /// (spec §3.5.5); `None` when no User ID is bound to `who`.
     pub fn reduced_to(&self, who: &Identity) -> Option<Self> {
         let named = |user: &&parts::User| user.identity.as_ref() == Some(who);
         let user = self.parts().bound_users().find(named)?.clone();
@@ -178,7 +178,7 @@ impl Certificate {
         self.etag_with(&KeyFlags::default())
     }
 
-    /// The etag of octets and flags together (spec §3.5).
+    /// The etag of octets and flags together (spec §3.5.4).
     pub fn etag_with(&self, flags: &KeyFlags) -> Etag {
         let mut hash = Sha256::new();
         hash.update(self.octets());

@@ -39,7 +39,7 @@ pub struct Evidence {
 /// table in spec §7.2.
 #[derive(Clone, Debug)]
 pub enum SignerEvidence {
-    /// The certificate that holds the key, asked or cached within spec §3.8.
+    /// The certificate that holds the key, asked or cached within spec §3.8.1.
     Known(SignerKey),
     /// An authenticated host of the domain says that there is no such key.
     NoSuchKey,
@@ -48,7 +48,7 @@ pub enum SignerEvidence {
     /// Hosts were reached (or none is left to ask) and none speaks Email 2.0.
     NotSpeaking {
         /// Whether the domain is known to speak it, within `ma` or by its
-        /// record: then this is an alarm (spec §2.4).
+        /// record: then this is an alarm (spec §2.4.1).
         known: bool,
     },
     /// No host could be reached, or KEY failed for now, and the cache is empty.
@@ -64,7 +64,7 @@ pub enum SignerEvidence {
         why: String,
     },
     /// A host answered, but nothing authenticates it for the domain
-    /// (spec §2.2).
+    /// (spec §2.2.2).
     Unauthenticated {
         /// Whether every way of authentication is definitely absent; else one
         /// could not be asked, or the domain had assurance before.
@@ -73,7 +73,7 @@ pub enum SignerEvidence {
         why: String,
     },
     /// Nobody was asked: the seal is below a registered forwarder's
-    /// (spec §4.6), or was found bad before.
+    /// (spec §4.6.5), or was found bad before.
     NotAsked,
 }
 
@@ -83,7 +83,7 @@ pub struct SignerKey {
     /// The version that holds the key of the seal.
     pub certificate: Certificate,
     /// How the answer was authenticated for the domain; `None` is not at all,
-    /// and yields no verified message (spec §2.2).
+    /// and yields no verified message (spec §2.2.2).
     pub assurance: Option<Assurance>,
     /// The flags of the answer.
     pub flags: KeyFlags,

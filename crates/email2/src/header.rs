@@ -21,7 +21,7 @@ pub struct HeaderFacts {
     pub above: Vec<Field>,
     /// The seals, top first; none in ordinary mail.
     pub seals: Vec<SealField>,
-    /// The one author of sealed mail (spec §4.8), or why there is none.
+    /// The one author of sealed mail (spec §4.8.1), or why there is none.
     pub from: Result<From, Rejection>,
     /// Every address in any From field, read leniently: for the policy of
     /// ordinary mail. Empty when a From does not parse.
@@ -59,7 +59,7 @@ pub struct SealField {
     pub value: Vec<u8>,
     /// Where the content below it begins: the offset behind its own CRLF.
     pub end: u64,
-    /// The value of an `Email2-Key` field directly below it (spec §4.6).
+    /// The value of an `Email2-Key` field directly below it (spec §4.6.5).
     pub key: Option<Vec<u8>>,
 }
 
@@ -82,7 +82,7 @@ impl HeaderFacts {
     }
 
     /// Whether a field below a seal claims to be our own check of the message
-    /// (spec §4.7): an `Authentication-Results` whose identifier is `ours`.
+    /// (spec §4.7.3): an `Authentication-Results` whose identifier is `ours`.
     pub fn claims_results_of(&self, ours: &str) -> bool {
         self.kept
             .iter()

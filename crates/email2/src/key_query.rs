@@ -91,7 +91,7 @@ pub struct Token(Zeroizing<String>);
 /// The 250 answer to KEYPUT.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyPutAnswer {
-    /// The device's new password, after the one-time code only (spec §3.7).
+    /// The device's new password, after the one-time code only (spec §3.7.2).
     pub token: Option<Token>,
 }
 
@@ -220,7 +220,7 @@ impl fmt::Display for KeyQuery {
 impl FromStr for KeyFlags {
     type Err = KeyQueryError;
     /// Reads the comma list, or `-` for none; unknown flags are ignored, known
-    /// ones may stand once and must have a value that is one (spec §3.5).
+    /// ones may stand once and must have a value that is one (spec §3.5.2).
     fn from_str(text: &str) -> Result<Self, KeyQueryError> {
         let mut flags = Self::default();
         if text == "-" {
@@ -336,7 +336,7 @@ impl KeyAnswer {
     }
 
     /// Reads those texts. What is longer than 32 KiB is refused before it is
-    /// decoded (spec §3.5).
+    /// decoded (spec §3.5.1).
     ///
     /// # Errors
     /// See [`KeyQueryError`].

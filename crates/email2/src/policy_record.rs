@@ -125,7 +125,7 @@ fn is_id(value: &str) -> bool {
         && value.bytes().all(|octet| octet.is_ascii_alphanumeric())
 }
 
-/// 1 to 8 digits; more than the longest memory is read as that (spec §2.3).
+/// 1 to 8 digits; more than the longest memory is read as that (spec §2.3.7).
 pub(crate) fn seconds(value: &str) -> Option<u32> {
     let digits = (1..=8).contains(&value.len()) && value.bytes().all(|o| o.is_ascii_digit());
     let seconds: u32 = digits.then(|| value.parse().ok())??;

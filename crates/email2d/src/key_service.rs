@@ -16,7 +16,7 @@ use crate::site::Site;
 ///
 /// # Errors
 /// One and the same refusal for an unknown address, an address without a key, an unlisted one
-/// and a wrong fingerprint (spec §3.4.2, §3.4.3); 451 when the store cannot be read (§3.4.5).
+/// and a wrong fingerprint (spec §3.4.2, §3.4.3); 451 when the store cannot be read (spec §3.4.5).
 pub(crate) async fn answer(
     site: &Site,
     query: &KeyQuery,

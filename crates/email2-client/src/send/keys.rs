@@ -108,6 +108,7 @@ async fn ask(client: &Client, recipient: Routed, found: &mut Found) -> Result<()
                     .push(refused(recipient, State::Refused, &error)),
             }
         }
+        // spec §5.5.1: only a definite "no key" lets cleartext be thought of.
         Err(KeyError::NoKey(_)) => found.keyed.push(keyed(client, recipient, None).await?),
         Err(error) if !error.is_temporary() => {
             let state = match error {

@@ -1,5 +1,5 @@
 //! Who gets which copy: signed, or signed and encrypted, blind recipients each
-//! apart (spec §5.4, §5.5, §5.8).
+//! apart (spec §5.4.1, §5.5.2, §5.8.1).
 
 use email2::address::Address;
 use email2::certificate::Certificate;

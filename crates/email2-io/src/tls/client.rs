@@ -56,7 +56,7 @@ pub struct Secured {
     pub stream: Stream,
     /// The first of the acceptable names that the certificate is valid for.
     pub matched: AcceptedName,
-    /// Whether the chain ends at an authority of the `ca_file` that the person gave (spec §2.6).
+    /// Whether the chain ends at an authority of the `ca_file` that the person gave (spec §2.6.1).
     pub by_given_authority: bool,
 }
 

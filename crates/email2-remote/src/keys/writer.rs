@@ -31,7 +31,9 @@ pub enum KeyError {
     #[error("{0} has no key, says its server")]
     NoKey(Address),
     /// A host answers that nothing authenticates for the domain: not definite (sysexits: 77).
-    #[error("nothing authenticates the server that answers for {0}: its domain has no DNSSEC, and the certificate does not name it")]
+    #[error(
+        "nothing authenticates the server that answers for {0}: its domain has no DNSSEC, and the certificate does not name it"
+    )]
     Unauthenticated(Address),
     /// The domain does not speak Email 2.0 (sysexits: 69 unavailable).
     #[error("{0} does not speak Email 2.0")]

@@ -83,6 +83,7 @@ impl Server {
         }
     }
 
+    /// Sealed mail is taken under TLS only (spec §3.2.2).
     pub(super) fn mail(&mut self, mail: Mail) -> Step {
         if mail.announced.is_some() && !self.config.tls {
             return self.refuse(&Rejection::TlsRequired);

@@ -23,7 +23,8 @@ pub(crate) enum Layer<'a> {
     Malformed,
 }
 
-/// Finds the layer at the top of an entity.
+/// Finds the layer at the top of an entity; what an attached message carries is
+/// not looked at (spec §5.6.5).
 pub(crate) fn outermost<'a>(entity: &Entity<'a>) -> Layer<'a> {
     let Some(content_type) = entity.content_type() else {
         return Layer::None;

@@ -164,7 +164,7 @@ pub fn unprotect(message: &[u8], reader: &Reader<'_>) -> Result<Reading, Content
     }
 }
 
-/// Fields above the innermost seal are never shown (spec §4.7); nor is what
+/// Fields above the innermost seal are never shown (spec §4.7.1); nor is what
 /// servers put below it for each other.
 fn below_seals(mut message: Entity<'_>) -> Entity<'_> {
     let seal = message

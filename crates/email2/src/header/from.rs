@@ -87,7 +87,7 @@ fn quoted_string(text: &str) -> Result<(String, &str), Rejection> {
     }
 }
 
-/// Reads the address itself.
+/// Reads the address itself: its local part is a Dot-string in NFC (spec §4.8.2).
 fn addr_spec(text: &str) -> Result<Address, Rejection> {
     let Some((local, _)) = text.split_once('@') else {
         return Err(found(what_instead(text)));

@@ -7,7 +7,7 @@ use crate::limits;
 use crate::line::{is_folded, lax_field};
 use crate::rejection::Rejection;
 
-/// Fields that people are shown: never above a seal (spec §4.7).
+/// Fields that people are shown: never above a seal (spec §4.7.2).
 const RENDERING: [&str; 12] = [
     "from",
     "to",
@@ -23,10 +23,11 @@ const RENDERING: [&str; 12] = [
     "content-",
 ];
 
-/// Fields that may not stand below a seal (spec §4.7).
+/// Fields that may not stand below a seal (spec §4.7.3).
 const FORBIDDEN_BELOW: [&str; 4] = ["email2-verdict", "bcc", "return-path", "content-length"];
 
-/// Fields that a message has once at most (RFC 5322 §3.6, RFC 2045 §3).
+/// Fields that a message has once at most (spec §4.8.3, RFC 5322
+/// §3.6, RFC 2045 §3).
 const SINGLETONS: [&str; 16] = [
     "From",
     "Sender",
@@ -282,7 +283,7 @@ impl HeaderScan {
         Ok(())
     }
 
-    /// A trace field, or the first field of ordinary mail that is none.
+    /// A trace field (spec §4.7.1), or the first field of ordinary mail that is none.
     fn note_above(&mut self, field: &Open) {
         if self.rendering.is_some() {
             return;
@@ -346,7 +347,7 @@ impl Open {
     }
 
     /// What a mailing list or a forwarder may put on a sealed message
-    /// (spec §4.6).
+    /// (spec §4.6.3).
     fn may_stand_between(&self) -> bool {
         self.name.starts_with("list-")
             || matches!(self.name.as_str(), "archived-at" | "precedence")

@@ -82,7 +82,7 @@ fn judge_unannounced(evidence: &Evidence, seals: &Seals) -> (Outcome, Option<Str
     }
 }
 
-/// The MAIL parameter equals f and s of the top seal (spec §3.2).
+/// The MAIL parameter equals f and s of the top seal (spec §3.2.1).
 fn check_announced(announced: &Announced, seals: &[Seal]) -> Result<(), Rejection> {
     let top = seals.first().ok_or(Rejection::SealMissing)?;
     if top.role != announced.role || top.signer != announced.signer {

@@ -18,7 +18,7 @@ pub enum Provenance {
     Verified {
         /// From.
         author: Address,
-        /// How the author's key was authenticated.
+        /// How the author's key was authenticated (spec §2.2.3).
         assurance: Assurance,
         /// When it was accepted, Unix seconds.
         at: u64,

@@ -26,7 +26,7 @@ impl From<Rejection> for Refusal {
 }
 
 impl Refusal {
-    /// A domain known to speak Email 2.0 seems not to (spec §2.4).
+    /// A domain known to speak Email 2.0 seems not to (spec §2.4.1).
     fn with_alarm(rejection: Rejection, rings: bool) -> Self {
         let alarm = rings.then(|| rejection.detail());
         Self { rejection, alarm }

@@ -58,6 +58,7 @@ pub(super) fn records(domain: &Domain, host: &Domain, ports: &Ports) -> Vec<Reco
             format!("{host}."),
             "so that a TLS certificate can be had for it",
         ),
+        // spec §2.3.1: at the domain itself.
         record(format!("{text}.{domain}."), "TXT", quoted, ""),
         service(
             capability::SRV_LABEL,
