@@ -46,6 +46,17 @@ pub struct Recipient {
     pub etag: Option<Etag>,
 }
 
+impl Envelope {
+    /// SMTPUTF8 was demanded, or an address needs it (RFC 6531 §3.4).
+    #[must_use]
+    pub fn needs_smtputf8(&self) -> bool {
+        let mut recipients = self.recipients.iter();
+        self.mail.smtputf8
+            || self.mail.needs_smtputf8()
+            || recipients.any(|to| to.address.needs_smtputf8())
+    }
+}
+
 impl Mail {
     /// A reverse-path without parameters.
     #[must_use]

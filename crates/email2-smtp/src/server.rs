@@ -158,6 +158,8 @@ pub struct Server {
     signed_in: bool,
     keys: KeyWindow,
     intake: Option<Intake>,
+    /// MAIL named SMTPUTF8 (RFC 6531 §3.5).
+    smtputf8: bool,
     /// Recipients accepted in this transaction.
     recipients: usize,
     /// A recipient of this transaction was refused.
@@ -187,6 +189,7 @@ impl Server {
             signed_in: false,
             keys: KeyWindow::default(),
             intake: None,
+            smtputf8: false,
             recipients: 0,
             refused_recipient: false,
             refused_chunk: false,

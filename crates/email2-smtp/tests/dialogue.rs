@@ -380,6 +380,19 @@ fn too_many_recipients_come_later() {
 }
 
 #[test]
+fn addresses_beyond_ascii_need_smtputf8() {
+    let mut desk = Desk::mx();
+    assert_eq!(desk.codes("MAIL FROM:<b\u{f6}b@example.org>\r\n"), ["553"]);
+    assert_eq!(desk.codes("MAIL FROM:<>\r\n"), ["250"]);
+    assert_eq!(
+        desk.codes("RCPT TO:<\u{e4}@example.com>\r\nRSET\r\n"),
+        ["553", "250"]
+    );
+    let utf8 = "MAIL FROM:<b\u{f6}b@example.org> SMTPUTF8\r\nRCPT TO:<\u{e4}@example.com>\r\n";
+    assert_eq!(desk.codes(utf8), ["250", "250"]);
+}
+
+#[test]
 fn lines_have_limits_by_verb() {
     let mut desk = Desk::mx();
     let key = |octets: usize| {

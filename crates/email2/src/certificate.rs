@@ -250,6 +250,16 @@ impl Certificate {
             .copied()
     }
 
+    /// Whether this key, or the primary key above it, was revoked for good
+    /// (spec §6.6): nobody encrypts to it any more.
+    pub fn is_revoked_hard(&self, key: &Fingerprint) -> bool {
+        let is_hard = |signatures| parts::revocations(signatures).iter().any(|r| r.hard);
+        let parts = self.parts();
+        let mut subkeys = parts.subkeys.iter();
+        is_hard(&parts.primary.signatures)
+            || subkeys.any(|subkey| subkey.fingerprint == *key && is_hard(&subkey.signatures))
+    }
+
     /// Whether the signed notation says that a server holds the secret key.
     pub fn is_keyholder_server(&self) -> bool {
         self.parts()

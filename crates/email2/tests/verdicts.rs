@@ -12,7 +12,8 @@ use email2::seal::vouched::Vouched;
 use email2::seal::{ContentDigest, Nonce, Role, Seal, SealRequest, sign};
 use email2::secret::SecretKey;
 use email2::verdict::{
-    Accepted, Legacy, Provenance, RecipientPolicy, UnregisteredStack, Verdict, Via, Way, judge,
+    Accepted, Legacy, Outline, Provenance, RecipientPolicy, UnregisteredStack, Verdict, Via, Way,
+    foresee, judge,
 };
 use email2::{Address, Assurance, Identity, KeyFlags, Rejection, ReversePath, limits};
 use rand_chacha::ChaCha20Rng;
@@ -218,6 +219,46 @@ fn what_was_changed_is_refused() {
     let expires = format!("x={}", NOW + limits::SEAL_LIFETIME);
     let later = format!("x={}", NOW + limits::SEAL_LIFETIME + 1);
     assert_eq!(with(&message.replace(&expires, &later)), "signature-wrong");
+}
+
+#[test]
+fn all_but_digest_and_key_is_foreseen() {
+    let foreseen = |evidence: &Evidence| {
+        let outline = Outline {
+            now: evidence.now,
+            mail_from: &evidence.mail_from,
+            recipients: &evidence.recipients,
+            header: &evidence.scanned.header,
+        };
+        foresee(&outline, evidence.announced.as_ref().unwrap())
+    };
+    assert_eq!(foreseen(&from_bob()), Ok(()));
+    let bob = key("bob@example.org");
+    let (top, message) = seal(author(), &bob, CONTENT);
+    let changed = |message: &str| evidence(&top, message, vec![known(&bob)]);
+    let body_changed = changed(&message.replace("Hello", "Hullo"));
+    assert_eq!(foreseen(&body_changed), Ok(()), "the body is not seen yet");
+    let wrong = [
+        changed(&message.replace("Bob <bob@", "Bob <ceo@")),
+        changed(&format!("Subject: other\r\n{message}")),
+        changed(CONTENT),
+        Evidence {
+            now: NOW + limits::SEAL_LIFETIME + 1,
+            ..from_bob()
+        },
+        Evidence {
+            mail_from: ReversePath::Null,
+            ..from_bob()
+        },
+        Evidence {
+            recipients: vec![address("carol@example.com")],
+            ..from_bob()
+        },
+    ];
+    for evidence in wrong {
+        let foreseen = foreseen(&evidence).unwrap_err();
+        assert_eq!(judge(evidence).rejection(), Some(&foreseen));
+    }
 }
 
 #[test]

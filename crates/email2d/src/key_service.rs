@@ -111,34 +111,46 @@ async fn listed(
     Ok(reduced(&version)?.map(|certificate| (certificate, flags)))
 }
 
-/// May a message encrypted to the certificate of this etag be taken (spec §3.3.1)?
+/// May a message encrypted to the certificate of this etag be taken (spec §3.3.1)? Not when its
+/// primary key was reset, its encryption subkey revoked hard, or it was never served.
 ///
 /// # Errors
 /// `key-changed` with the etag served now; the refusal of an unknown address when none is served.
 pub(crate) async fn accepts(site: &Site, to: &Address, etag: &Etag) -> Result<(), Rejection> {
     let who = Identity::Address(to.clone());
-    let versions = site.store.versions(&who).await.map_err(unavailable)?;
-    for version in versions.iter().filter(|version| !version.hard) {
-        if etag_of(site, &who, version)
-            .await
-            .map_err(unavailable)?
-            .as_ref()
-            == Some(etag)
-        {
-            return Ok(());
-        }
-    }
     let served = site.store.served(&who).await.map_err(unavailable)?;
-    let now_served = match served {
-        Some(version) => etag_of(site, &who, &version).await.map_err(unavailable)?,
-        None => None,
-    };
+    let served = served.ok_or_else(|| Rejection::NoSuchMailbox {
+        recipient: to.clone(),
+    })?;
+    let still_read = named_is_still_read(site, &who, etag, &served).await;
+    if still_read.map_err(unavailable)? {
+        return Ok(());
+    }
+    let now_served = etag_of(site, &who, &served).await.map_err(unavailable)?;
     Err(match now_served {
         Some(etag) => Rejection::KeyChanged { etag },
         None => Rejection::NoSuchMailbox {
             recipient: to.clone(),
         },
     })
+}
+
+/// Does the owner still read what was encrypted to the version of this etag?
+async fn named_is_still_read(
+    site: &Site,
+    who: &Identity,
+    etag: &Etag,
+    served: &CertificateVersion,
+) -> Result<bool, StoreError> {
+    for version in site.store.versions(who).await? {
+        if !version.hard && etag_of(site, who, &version).await?.as_ref() == Some(etag) {
+            let named = certificate_of(&version)?;
+            let newest = certificate_of(served)?;
+            let mut keys = named.encryption_keys(version.stored).into_iter();
+            return Ok(!keys.any(|key| newest.is_revoked_hard(&key)));
+        }
+    }
+    Ok(false)
 }
 
 async fn etag_of(
@@ -172,10 +184,13 @@ async fn flags_of(
 
 /// The certificate with the one User ID asked for (spec §3.5.5).
 fn reduced(version: &CertificateVersion) -> Result<Option<Certificate>, StoreError> {
-    let certificate = Certificate::parse(&version.octets).map_err(|error| {
+    Ok(certificate_of(version)?.reduced_to(&version.identity))
+}
+
+fn certificate_of(version: &CertificateVersion) -> Result<Certificate, StoreError> {
+    Certificate::parse(&version.octets).map_err(|error| {
         StoreError::Unreadable(format!("the certificate of {}: {error}", version.identity))
-    })?;
-    Ok(certificate.reduced_to(&version.identity))
+    })
 }
 
 fn no_key(query: &KeyQuery) -> Rejection {

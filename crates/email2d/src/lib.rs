@@ -21,6 +21,7 @@ mod settings;
 
 mod housekeeping;
 mod memory;
+mod ownership;
 mod site;
 mod trace;
 
@@ -88,6 +89,7 @@ impl Server {
             .map_err(StartError::Listen)?;
         site.remote.keep_away_from(listening.all());
         tasks.spawn(housekeeping::run(Arc::clone(&site), stop.clone()));
+        tasks.spawn(ownership::watch(Arc::clone(&site), stop.clone()));
         Ok(Running {
             site,
             listening,

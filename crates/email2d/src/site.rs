@@ -13,6 +13,7 @@ use rand_core::RngCore as _;
 use crate::StartError;
 use crate::config::Config;
 use crate::memory::StoreMemory;
+use crate::ownership::Ownership;
 
 /// Configuration, world, store and what is asked of others.
 #[derive(Debug)]
@@ -29,6 +30,8 @@ pub(crate) struct Site {
     pub(crate) tls: ServerTls,
     /// Failed logins.
     pub(crate) auth: AuthBudget,
+    /// Which served domains' published hosts name this server.
+    pub(crate) ownership: Ownership,
 }
 
 impl Site {
@@ -62,6 +65,7 @@ impl Site {
             remote,
             tls,
             auth,
+            ownership: Ownership::default(),
         })
     }
 
@@ -72,9 +76,8 @@ impl Site {
 
     /// Is this server's word about `domain` taken without asking the network (spec §2.2.5)?
     pub(crate) fn is_local(&self, domain: &Domain) -> bool {
-        self.config
-            .domain(domain)
-            .is_some_and(|domain| domain.local)
+        let configured = self.config.domain(domain);
+        configured.is_some_and(|config| config.local || self.ownership.is_named(domain))
     }
 
     /// The account that gets the mail for `address`; `postmaster` of a served domain is whom the

@@ -73,13 +73,14 @@ impl Client {
         self.closed
             .then_some(Failure::Lost)
             .or_else(|| needs(mail.announced.is_some(), offered.email2, KEYWORD))
-            .or_else(|| needs(mail.smtputf8, offered.smtputf8, "SMTPUTF8"))
+            .or_else(|| needs(envelope.needs_smtputf8(), offered.smtputf8, "SMTPUTF8"))
             .or_else(|| needs(mail.eight_bit, offered.eight_bit, "8BITMIME"))
             .or_else(|| too_big.map(Failure::TooBig))
     }
 
     fn send_envelope(&mut self, envelope: &Envelope) {
         let mut mail = envelope.mail.clone();
+        mail.smtputf8 = envelope.needs_smtputf8();
         mail.size = mail.size.filter(|_| self.extensions.size.is_some());
         self.send(&format!("{mail}\r\n"), Expected::Mail);
         for (index, recipient) in envelope.recipients.iter().enumerate() {

@@ -93,6 +93,7 @@ impl Server {
             self.reject(&Rejection::MessageTooBig { limit });
             return Step::Again;
         }
+        self.smtputf8 = mail.smtputf8;
         self.ask(Question::Mail, Event::Mail(mail))
     }
 
@@ -105,6 +106,9 @@ impl Server {
     }
 
     pub(super) fn recipient(&mut self, recipient: Recipient) -> Step {
+        if recipient.address.needs_smtputf8() && !self.smtputf8 {
+            return self.refuse(&Rejection::SmtpUtf8Required);
+        }
         if self.recipients >= self.config.recipients_limit {
             self.reject(&Rejection::TooManyRecipients);
             return Step::Again;
@@ -263,6 +267,7 @@ impl Server {
             self.phase = Phase::AwaitingMail;
         }
         self.intake = None;
+        self.smtputf8 = false;
         self.recipients = 0;
         self.refused_recipient = false;
     }

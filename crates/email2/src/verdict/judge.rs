@@ -3,13 +3,39 @@
 
 use super::signer::{self, Refusal};
 use super::{Outcome, Standing, Verdict};
-use crate::address::{Address, Identity};
+use crate::address::{Address, Identity, ReversePath};
 use crate::evidence::{Announced, Evidence, SignerEvidence};
 use crate::header::HeaderFacts;
 use crate::limits;
 use crate::rejection::Rejection;
 use crate::seal::vouched::Vouched;
 use crate::seal::{Role, Seal, chain, verify};
+
+/// All that is known of an announced message before its body (spec §4.12).
+#[derive(Clone, Copy, Debug)]
+pub struct Outline<'a> {
+    /// The server's clock, Unix seconds.
+    pub now: u64,
+    /// The reverse-path of the transaction.
+    pub mail_from: &'a ReversePath,
+    /// The accepted recipients of the transaction.
+    pub recipients: &'a [Address],
+    /// The header section of the message.
+    pub header: &'a HeaderFacts,
+}
+
+/// Judges an announced message by all but its body and its signers' keys, so
+/// that what is wrong with the rest is refused before the body comes
+/// (spec §4.12). [`judge`] comes to the same, and to the end.
+///
+/// # Errors
+/// What [`judge`] will say.
+pub fn foresee(outline: &Outline<'_>, announced: &Announced) -> Result<(), Rejection> {
+    let seals = chain::read(outline.header)?;
+    check_announced(announced, &seals)?;
+    check_envelope(outline, &seals)?;
+    check_header(outline, &seals)
+}
 
 /// Judges a message.
 pub fn judge(evidence: Evidence) -> Verdict {
@@ -41,7 +67,7 @@ fn judge_announced(
     let judged = || {
         let seals = seals.as_deref().map_err(Clone::clone)?;
         check_announced(announced, seals)?;
-        check_envelope(evidence, seals)?;
+        check_envelope(&outline(evidence), seals)?;
         check_message(evidence, seals)?;
         check_signers(evidence, seals)
     };
@@ -92,12 +118,12 @@ fn check_announced(announced: &Announced, seals: &[Seal]) -> Result<(), Rejectio
 }
 
 /// The top seal against the transaction (spec §4.4.1).
-fn check_envelope(evidence: &Evidence, seals: &[Seal]) -> Result<(), Rejection> {
+fn check_envelope(outline: &Outline<'_>, seals: &[Seal]) -> Result<(), Rejection> {
     let top = seals.first().ok_or(Rejection::SealMissing)?;
-    if top.reverse_path != evidence.mail_from {
+    if top.reverse_path != *outline.mail_from {
         return Err(Rejection::ReversePathDiffers);
     }
-    match evidence
+    match outline
         .recipients
         .iter()
         .find(|recipient| !top.recipients.contains(recipient))
@@ -112,17 +138,35 @@ fn check_envelope(evidence: &Evidence, seals: &[Seal]) -> Result<(), Rejection> 
 /// All that seals and content show by themselves.
 fn check_message(evidence: &Evidence, seals: &[Seal]) -> Result<(), Rejection> {
     let scanned = &evidence.scanned;
-    if let Some(fault) = scanned.fault.as_ref().or(scanned.header.fault.as_ref()) {
+    if let Some(fault) = &scanned.fault {
         return Err(fault.clone());
     }
-    let from = scanned.header.from.as_ref().map_err(Clone::clone)?;
+    check_header(&outline(evidence), seals)?;
+    check_digests(seals, &scanned.digests)
+}
+
+/// All that seals and header show by themselves.
+fn check_header(outline: &Outline<'_>, seals: &[Seal]) -> Result<(), Rejection> {
+    let header = outline.header;
+    if let Some(fault) = &header.fault {
+        return Err(fault.clone());
+    }
+    let from = header.from.as_ref().map_err(Clone::clone)?;
     chain::check(seals, &from.address)?;
-    if chain::is_loop(seals, &evidence.recipients) {
+    if chain::is_loop(seals, outline.recipients) {
         return Err(Rejection::Loop);
     }
-    check_report(seals, &scanned.header)?;
-    check_time(seals, evidence.now)?;
-    check_digests(seals, &scanned.digests)
+    check_report(seals, header)?;
+    check_time(seals, outline.now)
+}
+
+fn outline(evidence: &Evidence) -> Outline<'_> {
+    Outline {
+        now: evidence.now,
+        mail_from: &evidence.mail_from,
+        recipients: &evidence.recipients,
+        header: &evidence.scanned.header,
+    }
 }
 
 /// A report is one multipart/report of delivery-status (spec §4.13).

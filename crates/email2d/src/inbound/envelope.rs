@@ -2,7 +2,9 @@
 
 use email2::address::{Address, ReversePath};
 use email2::evidence::Announced;
+use email2::header::HeaderFacts;
 use email2::rejection::Rejection;
+use email2::verdict::{Outline, foresee};
 use email2_smtp::envelope::{Mail, Recipient};
 use email2_store::Account;
 
@@ -116,6 +118,23 @@ impl Envelope {
         {
             site.remote.expect(caller.peer.ip(), &announced.signer);
         }
+    }
+
+    /// Is there something wrong that shows before the body comes (spec §4.12)?
+    ///
+    /// # Errors
+    /// What the judge will say.
+    pub(crate) fn foresee(&self, now: u64, header: &HeaderFacts) -> Result<(), Rejection> {
+        let Some(announced) = &self.mail.announced else {
+            return Ok(());
+        };
+        let outline = Outline {
+            now,
+            mail_from: self.mail_from(),
+            recipients: &self.addresses(),
+            header,
+        };
+        foresee(&outline, announced)
     }
 
     /// The addresses as they were named.

@@ -60,6 +60,8 @@ enum Intake {
 struct Coming {
     scan: Scan,
     writer: Box<dyn BodyWriter>,
+    /// The header is complete and was looked at.
+    headed: bool,
     lookups: Lookups,
 }
 
@@ -69,6 +71,7 @@ impl Intake {
             Ok(writer) => Intake::Coming(Box::new(Coming {
                 scan: Scan::new(envelope.mail.announced.is_some()),
                 writer,
+                headed: false,
                 lookups: Lookups::default(),
             })),
             Err(error) => Intake::Refused(store_failed(error)),
@@ -85,8 +88,10 @@ impl Intake {
             return Ok(());
         };
         coming.scan.push(octets)?;
-        if let Some(header) = coming.scan.header() {
+        if let Some(header) = coming.scan.header().filter(|_| !coming.headed) {
+            coming.headed = true;
             refuse_loop(header)?;
+            envelope.foresee(caller.site.world.now(), header)?;
             coming.lookups.begin(caller, envelope, header);
         }
         coming.writer.push(octets).await.map_err(store_failed)

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use email2::certificate::Certificate;
 use email2::certificate::generate::generate;
 use email2::limits;
 use email2::seal::{ContentDigest, Nonce, Role, SealRequest, sign};
@@ -93,17 +94,20 @@ impl House {
     }
 
     pub(crate) async fn publish(&self, who: &Identity, secret: &SecretKey, replaces: Replaces) {
-        let certificate = secret.certificate();
-        let version = Version {
+        let version = House::version(who, secret.certificate());
+        let now = self.world.now();
+        let published = self.store.publish(version, replaces, now).await;
+        assert!(published.unwrap());
+    }
+
+    pub(crate) fn version(who: &Identity, certificate: &Certificate) -> Version {
+        Version {
             identity: who.clone(),
             primary: certificate.primary().clone(),
             keys: certificate.signing_keys(),
             etag: certificate.etag(),
             octets: certificate.octets().to_vec(),
-        };
-        let now = self.world.now();
-        let published = self.store.publish(version, replaces, now).await;
-        assert!(published.unwrap());
+        }
     }
 
     /// `content` under a fresh seal of `author` for `recipients`.

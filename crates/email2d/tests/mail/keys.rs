@@ -1,5 +1,6 @@
 //! KEY at the mail exchanger's door (spec §3.4, §3.5), and EMAIL2KEY (spec §3.3).
 
+use email2::certificate::RevocationReason;
 use email2::certificate::generate::generate;
 use email2::{Identity, KeyAnswer};
 use email2_store::Replaces;
@@ -85,10 +86,6 @@ async fn who_is_not_there_and_who_is_not_listed_sound_alike() {
 #[tokio::test]
 async fn the_domain_answers_with_its_policy() {
     let house = House::open().await;
-    let service: Identity = "@example.com".parse().unwrap();
-    let mut rng = house.world.rng();
-    let secret = generate(&service, house.world.now(), &mut rng).unwrap();
-    house.publish(&service, &secret, Replaces::Keep).await;
     let mut wire = Wire::mx(&house).await;
     let reply = wire.ask("KEY <@example.com>").await;
     let KeyAnswer::Certificate { flags, .. } = answer(&reply) else {
@@ -131,4 +128,26 @@ async fn a_message_to_a_reset_key_is_not_taken() {
     assert_eq!(wire.code(&rcpt(&now)).await, "250");
     let never = wire.ask(&rcpt("0123")).await;
     assert!(never.contains(&format!("key-changed {now}")), "{never}");
+}
+
+#[tokio::test]
+async fn a_message_to_a_compromised_key_is_not_taken() {
+    let house = House::open().await;
+    let bob = house.person("bob@example.org").await;
+    let alice = house.person("alice@example.com").await;
+    let who = Identity::Address(alice.address.clone());
+    let mut wire = Wire::mx(&house).await;
+    let before = etag(&wire.ask("KEY <alice@example.com>").await);
+    let (now, mut rng) = (house.world.now(), house.world.rng());
+    let revoked = alice
+        .secret
+        .revoke(RevocationReason::Compromised, now, &mut rng)
+        .unwrap();
+    let version = House::version(&who, &revoked);
+    let kept = house.store.publish(version, Replaces::Keep, now).await;
+    assert!(kept.unwrap());
+    wire.ask(&bob.announces()).await;
+    let rcpt = format!("RCPT TO:<alice@example.com> EMAIL2KEY={before}");
+    let reply = wire.ask(&rcpt).await;
+    assert!(reply.contains("key-changed "), "{reply}");
 }

@@ -162,3 +162,24 @@ async fn the_seal_is_the_one_that_mail_announced() {
     let reply = wire.data(&message).await;
     assert!(reply.starts_with("250 "), "{reply}");
 }
+
+#[tokio::test]
+async fn what_shows_in_the_header_is_refused_at_the_first_chunk() {
+    // spec §4.12
+    let house = House::open().await;
+    let bob = house.person("bob@example.org").await;
+    house.person("alice@example.com").await;
+    house.person("carol@example.com").await;
+    let letter = bob.letter("alice@example.com", "hi\r\n");
+    let message = house.sealed(&bob, &["alice@example.com"], &letter);
+    let mut wire = Wire::mx(&house).await;
+    wire.ask(&bob.announces()).await;
+    wire.ask("RCPT TO:<carol@example.com>").await;
+    wire.send(&format!("BDAT {}\r\n{message}", message.len()))
+        .await;
+    let reply = wire.hear().await;
+    assert!(reply.starts_with("550 5.7.1 "), "{reply}");
+    wire.send("BDAT 5 LAST\r\nmore\n").await;
+    assert!(wire.hear().await.starts_with("503 "));
+    assert_eq!(wire.code("NOOP").await, "250");
+}
