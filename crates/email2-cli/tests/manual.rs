@@ -1,5 +1,7 @@
 //! The manual pages say what the program does: every command has its page.
 
+#![expect(clippy::unwrap_used, reason = "a test may fail")]
+
 use std::path::Path;
 use std::process::Command;
 

@@ -2,6 +2,12 @@
 //! trouble case from the field has its right outcome (spec §5).
 #![expect(clippy::unwrap_used, reason = "a test may fail")]
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::too_many_lines,
+    reason = "a test may fail"
+)]
+
 mod content {
     mod cases;
     mod hostile;

@@ -6,6 +6,14 @@
     reason = "a test may fail loudly"
 )]
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::too_many_lines,
+    reason = "a test may fail"
+)]
+
 mod fetch;
 mod mailbox;
 mod office;
