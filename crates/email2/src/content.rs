@@ -17,11 +17,13 @@ pub mod protect;
 mod signature;
 
 mod layers;
+mod shown;
 pub mod standing;
 pub mod unprotect;
 
 pub use audience::{Audience, audiences};
 pub use date::format_date;
+pub use entity::Parts;
 pub use protect::{Container, Mode, OuterTo, Protect, protect};
 pub use standing::{Flaw, Standing};
 pub use unprotect::{

@@ -10,6 +10,7 @@
 
 mod content {
     mod cases;
+    mod gnupg;
     mod hostile;
     mod people;
     mod round_trip;

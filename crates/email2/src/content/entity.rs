@@ -3,6 +3,32 @@
 
 use crate::limits;
 
+/// A MIME entity, taken apart one level, as this protocol cuts it everywhere.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Parts<'a> {
+    /// `type/subtype`, lower case; `text/plain` where nothing is said.
+    pub kind: String,
+    /// The parts of a multipart, in order; none for anything else.
+    pub parts: Vec<&'a [u8]>,
+    /// Whether a multipart lacks its closing delimiter: something is missing.
+    pub damaged: bool,
+}
+
+impl<'a> Parts<'a> {
+    /// Cuts an entity, whose structure was bounded before (spec §5.6.7).
+    pub fn of(entity: &'a [u8]) -> Self {
+        let entity = Entity::parse(entity);
+        let content_type = entity.content_type();
+        let boundary = content_type.as_ref().and_then(ContentType::boundary);
+        let cut = boundary.map(|boundary| Multipart::split(entity.body, boundary));
+        Self {
+            damaged: cut.as_ref().is_some_and(|cut| !cut.closed),
+            parts: cut.map(|cut| cut.parts).unwrap_or_default(),
+            kind: content_type.map_or("text/plain".to_owned(), |it| it.kind),
+        }
+    }
+}
+
 /// A header section and what follows it.
 #[derive(Clone, Debug)]
 pub(crate) struct Entity<'a> {

@@ -10,8 +10,9 @@ use super::fit::{Fit, fit};
 use super::{ContentError, cipher, signature};
 use crate::address::Address;
 use crate::certificate::Certificate;
+use crate::rejection::Rejection;
+use crate::scan::Scan;
 use crate::secret::SecretKey;
-use crate::skeleton::Skeleton;
 
 /// What is to be protected, by whom and for whom.
 #[derive(Debug)]
@@ -103,8 +104,17 @@ pub fn protect(
             encrypted(&outer, &sealed, rng)
         }
     };
-    Skeleton::check(&protected).map_err(ContentError::Refused)?;
+    check_sealable(&protected).map_err(ContentError::Refused)?;
     Ok(protected)
+}
+
+/// What a server would refuse under a seal does not leave (spec §4.3, §4.7):
+/// read as it will be, with a field in place of the seal.
+fn check_sealable(protected: &[u8]) -> Result<(), Rejection> {
+    let mut scan = Scan::new(true);
+    scan.push(b"Email2-Seal: \r\n")?;
+    scan.push(protected)?;
+    scan.finish().map(|_| ())
 }
 
 fn sign(

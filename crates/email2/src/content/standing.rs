@@ -1,6 +1,8 @@
 //! What a signature is worth to the reader: by a key bound to From, or not
 //! (spec §5.6).
 
+use std::fmt;
+
 use pgp::packet::{Signature, SignatureType, Subpacket, SubpacketData};
 
 use super::Known;
@@ -41,6 +43,37 @@ pub enum Standing {
     Unsigned,
     /// There is a signature, and it does not hold.
     Broken(Flaw),
+}
+
+impl Standing {
+    /// Stable name, kebab-case: for programs.
+    pub fn id(&self) -> &'static str {
+        match self {
+            Self::Verified { .. } => "verified",
+            Self::SignedBySomebodyElse { .. } => "somebody-else",
+            Self::UnknownKey { .. } => "unknown-key",
+            Self::Unsigned => "unsigned",
+            Self::Broken(_) => "broken",
+        }
+    }
+}
+
+impl fmt::Display for Standing {
+    /// In words, for people; a signer's User ID is as its owner wrote it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Verified { author, key, .. } => write!(f, "signed by {author}, key {key}"),
+            Self::SignedBySomebodyElse { key, signer } => {
+                write!(f, "signed by somebody else: {signer}, key {key}")
+            }
+            Self::UnknownKey { key: Some(key) } => {
+                write!(f, "signed by the key {key}, which is not known")
+            }
+            Self::UnknownKey { key: None } => f.write_str("signed by a key that is not known"),
+            Self::Unsigned => f.write_str("not signed"),
+            Self::Broken(flaw) => flaw.fmt(f),
+        }
+    }
 }
 
 /// Why a signature does not hold. None of them says that somebody forged it:
