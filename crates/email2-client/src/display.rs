@@ -30,7 +30,7 @@ fn escaped(text: &str, stays: fn(char) -> bool) -> String {
 }
 
 /// Can it move the cursor, change the direction of text, or hide?
-fn is_hostile(c: char) -> bool {
+pub(crate) fn is_hostile(c: char) -> bool {
     c.is_control()
         || matches!(c,
             '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'

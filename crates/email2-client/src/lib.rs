@@ -24,6 +24,10 @@ pub mod inbox;
 pub mod settings;
 pub mod sync;
 
+pub mod attachment;
+pub mod read;
+pub mod reply;
+
 pub mod question;
 
 pub mod sysexit;

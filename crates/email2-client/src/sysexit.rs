@@ -1,6 +1,7 @@
 //! What each error means to a program around this library: the exit codes of
 //! sysexits.h (docs/conventions.md).
 
+use email2::content::ContentError;
 use email2::secret::SecretKeyError;
 use email2_remote::KeyError;
 use email2_remote::connect::OpenError;
@@ -8,6 +9,7 @@ use email2_smtp::client::Failure;
 use email2_store::StoreError;
 
 use crate::ClientError;
+use crate::attachment::SaveError;
 use crate::config::ConfigError;
 use crate::enrol::EnrolError;
 use crate::home::HomeError;
@@ -16,6 +18,7 @@ use crate::keyring::KeyringError;
 use crate::own_key::OwnKeyError;
 use crate::pin::PinError;
 use crate::place::PlaceError;
+use crate::reply::ReplyError;
 use crate::send::SendError;
 use crate::send::compose::ComposeError;
 use crate::send::protect::ProtectError;
@@ -243,6 +246,28 @@ impl Sysexit for ProtectError {
 }
 
 impl Sysexit for SealingError {
+    fn sysexit(&self) -> Code {
+        Code::BadData
+    }
+}
+
+impl Sysexit for ContentError {
+    fn sysexit(&self) -> Code {
+        match self {
+            ContentError::NotForTheseKeys => Code::Refused,
+            ContentError::OpenPgp(_) => Code::Bug,
+            _ => Code::BadData,
+        }
+    }
+}
+
+impl Sysexit for SaveError {
+    fn sysexit(&self) -> Code {
+        Code::CannotCreate
+    }
+}
+
+impl Sysexit for ReplyError {
     fn sysexit(&self) -> Code {
         Code::BadData
     }

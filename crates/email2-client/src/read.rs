@@ -1,0 +1,308 @@
+//! A message is read: what its server proved, what its own protection proves,
+//! and what it says (spec §5.6, §5.7). Nothing here reaches out: nothing remote
+//! is loaded, no key is imported, no file is opened.
+
+mod charset;
+mod event;
+mod known;
+mod part;
+mod person;
+mod standing;
+
+use email2::Address;
+use email2::content::{ContentError, Differing, Reader, Reading, Warning, unprotect};
+use email2::header::parse_from;
+use email2::verdict::Provenance;
+use mail_parser::MessageParser;
+use serde::Serialize;
+
+pub use known::open;
+use part::Found;
+pub use part::{Attached, Section};
+pub use person::Person;
+pub use standing::Protection;
+
+/// A message as it is shown. Texts are as the author wrote them: whoever prints
+/// them escapes them (`display`).
+#[derive(Clone, Debug, Serialize)]
+pub struct Shown {
+    /// What the reader's server proved when it took the message in.
+    pub verdict: Verdict,
+    /// What the message's own protection proves.
+    pub protection: Protection,
+    /// The author; `None` when there is not exactly one address in From.
+    pub from: Option<Person>,
+    /// To.
+    pub to: Vec<Person>,
+    /// Cc.
+    pub cc: Vec<Person>,
+    /// Where the author wants answers.
+    pub reply_to: Vec<Person>,
+    /// Subject, decoded.
+    pub subject: String,
+    /// Date, as written.
+    pub date: String,
+    /// Message-ID without brackets.
+    pub message_id: Option<String>,
+    /// The thread: Message-IDs without brackets, oldest first.
+    pub references: Vec<String>,
+    /// The texts, in order: shown apart, with a line between.
+    pub sections: Vec<Section>,
+    /// Everything else: saved, never opened by itself.
+    pub attachments: Vec<Attached>,
+    /// What the reader must be told.
+    pub notes: Vec<String>,
+    /// Outer fields that say something else than the protected ones.
+    pub differing: Vec<Difference>,
+    /// All fields of the header shown, in order, raw.
+    pub header: Vec<(String, String)>,
+}
+
+/// What the server's column says of a message (spec §10.3).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Verdict {
+    /// The author, where it is proved who that is.
+    pub author: Option<String>,
+    /// In words.
+    pub words: String,
+}
+
+/// An outer field that differs (spec §5.6.3).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Difference {
+    /// The field.
+    pub name: String,
+    /// What is protected.
+    pub inner: String,
+    /// What stood outside.
+    pub outer: String,
+    /// Whether the author meant it so.
+    pub intended: bool,
+}
+
+/// The field that the server puts in front of a message, and no message can
+/// write: below a seal it is refused, elsewhere it is renamed (spec §10.3).
+const VERDICT_FIELD: &[u8] = b"Email2-Verdict:";
+
+/// Opens a message as the server gave it.
+///
+/// # Errors
+/// [`ContentError`]: it is not for these keys, damaged, or passes a bound.
+pub fn read(raw: &[u8], reader: &Reader<'_>) -> Result<Shown, ContentError> {
+    let (verdict, message) = take_verdict(raw);
+    let reading = unprotect(message, reader)?;
+    Ok(show(verdict, &reading))
+}
+
+/// The address in From of a message as the server gave it: whose certificate a
+/// reader needs. It proves nothing yet.
+pub fn author(raw: &[u8]) -> Option<Address> {
+    let (_, message) = take_verdict(raw);
+    let scanned = email2::scan::Scan::whole(false, message).ok()?;
+    Some(scanned.header.from.ok()?.address)
+}
+
+/// Splits the server's field off.
+fn take_verdict(raw: &[u8]) -> (Verdict, &[u8]) {
+    let none = Verdict::unproved("the server says nothing about this message");
+    let end = raw.windows(2).position(|pair| pair == b"\r\n");
+    let Some((line, rest)) = end.and_then(|end| raw.split_at_checked(end)) else {
+        return (none, raw);
+    };
+    let Some(value) = line.strip_prefix(VERDICT_FIELD) else {
+        return (none, raw);
+    };
+    let words = String::from_utf8_lossy(value).trim().to_owned();
+    let verdict = Verdict {
+        author: match words.parse() {
+            Ok(Provenance::Verified { author, .. }) => Some(author.to_string()),
+            _ => None,
+        },
+        words,
+    };
+    (verdict, rest.strip_prefix(b"\r\n").unwrap_or(rest))
+}
+
+impl Verdict {
+    fn unproved(words: &str) -> Verdict {
+        Verdict {
+            author: None,
+            words: words.to_owned(),
+        }
+    }
+
+    /// The verdict is about one author: it holds for no other that is shown.
+    fn for_author(self, shown: Option<&Person>) -> Verdict {
+        match &self.author {
+            Some(proved) if shown.is_none_or(|person| person.address != *proved) => {
+                Verdict::unproved("the author who was proved is not the one in From")
+            }
+            _ => self,
+        }
+    }
+}
+
+fn show(verdict: Verdict, reading: &Reading) -> Shown {
+    let message = reading.message();
+    let parsed = MessageParser::new().parse(&message).unwrap_or_default();
+    let found = part::take_apart(&reading.body);
+    let from = only_author(reading);
+    let from =
+        from.map(|from| Person::new(from.display_name.as_deref(), &from.address.to_string()));
+    let list = |name: &str| person::list(&parsed, name);
+    let reply_to = list("Reply-To");
+    let notes = notes(reading, from.as_ref(), &reply_to, &found);
+    Shown {
+        protection: Protection::of(reading),
+        to: list("To"),
+        cc: list("Cc"),
+        subject: parsed.subject().unwrap_or_default().to_owned(),
+        date: text_of(reading, "Date"),
+        message_id: ids(reading, "Message-ID").pop(),
+        references: thread(reading),
+        differing: reading.differing_outer.iter().map(difference).collect(),
+        header: header(reading),
+        verdict: verdict.for_author(from.as_ref()),
+        from,
+        reply_to,
+        sections: found.sections,
+        attachments: found.attachments,
+        notes,
+    }
+}
+
+/// The one From field, if it is one mailbox: with two, one would be checked and
+/// the other shown.
+fn only_author(reading: &Reading) -> Option<email2::header::From> {
+    let mut named = reading
+        .header
+        .iter()
+        .filter(|field| field.name.eq_ignore_ascii_case("From"));
+    let only = named.next().filter(|_| named.next().is_none())?;
+    parse_from(&only.value).ok()
+}
+
+fn text_of(reading: &Reading, name: &str) -> String {
+    let value = reading.field(name).unwrap_or_default();
+    String::from_utf8_lossy(value).trim().to_owned()
+}
+
+fn header(reading: &Reading) -> Vec<(String, String)> {
+    let field = |field: &email2::content::Field| {
+        let value = String::from_utf8_lossy(&field.value);
+        (field.name.clone(), value.trim().to_owned())
+    };
+    reading.header.iter().map(field).collect()
+}
+
+/// References, or In-Reply-To where there are none (RFC 5322 §3.6.4).
+fn thread(reading: &Reading) -> Vec<String> {
+    let references = ids(reading, "References");
+    if references.is_empty() {
+        ids(reading, "In-Reply-To")
+    } else {
+        references
+    }
+}
+
+/// What stands in angle brackets and can stand there again.
+fn ids(reading: &Reading, name: &str) -> Vec<String> {
+    let text = text_of(reading, name);
+    let inside = text
+        .split('<')
+        .skip(1)
+        .filter_map(|rest| rest.split_once('>'));
+    let plain = |id: &&str| {
+        !id.is_empty()
+            && id
+                .chars()
+                .all(|c| c.is_ascii_graphic() && !matches!(c, '<' | '>'))
+    };
+    inside
+        .map(|(id, _)| id)
+        .filter(plain)
+        .map(str::to_owned)
+        .collect()
+}
+
+fn difference(differing: &Differing) -> Difference {
+    let text = |octets: &[u8]| String::from_utf8_lossy(octets).trim().to_owned();
+    Difference {
+        name: differing.name.clone(),
+        inner: text(&differing.inner),
+        outer: text(&differing.outer),
+        intended: differing.intended,
+    }
+}
+
+fn notes(
+    reading: &Reading,
+    from: Option<&Person>,
+    reply_to: &[Person],
+    found: &Found,
+) -> Vec<String> {
+    let mut notes: Vec<String> = reading.warnings.iter().map(warning).collect();
+    let Some(from) = from else {
+        notes.push("this message names no author".to_owned());
+        return notes;
+    };
+    notes.extend(from.note.clone());
+    // Spec §5.7.4.
+    for other in reply_to
+        .iter()
+        .filter(|other| other.domain() != from.domain())
+    {
+        notes.push(format!(
+            "answers are wanted at another domain: {}",
+            other.address
+        ));
+    }
+    let changed = reading
+        .differing_outer
+        .iter()
+        .filter(|differing| !differing.intended);
+    for differing in changed {
+        notes.push(format!(
+            "{} was changed on the way; the protected one is shown",
+            differing.name
+        ));
+    }
+    if found.damaged {
+        notes.push("this message is damaged: a part of it lacks its end".to_owned());
+    }
+    let mut texts = found.sections.iter();
+    if texts.all(|section| section.text.trim().is_empty()) {
+        notes.push(empty(&found.attachments).to_owned());
+    }
+    notes
+}
+
+fn empty(attachments: &[Attached]) -> &'static str {
+    let tnef = ["application/ms-tnef", "application/vnd.ms-tnef"];
+    if attachments
+        .iter()
+        .any(|file| tnef.contains(&file.kind.as_str()))
+    {
+        "this message keeps its text in Microsoft's winmail.dat; save it or ask for plain mail"
+    } else {
+        "this message has no text"
+    }
+}
+
+fn warning(warning: &Warning) -> String {
+    match warning {
+        Warning::IntendedRecipientMissing => "this was not written to your key: someone may have \
+            given the author a false key for you; compare your fingerprints"
+            .to_owned(),
+        Warning::NoIntendedRecipients => {
+            "the author's program did not say for whose key this was written".to_owned()
+        }
+        Warning::OtherFrom { inner } => {
+            format!("attached is what {inner} once wrote; this message is not theirs")
+        }
+        Warning::NestedProtection => "signed or encrypted parts inside are kept closed; their \
+            signatures say nothing about this message"
+            .to_owned(),
+        _ => "this message has a trait that this program does not know".to_owned(),
+    }
+}

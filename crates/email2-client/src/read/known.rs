@@ -1,0 +1,53 @@
+//! Whose certificate a message is read with: one's own, the pinned one of its
+//! author, else the one that the author's server gives.
+
+use email2::Address;
+use email2::certificate::Certificate;
+use email2::content::{ContentError, Known, Reader};
+use email2::secret::SecretKey;
+use email2::{Fingerprint, Identity};
+
+use super::{Shown, author, read};
+use crate::{Client, pin};
+
+/// The certificates at hand for one message.
+struct AtHand(Vec<Certificate>);
+
+impl Known for AtHand {
+    fn author(&self, address: &Address) -> Option<Certificate> {
+        let who = Identity::Address(address.clone());
+        self.0.iter().find(|known| known.binds(&who)).cloned()
+    }
+
+    fn holder(&self, key: &Fingerprint) -> Option<Certificate> {
+        self.0.iter().find(|known| known.holds(key)).cloned()
+    }
+}
+
+/// Opens a message as the server gave it, with this key.
+///
+/// # Errors
+/// [`ContentError`].
+pub async fn open(client: &Client, raw: &[u8], key: &SecretKey) -> Result<Shown, ContentError> {
+    let mut at_hand = vec![key.certificate().clone()];
+    if let Some(author) = author(raw) {
+        at_hand.extend(certificate(client, &author).await);
+    }
+    let known = AtHand(at_hand);
+    let reader = Reader {
+        keys: &[key],
+        known: &known,
+        now: client.world().now(),
+    };
+    read(raw, &reader)
+}
+
+/// Who cannot be asked is not known: the reading says so, and is made again
+/// whenever the message is opened.
+async fn certificate(client: &Client, author: &Address) -> Option<Certificate> {
+    if let Ok(Some(pinned)) = pin::known(client.store(), author).await {
+        return Some(pinned);
+    }
+    let found = client.remote().key_for_writing(author).await.ok()?;
+    found.assurance.map(|_| found.certificate)
+}
