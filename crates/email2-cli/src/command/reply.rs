@@ -1,10 +1,46 @@
-//! `email2 reply`.
+//! `email2 reply`: an answer, protected at least as what it answers.
+
+use email2_client::display::shown;
+use email2_client::reply::{Ask, reply};
+use email2_client::send::compose::Source;
+use email2_client::{inbox, read};
 
 use super::context::Context;
+use super::send::{attachments, deliver, text};
 use crate::args::ReplyArgs;
-use crate::exit::{Code, Failure, Outcome};
+use crate::exit::Outcome;
 
-/// Not built yet.
-pub(crate) async fn run(_context: &Context, _args: ReplyArgs) -> Outcome {
-    Err(Failure::new(Code::Bug, "not built yet"))
+/// Makes the answer, sends it and notes that the message was answered.
+pub(crate) async fn run(context: &Context, mut args: ReplyArgs) -> Outcome {
+    let client = context.client()?;
+    let (mailbox, id) = (&args.message.mailbox, &args.message.id);
+    let whole = inbox::fetch(&client, mailbox, id).await?;
+    let key = context.key(&client)?;
+    let message = read::open(&client, &whole.octets, &key).await?;
+    let ask = Ask {
+        all: args.all,
+        quote: !args.no_quote,
+        follow_reply_to: args.follow_reply_to,
+        body: text(&args.body)?,
+        attachments: attachments(&args.body)?,
+    };
+    let answer = reply(&message, client.address()?, ask)?;
+    for note in &answer.notes {
+        context.output.note(&shown(note));
+    }
+    // What came encrypted does not go back in the clear unless that was said.
+    args.delivery.encrypt |= answer.encrypt && !args.delivery.no_encrypt;
+    let outcome = deliver(
+        context,
+        &client,
+        &key,
+        Source::Letter(answer.letter),
+        &args.delivery,
+    )
+    .await;
+    if outcome.is_ok() {
+        // The answer is on its way or in the outbox; the flag is a courtesy.
+        let _ = inbox::mark(&client, mailbox, id, "\\Answered").await;
+    }
+    outcome
 }

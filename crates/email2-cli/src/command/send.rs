@@ -6,6 +6,8 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use email2::limits;
+use email2::secret::SecretKey;
+use email2_client::Client;
 use email2_client::display::shown;
 use email2_client::send::compose::{self, Attachment, File, Letter, Source};
 use email2_client::send::protect::Protection;
@@ -23,19 +25,26 @@ pub(crate) async fn run(context: &Context, args: SendArgs) -> Outcome {
         Some(file) => Source::File(message(&args, file)?),
         None => Source::Letter(letter(&args)?),
     };
-    deliver(context, source, &args.delivery).await
-}
-
-/// Sends a message that is there, with whatever else is due in the outbox.
-pub(crate) async fn deliver(context: &Context, source: Source, args: &DeliveryArgs) -> Outcome {
     let client = context.client()?;
     let key = context.key(&client)?;
+    deliver(context, &client, &key, source, &args.delivery).await
+}
+
+/// Sends a message that is there, with whatever else is due in the outbox. The key was opened
+/// by the caller: a passphrase can be read only once.
+pub(crate) async fn deliver(
+    context: &Context,
+    client: &Client,
+    key: &SecretKey,
+    source: Source,
+    args: &DeliveryArgs,
+) -> Outcome {
     let author = Author {
-        key: &key,
+        key,
         address: client.address()?,
     };
     let watch = Told(context.progress());
-    let sent = send::send(&client, &author, source, &options(args), &watch).await;
+    let sent = send::send(client, &author, source, &options(args), &watch).await;
     drop(watch);
     finish(context, &sent?)
 }

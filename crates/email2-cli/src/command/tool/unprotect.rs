@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use email2::certificate::Certificate;
 use email2::content::{Reader, unprotect};
+use email2_client::display::shown;
 use serde::Serialize;
 
 use super::super::context::Context;
@@ -45,7 +46,7 @@ pub(crate) fn run(context: &Context, args: &ToolUnprotectArgs) -> Outcome {
         )
     })?;
     let opened = Opened {
-        standing: format!("{:?}", reading.standing),
+        standing: reading.standing.to_string(),
         encrypted: reading.encrypted,
         post_quantum: reading.post_quantum,
         message: String::from_utf8_lossy(&reading.message()).into_owned(),
@@ -53,7 +54,7 @@ pub(crate) fn run(context: &Context, args: &ToolUnprotectArgs) -> Outcome {
     if context.output.is_json() {
         context.output.data("opened", &opened, |_| String::new())?;
     } else {
-        context.output.note(&opened.standing);
+        context.output.note(&shown(&opened.standing));
         context.output.raw(&reading.message())?;
     }
     Ok(ExitCode::SUCCESS)
