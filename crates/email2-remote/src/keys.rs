@@ -106,7 +106,8 @@ impl Kept {
         now < self.fetched.saturating_add(most)
     }
 
-    /// Until when it verifies without asking, Unix seconds; `None` when it does not at all.
+    /// Until when it verifies without asking, Unix seconds (spec §3.8.1); `None` when it does not
+    /// at all.
     fn verifies_until(&self) -> Option<u64> {
         let usable = self.found.is_some() && self.assurance.is_some();
         let most = u64::from(self.ttl).min(limits::VERIFY_TTL);

@@ -18,7 +18,7 @@ pub struct PeerDomain {
     pub p: Option<Strictness>,
     /// The policy of subdomains without a record.
     pub sp: Option<Strictness>,
-    /// How its answer was authenticated.
+    /// How its answer was authenticated (spec §2.2.3).
     pub assurance: Option<Assurance>,
     /// When that was learnt, Unix seconds.
     pub learnt: u64,
