@@ -28,9 +28,17 @@ async fn look(reader: &Person, author: &Address, narrator: &mut Narrator<'_>) ->
     let entries = inbox::list(&reader.client, INBOX, NEWEST).await;
     let entries = entries.step("inbox")?;
     let told = |entry: &Entry| {
-        let verdict = if entry.verified { "verified" } else { "unproved" };
+        let verdict = if entry.verified {
+            "verified"
+        } else {
+            "unproved"
+        };
         let from = entry.from.as_deref().unwrap_or("nobody");
-        let lock = if entry.encrypted { "encrypted" } else { "clear" };
+        let lock = if entry.encrypted {
+            "encrypted"
+        } else {
+            "clear"
+        };
         format!("1 message: {verdict} {from}, {lock}")
     };
     let got = match entries.as_slice() {
@@ -50,7 +58,9 @@ async fn look(reader: &Person, author: &Address, narrator: &mut Narrator<'_>) ->
 }
 
 async fn answer(alice: &Person, bob: &Person, narrator: &mut Narrator<'_>) -> Outcome<()> {
-    let reports = alice.send(&bob.address, "Re: The bridge", "I will.\n").await?;
+    let reports = alice
+        .send(&bob.address, "Re: The bridge", "I will.\n")
+        .await?;
     let report = reports.first().step("report")?;
     let expected = format!("sealed by {}, stored", alice.address);
     narrator.tell(Told {
