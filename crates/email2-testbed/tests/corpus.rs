@@ -5,8 +5,7 @@
 use std::path::Path;
 
 use email2::address::Address;
-use email2::content::{Reader, unprotect};
-use email2_client::inbox;
+use email2::content::Standing;
 use email2_client::send::compose::Source;
 use email2_client::send::import::File;
 use email2_client::send::{Encryption, State};
@@ -80,36 +79,14 @@ async fn carry(scene: &Scene, octets: &[u8], encryption: Encryption) -> Outcome<
             why: report.words.clone(),
         });
     }
-    let newest = inbox::list(&scene.alice.client, "INBOX", 1)
-        .await
-        .step("inbox")?;
-    let newest = newest.first().step("newest message")?;
-    let whole = inbox::fetch(&scene.alice.client, "INBOX", &newest.id).await;
-    read(scene, &whole.step("fetch")?.octets)
-}
-
-/// Alice opens it: by her key, and bob's certificate.
-fn read(scene: &Scene, raw: &[u8]) -> Outcome<Vec<u8>> {
-    let bob = scene.bob.key().certificate().clone();
-    let known = |who: &Address| (*who == scene.bob.address).then(|| bob.clone());
-    let reader = Reader {
-        keys: &[scene.alice.key()],
-        known: &known,
-        now: scene.testbed.world.now(),
-    };
-    let end = raw
-        .windows(2)
-        .position(|pair| pair == b"\r\n")
-        .map_or(0, |at| at + 2);
-    let message = raw.get(end..).unwrap_or_default();
-    let reading = unprotect(message, &reader).step("reading")?;
-    if !matches!(reading.standing, email2::content::Standing::Verified { .. }) {
-        return Err(Failure {
+    let reading = scene.alice.read_newest(&scene.bob.address).await?;
+    match reading.standing {
+        Standing::Verified { .. } => Ok(reading.message()),
+        other => Err(Failure {
             step: "reading".to_owned(),
-            why: format!("{:?}", reading.standing),
-        });
+            why: format!("{other:?}"),
+        }),
     }
-    Ok(reading.message())
 }
 
 /// The leaves of a message: type and decoded octets.

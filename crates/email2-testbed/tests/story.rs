@@ -5,13 +5,14 @@ use email2_testbed::story::narrator::{Form, Narrator, Step as Told};
 use email2_testbed::story::{self, keep};
 
 /// What the exchange consists of.
-const EXCHANGE: [&str; 8] = [
+const EXCHANGE: [&str; 9] = [
     "setup-alice",
     "setup-bob",
     "key",
     "send",
     "verdict",
     "inbox-alice",
+    "read",
     "reply",
     "inbox-bob",
 ];

@@ -12,8 +12,10 @@ use crate::person::Person;
 use crate::testbed::Testbed;
 use crate::wire::Crossing;
 
-const SUBJECT: &str = "The bridge";
-const BODY: &str = "Alice, meet me at the bridge at noon.\n\nBob\n";
+/// What bob writes about.
+pub const SUBJECT: &str = "The bridge";
+/// And what.
+pub const FIRST_LINE: &str = "Alice, meet me at the bridge at noon.";
 
 /// Sets a person up and tells how their server was found and trusted.
 ///
@@ -92,7 +94,9 @@ async fn send(
 ) -> Outcome<Vec<Crossing>> {
     let tap = testbed.domain(TO)?.tap.as_ref().step("tap")?;
     drop(tap.take());
-    let reports = bob.send(&alice.address, SUBJECT, BODY).await?;
+    let reports = bob
+        .send(&alice.address, SUBJECT, &format!("{FIRST_LINE}\n\nBob\n"))
+        .await?;
     let report = reports.first().step("report")?;
     let protection = report.protection.as_ref();
     narrator.tell(Told {

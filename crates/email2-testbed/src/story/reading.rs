@@ -1,9 +1,11 @@
 //! Alice finds the message in her inbox, with the verdict that her server kept, and answers.
 
 use email2::address::Address;
+use email2::content::Standing;
 use email2_client::inbox::{self, Entry};
 use email2_client::send::State;
 
+use super::exchange::{FIRST_LINE, SUBJECT};
 use super::narrator::{Narrator, Step as Told};
 use crate::failure::{Outcome, Step};
 use crate::person::Person;
@@ -19,6 +21,7 @@ const NEWEST: usize = 10;
 /// The world broke.
 pub async fn play(alice: &Person, bob: &Person, narrator: &mut Narrator<'_>) -> Outcome<()> {
     look(alice, &bob.address, narrator).await?;
+    read(alice, &bob.address, narrator).await?;
     answer(alice, bob, narrator).await?;
     look(bob, &alice.address, narrator).await
 }
@@ -50,6 +53,33 @@ async fn look(reader: &Person, author: &Address, narrator: &mut Narrator<'_>) ->
         step: format!("inbox-{}", reader.address.local()),
         actor: reader.address.local().to_owned(),
         did: "looks into the inbox by IMAP".to_owned(),
+        ok: got == expected,
+        expected,
+        got,
+    });
+    Ok(())
+}
+
+/// Decrypts the message and checks who signed it: only alice's device can.
+async fn read(alice: &Person, author: &Address, narrator: &mut Narrator<'_>) -> Outcome<()> {
+    let reading = alice.read_newest(author).await?;
+    let text = String::from_utf8_lossy(&reading.message()).into_owned();
+    let subject = text.lines().find(|line| line.starts_with("Subject:"));
+    let standing = match &reading.standing {
+        Standing::Verified { author, .. } => format!("signed by {author}"),
+        other => format!("{other:?}"),
+    };
+    let expected = format!("signed by {author}; Subject: {SUBJECT}; {FIRST_LINE}");
+    let body = text.lines().find(|line| *line == FIRST_LINE);
+    let got = format!(
+        "{standing}; {}; {}",
+        subject.unwrap_or("no subject"),
+        body.unwrap_or("another text")
+    );
+    narrator.tell(Told {
+        step: "read".to_owned(),
+        actor: "alice".to_owned(),
+        did: "decrypts the message with the key that never left her device".to_owned(),
         ok: got == expected,
         expected,
         got,
