@@ -57,7 +57,8 @@ impl Certification {
     /// A name is not one, or the files cannot be written.
     pub fn issue(&self, label: &str, names: &[&str]) -> Outcome<HostFiles> {
         let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
-        let params = CertificateParams::new(names).step(format!("certificate {label}"))?;
+        let mut params = CertificateParams::new(names).step(format!("certificate {label}"))?;
+        params.distinguished_name.push(DnType::CommonName, label);
         let key = KeyPair::generate().step("host key")?;
         let certificate = params
             .signed_by(&key, &self.issuer)
