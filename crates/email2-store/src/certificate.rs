@@ -49,7 +49,7 @@ pub struct CertificateVersion {
 /// What a new version does to those before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Replaces {
-    /// It must have the primary key that is served; when none is served, it is the first.
+    /// It must have the primary key that is served; when there never was one, it is the first.
     Keep,
     /// The old primary key signed a transition: its versions get `until` = now.
     Transition,
@@ -104,7 +104,7 @@ pub trait Certificates: Send + Sync {
     async fn versions(&self, identity: &Identity) -> Result<Vec<CertificateVersion>, StoreError>;
 
     /// Keeps a version. `false`: refused, because its primary key is `hard`, or
-    /// because [`Replaces::Keep`] was asked and another primary key is served.
+    /// because [`Replaces::Keep`] was asked and another primary key is or was served.
     async fn publish(
         &self,
         version: Version,

@@ -61,8 +61,7 @@ impl SqliteStore {
     /// # Errors
     /// As [`Store::open`](crate::Store::open).
     pub fn open(directory: &Path, opening: Opening, now: u64) -> Result<Self, StoreError> {
-        let opened = open::open(directory, opening)?;
-        tracing::debug!(directory = %directory.display(), now, "store opened");
+        let opened = open::open(directory, opening, now)?;
         let stop = Arc::new(Stop::default());
         let watches = Arc::new(Watches::default());
         let bodies = Arc::new(body::Directory::new(

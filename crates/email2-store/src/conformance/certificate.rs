@@ -132,6 +132,15 @@ pub(crate) async fn what_is_hard_is_not_served(store: &Store) {
             .unwrap()
             .hard
     );
+    let next = version(&bob());
+    assert!(
+        !store
+            .publish(next.clone(), Replaces::Keep, NOW)
+            .await
+            .unwrap(),
+        "it needs a reset"
+    );
+    assert!(store.publish(next, Replaces::Reset, NOW).await.unwrap());
 }
 
 /// Logs in with a new code.

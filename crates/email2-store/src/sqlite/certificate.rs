@@ -136,7 +136,8 @@ fn publish(
     let same = served
         .as_ref()
         .is_some_and(|served| served.primary == version.primary);
-    if served.is_some() && !same && replaces == Replaces::Keep {
+    // Whoever once had the address, nobody takes it without a transition or a reset.
+    if replaces == Replaces::Keep && !same && is_known(connection, &identity)? {
         return Ok(false);
     }
     if is_hard(connection, &identity, &version.primary)? {
@@ -156,6 +157,12 @@ fn publish(
         now,
     )?;
     Ok(true)
+}
+
+/// Whether the identity ever had a certificate here.
+fn is_known(connection: &Connection, identity: &str) -> Result<bool, StoreError> {
+    let select = "SELECT 1 FROM certificate WHERE identity = ?1";
+    Ok(connection.prepare_cached(select)?.exists([identity])?)
 }
 
 /// Whether that primary key was made `hard`: it never comes back (spec §3.5.3).

@@ -1,8 +1,7 @@
 //! Opening: directory, lock, schema, the check after an unclean end, the sweep.
 
-use std::collections::HashSet;
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -24,6 +23,9 @@ const APPLICATION: i64 = 0x454D_4C32;
 /// How long a statement waits for another process' transaction.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// How old an unnamed body file is when a visitor sweeps it, seconds: a day.
+const PATIENCE_WITH_FILES: u64 = 24 * 60 * 60;
+
 /// What opening gives.
 pub(super) struct Opened {
     pub(super) path: PathBuf,
@@ -32,15 +34,16 @@ pub(super) struct Opened {
     pub(super) openings: u64,
 }
 
-pub(super) fn open(directory: &Path, opening: Opening) -> Result<Opened, StoreError> {
+pub(super) fn open(directory: &Path, opening: Opening, now: u64) -> Result<Opened, StoreError> {
     let path = database(directory);
     make_directory(directory)?;
     make_directory(&directory.join(BODIES))?;
+    sync_directory(directory)?;
     let lock = match opening {
         Opening::Serve => Some(lock(&directory.join("store.lock"))?),
         Opening::Visit => None,
     };
-    let prepared = prepare(directory, &path, opening).map_err(|error| error.at(&path));
+    let prepared = prepare(directory, &path, opening, now).map_err(|error| error.at(&path));
     let (connection, openings) = prepared?;
     Ok(Opened {
         path,
@@ -54,14 +57,17 @@ fn prepare(
     directory: &Path,
     path: &Path,
     opening: Opening,
+    now: u64,
 ) -> Result<(Connection, u64), StoreError> {
     let connection = connect(path)?;
     make_schema(&connection, path)?;
     if opening == Opening::Serve {
         check_after_unclean_end(&connection, path)?;
-        sweep(&connection, &directory.join(BODIES))?;
     }
     let serving = opening == Opening::Serve;
+    // Beside others, what is young may still be written.
+    let patience = if serving { 0 } else { PATIENCE_WITH_FILES };
+    sweep(&connection, &directory.join(BODIES), now, patience)?;
     let openings = connection.query_row(
         "UPDATE state SET openings = openings + 1, serving = max(serving, ?1) RETURNING openings",
         [serving],
@@ -176,19 +182,30 @@ fn damaged(path: &Path, detail: String) -> StoreError {
     }
 }
 
-/// Removes body files without a row: of deliveries that were cut off.
-fn sweep(connection: &Connection, bodies: &Path) -> Result<(), StoreError> {
+/// Removes body files without a row that are older than `patience` seconds: of
+/// deliveries that were cut off.
+fn sweep(
+    connection: &Connection,
+    bodies: &Path,
+    now: u64,
+    patience: u64,
+) -> Result<(), StoreError> {
     let failed = |error| StoreError::io(bodies.display().to_string(), &error);
-    let mut named = connection.prepare("SELECT name FROM body WHERE octets IS NULL")?;
-    let named: HashSet<String> = named
-        .query_map([], |row| row.get(0))?
-        .collect::<Result<_, _>>()?;
+    let mut named = connection.prepare_cached("SELECT 1 FROM body WHERE name = ?1")?;
     for entry in std::fs::read_dir(bodies).map_err(failed)? {
         let entry = entry.map_err(failed)?;
-        let name = entry.file_name();
-        if !name.to_str().is_some_and(|name| named.contains(name)) {
+        let written = u64::try_from(entry.metadata().map_err(failed)?.mtime()).unwrap_or(0);
+        let is_old = patience == 0 || written.saturating_add(patience) < now;
+        if is_old && !named.exists([entry.file_name().to_str()])? {
             std::fs::remove_file(entry.path()).map_err(failed)?;
         }
     }
     Ok(())
+}
+
+/// Brings the names in a directory to stable storage.
+fn sync_directory(directory: &Path) -> Result<(), StoreError> {
+    File::open(directory)
+        .and_then(|directory| directory.sync_all())
+        .map_err(|error| StoreError::io(directory.display().to_string(), &error))
 }

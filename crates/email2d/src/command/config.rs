@@ -45,11 +45,16 @@ pub(super) fn run(command: &Command, path: &Path, json: bool) -> Result<(), Fail
 }
 
 /// Reads the certificates as the server would; an expired one is an error.
-fn check_certificates(config: &Config, path: &Path) -> Result<Vec<String>, Failure> {
+pub(super) fn check_certificates(config: &Config, path: &Path) -> Result<Vec<String>, Failure> {
     let clock = Arc::new(SystemClock::new());
     let now = clock.now();
     let files: Vec<_> = config.tls.iter().map(files).collect();
-    ServerTls::new(&files, clock).map_err(|error| at(path, &error.to_string()))?;
+    ServerTls::new(&files, clock).map_err(|error| {
+        at(
+            path,
+            &format!("{error}: name a PEM file that the server can read"),
+        )
+    })?;
     let mut warnings = Vec::new();
     for tls in &config.tls {
         let valid = certificate::validity(&tls.certificate).map_err(|error| at(path, &error))?;

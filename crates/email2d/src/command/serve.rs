@@ -8,6 +8,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
 use super::Failure;
+use super::config::check_certificates;
 use crate::Server;
 use crate::config::Config;
 
@@ -26,11 +27,22 @@ pub(super) fn run(path: &Path) -> Result<(), Failure> {
         .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr)
         .init();
+    say_of_certificates(&config, path);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(|error| Failure::input_output(format!("the runtime cannot start: {error}")))?;
     runtime.block_on(serve(config))
+}
+
+/// An expired certificate keeps nobody from starting: with a renewed file all is well again.
+fn say_of_certificates(config: &Config, path: &Path) {
+    match check_certificates(config, path) {
+        Ok(warnings) => warnings
+            .iter()
+            .for_each(|warning| tracing::warn!("{warning}")),
+        Err(failure) => tracing::error!("{failure}"),
+    }
 }
 
 async fn serve(config: Config) -> Result<(), Failure> {

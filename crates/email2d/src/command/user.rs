@@ -80,7 +80,13 @@ async fn add(mut desk: Desk, text: &str, quota: Option<u64>) -> Result<(), Failu
         )));
     }
     let account = open_account(&desk, address, quota).await?;
-    let code = issue(&mut desk, &account, Purpose::Add).await?;
+    // An address that somebody had before is given away by a reset (spec §3.5.3).
+    let who = Identity::Address(account.address.clone());
+    let purpose = match desk.store.versions(&who).await?.is_empty() {
+        true => Purpose::Add,
+        false => Purpose::Reset,
+    };
+    let code = issue(&mut desk, &account, purpose).await?;
     let text = format!(
         "{address} added.\n\nOne-time code, valid for 7 days: {code}\n\nOn the device of its owner:\n  \
          email2 setup {address}",

@@ -174,3 +174,22 @@ async fn a_failed_disk_ends_it_all() {
         "reading goes on"
     );
 }
+
+/// What a killed client left is swept by a later one, but not while it is young.
+#[test]
+fn a_visitor_sweeps_what_is_old() {
+    let (store, directory) = super::fresh();
+    drop(store);
+    let left = directory.path().join("bodies/1-0");
+    std::fs::write(&left, b"left over").unwrap();
+    let written = std::fs::metadata(&left).unwrap().modified().unwrap();
+    let written = written
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap()
+        .as_secs();
+    let visit = |now| drop(Store::open(directory.path(), Opening::Visit, now).unwrap());
+    visit(written + 3600);
+    assert!(left.exists());
+    visit(written + 25 * 3600);
+    assert!(!left.exists());
+}
