@@ -1,5 +1,7 @@
 //! Flags as they stand in their two columns, and STORE.
 
+use std::collections::BTreeSet;
+
 use rusqlite::{Connection, Row};
 
 use super::writer::Change;
@@ -7,6 +9,9 @@ use super::{mailbox, message};
 use crate::error::StoreError;
 use crate::mailbox::MailboxId;
 use crate::message::{FlagAction, FlagChange, Flags, Message};
+
+/// Most keywords on a message.
+const KEYWORDS: usize = 64;
 
 const SEEN: u8 = 1;
 const ANSWERED: u8 = 2;
@@ -67,6 +72,9 @@ pub(super) fn change(
             continue;
         }
         let flags = apply(&message.flags, wanted);
+        if flags.keywords.len() > KEYWORDS {
+            return Err(StoreError::Refused("a message has at most 64 keywords"));
+        }
         changed.push(set(change.connection, message, flags)?);
     }
     change.touch(owner);
@@ -106,7 +114,7 @@ fn merge(flags: &Flags, named: &Flags) -> Flags {
         flagged: flags.flagged | named.flagged,
         deleted: flags.deleted | named.deleted,
         draft: flags.draft | named.draft,
-        keywords: flags.keywords.union(&named.keywords).cloned().collect(),
+        keywords: &flags.keywords | &others(&named.keywords, &flags.keywords),
     }
 }
 
@@ -117,12 +125,16 @@ fn without(flags: &Flags, named: &Flags) -> Flags {
         flagged: flags.flagged & !named.flagged,
         deleted: flags.deleted & !named.deleted,
         draft: flags.draft & !named.draft,
-        keywords: flags
-            .keywords
-            .difference(&named.keywords)
-            .cloned()
-            .collect(),
+        keywords: others(&flags.keywords, &named.keywords),
     }
+}
+
+/// Those of `keywords` that `named` does not name; keywords are the same in any
+/// case (RFC 9051 §2.3.2).
+fn others(keywords: &BTreeSet<String>, named: &BTreeSet<String>) -> BTreeSet<String> {
+    let is_named = |keyword: &&String| named.iter().any(|own| own.eq_ignore_ascii_case(keyword));
+    let others = keywords.iter().filter(|keyword| !is_named(keyword));
+    others.cloned().collect()
 }
 
 #[cfg(test)]
@@ -144,7 +156,7 @@ mod tests {
         let by = |action| FlagChange {
             uids: Vec::new(),
             action,
-            flags: flags(false, &["b", "c"]),
+            flags: flags(false, &["B", "c"]),
             unchanged_since: None,
         };
         assert_eq!(
@@ -154,7 +166,7 @@ mod tests {
         assert_eq!(apply(&old, &by(FlagAction::Remove)), flags(true, &["a"]));
         assert_eq!(
             apply(&old, &by(FlagAction::Replace)),
-            flags(false, &["b", "c"])
+            flags(false, &["B", "c"])
         );
     }
 }
