@@ -102,27 +102,53 @@ impl Office {
         match request {
             Request::Login { user, password } => {
                 let right = user == "alice@example.com" && *password.0 == b"token";
-                if right {
-                    Answer::Done
-                } else {
-                    Answer::Refused(Refusal::LoginFailed)
-                }
+                done_or(right, Refusal::LoginFailed)
             }
+            Request::AppendBegin { .. }
+            | Request::AppendOctets(_)
+            | Request::AppendEnd { .. }
+            | Request::AppendAbort => self.answer_append(request),
+            Request::Settings(wanted) => Answer::Settings(self.values(&wanted)),
+            Request::SetSettings(values) => {
+                self.set(values);
+                Answer::Done
+            }
+            Request::Mailboxes
+            | Request::Mailbox(_)
+            | Request::Select(_)
+            | Request::Create { .. }
+            | Request::Delete(_)
+            | Request::Rename { .. }
+            | Request::Subscribe { .. } => self.answer_mailbox(request),
+            request => self.answer_messages(request),
+        }
+    }
+
+    fn answer_mailbox(&mut self, request: Request) -> Answer {
+        let found = |info: Option<MailboxInfo>, answer: &dyn Fn(MailboxInfo) -> Answer| match info {
+            Some(info) => answer(info),
+            None => Answer::Refused(Refusal::NoSuchMailbox),
+        };
+        match request {
             Request::Mailboxes => {
                 let names: Vec<String> = self.mailboxes.iter().map(|m| m.0.clone()).collect();
                 Answer::Mailboxes(names.iter().filter_map(|name| self.info(name)).collect())
             }
-            Request::Mailbox(name) => match self.info(&name) {
-                Some(info) => Answer::Mailbox(info),
-                None => Answer::Refused(Refusal::NoSuchMailbox),
-            },
-            Request::Select(name) => match self.info(&name) {
-                Some(mailbox) => Answer::Selected {
-                    mailbox,
-                    messages: self.messages(&name),
-                },
-                None => Answer::Refused(Refusal::NoSuchMailbox),
-            },
+            Request::Mailbox(name) => found(self.info(&name), &Answer::Mailbox),
+            Request::Select(name) => found(self.info(&name), &|mailbox| Answer::Selected {
+                mailbox,
+                messages: self.messages(&name),
+            }),
+            Request::Create { name, special_use } => {
+                self.mailboxes.push((name, special_use));
+                Answer::Done
+            }
+            _ => Answer::Done,
+        }
+    }
+
+    fn answer_messages(&mut self, request: Request) -> Answer {
+        match request {
             Request::Messages { mailbox, uids } => {
                 let mut found = self.messages(&self.name(mailbox));
                 found.retain(|info| uids.contains(&info.uid));
@@ -154,12 +180,16 @@ impl Office {
                 Answer::Done
             }
             Request::Changes { mailbox, since } => self.changes(&self.name(mailbox), since),
-            Request::AppendBegin { name, .. } if self.info(&name).is_none() => {
-                Answer::Refused(Refusal::NoSuchMailbox)
-            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn answer_append(&mut self, request: Request) -> Answer {
+        match request {
             Request::AppendBegin { name, .. } => {
-                self.coming = Some((name, Vec::new()));
-                Answer::Done
+                let there = self.info(&name).is_some();
+                self.coming = there.then_some((name, Vec::new()));
+                done_or(there, Refusal::NoSuchMailbox)
             }
             Request::AppendOctets(octets) => {
                 self.coming.as_mut().unwrap().1.extend(octets);
@@ -174,29 +204,25 @@ impl Office {
                     uid,
                 }
             }
-            Request::AppendAbort => {
+            _ => {
                 self.coming = None;
                 Answer::Done
             }
-            Request::Settings(wanted) => {
-                let value = |setting: &Setting| {
-                    let found = self.settings.iter().find(|(known, _)| known == setting);
-                    found.map(|(_, value)| value.clone())
-                };
-                Answer::Settings(wanted.iter().map(value).collect())
-            }
-            Request::SetSettings(values) => {
-                for (setting, value) in values {
-                    self.settings.retain(|(known, _)| *known != setting);
-                    self.settings.extend(value.map(|value| (setting, value)));
-                }
-                Answer::Done
-            }
-            Request::Create { name, special_use } => {
-                self.mailboxes.push((name, special_use));
-                Answer::Done
-            }
-            Request::Delete(_) | Request::Rename { .. } | Request::Subscribe { .. } => Answer::Done,
+        }
+    }
+
+    fn values(&self, wanted: &[Setting]) -> Vec<Option<Vec<u8>>> {
+        let value = |setting: &Setting| {
+            let found = self.settings.iter().find(|(known, _)| known == setting);
+            found.map(|(_, value)| value.clone())
+        };
+        wanted.iter().map(value).collect()
+    }
+
+    fn set(&mut self, values: Vec<(Setting, Option<Vec<u8>>)>) {
+        for (setting, value) in values {
+            self.settings.retain(|(known, _)| *known != setting);
+            self.settings.extend(value.map(|value| (setting, value)));
         }
     }
 
@@ -292,6 +318,14 @@ impl Office {
             changed,
             vanished: gone.map(|gone| gone.1).collect(),
         })
+    }
+}
+
+fn done_or(done: bool, refusal: Refusal) -> Answer {
+    if done {
+        Answer::Done
+    } else {
+        Answer::Refused(refusal)
     }
 }
 
