@@ -1,5 +1,7 @@
 //! What is in a mailbox: one line a message, and a message whole.
 
+use std::collections::BTreeSet;
+
 use email2::header::parse_from;
 use email2::verdict::Provenance;
 use email2::{Address, skeleton};
@@ -8,10 +10,16 @@ use serde::Serialize;
 use time::format_description::well_known::Rfc3339;
 
 use crate::Client;
-use crate::imap::{ImapError, Item, Mailboxes};
+use crate::imap::{ImapError, Item, Mailboxes, Opened};
 
 /// What is asked of every message in a list; octets of its header at most.
 const LINE: &str = "FLAGS INTERNALDATE RFC822.SIZE BODY.PEEK[HEADER.FIELDS (EMAIL2-VERDICT FROM TO SUBJECT DATE CONTENT-TYPE)]<0.65536>";
+
+/// What is asked of a message whose line was not understood: one thing, simply.
+const SIMPLY: &str = "BODY.PEEK[HEADER]<0.65536>";
+
+/// The verdict of a message that its server has and that cannot be read.
+const UNREADABLE: &str = "unreadable";
 
 /// What is asked of a message that is read.
 const WHOLE: &str = "FLAGS BODY.PEEK[]";
@@ -25,8 +33,11 @@ const VERDICT_FIELD: &str = email2::capability::VERDICT_FIELD;
 /// A message in a list. Texts are the author's: whoever prints them escapes them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Entry {
-    /// Names the message within its mailbox, as long as the mailbox is not made anew.
+    /// Names the message within its mailbox, as long as the mailbox is not made anew: its UID.
+    /// What is kept for longer is `UIDVALIDITY.UID`, which [`fetch`] and [`mark`] take as well.
     pub id: String,
+    /// UIDVALIDITY of the mailbox (RFC 3501 §2.3.1.1).
+    pub uid_validity: u32,
     /// Whether the server proved who wrote it.
     pub verified: bool,
     /// The server's verdict in words.
@@ -52,7 +63,7 @@ pub struct Entry {
 /// A message as its server gives it.
 #[derive(Clone, Debug)]
 pub struct Whole {
-    /// Its id.
+    /// Its id, `UIDVALIDITY.UID`: it names this message or none.
     pub id: String,
     /// All of it, with the server's verdict as its first field.
     pub octets: Vec<u8>,
@@ -66,10 +77,10 @@ pub struct Whole {
 /// See [`ImapError`].
 pub async fn list(client: &Client, mailbox: &str, limit: usize) -> Result<Vec<Entry>, ImapError> {
     let mut mailboxes = Mailboxes::open(client).await?;
-    mailboxes.select(mailbox).await?;
+    let opened = mailboxes.select(mailbox).await?;
     let mut uids = mailboxes.uids().await?;
     let newest = uids.split_off(uids.len().saturating_sub(limit));
-    let mut entries = entries(&mut mailboxes, &newest).await?;
+    let mut entries = entries(&mut mailboxes, opened, &newest).await?;
     mailboxes.close().await;
     entries.reverse();
     Ok(entries)
@@ -80,15 +91,16 @@ pub async fn list(client: &Client, mailbox: &str, limit: usize) -> Result<Vec<En
 /// # Errors
 /// See [`ImapError`]; [`ImapError::NoMessage`] when there is none.
 pub async fn fetch(client: &Client, mailbox: &str, id: &str) -> Result<Whole, ImapError> {
-    let uid = uid(id)?;
+    let name = Name::parse(id)?;
     let mut mailboxes = Mailboxes::open(client).await?;
-    mailboxes.select(mailbox).await?;
+    let opened = mailboxes.select(mailbox).await?;
+    let uid = name.uid_in(opened)?;
     let found = mailboxes.fetch(&[uid], WHOLE).await?.pop();
     mailboxes.close().await;
     let none = || ImapError::NoMessage(id.to_owned());
     let item = found.ok_or_else(none)?;
     Ok(Whole {
-        id: id.to_owned(),
+        id: format!("{}.{uid}", opened.uid_validity),
         seen: item.has("\\Seen"),
         octets: item.octets.ok_or_else(none)?,
     })
@@ -99,38 +111,87 @@ pub async fn fetch(client: &Client, mailbox: &str, id: &str) -> Result<Whole, Im
 /// # Errors
 /// See [`ImapError`].
 pub async fn mark(client: &Client, mailbox: &str, id: &str, flag: &str) -> Result<(), ImapError> {
-    let uid = uid(id)?;
+    let name = Name::parse(id)?;
     let mut mailboxes = Mailboxes::open(client).await?;
-    mailboxes.select(mailbox).await?;
+    let opened = mailboxes.select(mailbox).await?;
+    let uid = name.uid_in(opened)?;
     let marked = mailboxes.flag(uid, flag).await;
     mailboxes.close().await;
     marked
 }
 
-/// The lines for these messages of the mailbox that is open, in the order of their UIDs.
+/// The lines for these messages of the mailbox that is open, in the order of their UIDs. One that
+/// is not understood does not take others with it: it is asked for again, simply, and listed as
+/// unreadable when that is not understood either.
 pub(crate) async fn entries(
     mailboxes: &mut Mailboxes,
+    opened: Opened,
     uids: &[u32],
 ) -> Result<Vec<Entry>, ImapError> {
-    let items = mailboxes.fetch(uids, LINE).await?;
-    Ok(items.iter().map(entry).collect())
+    let mut items = mailboxes.fetch(uids, LINE).await?;
+    let mut unread = missing(uids, &items);
+    if !unread.is_empty() {
+        items.extend(mailboxes.fetch(&unread, SIMPLY).await?);
+        let there = mailboxes.uids().await?;
+        unread = missing(uids, &items);
+        unread.retain(|uid| there.binary_search(uid).is_ok());
+    }
+    items.extend(unread.into_iter().map(|uid| Item {
+        uid,
+        ..Item::default()
+    }));
+    items.sort_by_key(|item| item.uid);
+    Ok(items.iter().map(|item| entry(item, opened)).collect())
 }
 
-fn uid(id: &str) -> Result<u32, ImapError> {
-    let none = |_| ImapError::NoMessage(id.escape_default().to_string());
-    id.parse().map_err(none)
+fn missing(uids: &[u32], items: &[Item]) -> Vec<u32> {
+    let found: BTreeSet<u32> = items.iter().map(|item| item.uid).collect();
+    let missing = uids.iter().filter(|uid| !found.contains(uid));
+    missing.copied().collect()
 }
 
-fn entry(item: &Item) -> Entry {
+/// How a message is named: by its UID, with or without the mailbox's UIDVALIDITY in front.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Name {
+    uid_validity: Option<u32>,
+    uid: u32,
+}
+
+impl Name {
+    fn parse(id: &str) -> Result<Name, ImapError> {
+        let none = |_| ImapError::NoMessage(id.escape_default().to_string());
+        let (uid_validity, uid) = match id.split_once('.') {
+            Some((validity, uid)) => (Some(validity.parse().map_err(none)?), uid),
+            None => (None, id),
+        };
+        let uid = uid.parse().map_err(none)?;
+        Ok(Name { uid_validity, uid })
+    }
+
+    /// The UID, if it still names what it named: in a mailbox that was made anew it would name
+    /// another message.
+    fn uid_in(self, opened: Opened) -> Result<u32, ImapError> {
+        match self.uid_validity {
+            Some(validity) if validity != opened.uid_validity => {
+                Err(ImapError::NoMessage(format!("{validity}.{}", self.uid)))
+            }
+            _ => Ok(self.uid),
+        }
+    }
+}
+
+fn entry(item: &Item, opened: Opened) -> Entry {
     let header = item.octets.as_deref().unwrap_or_default();
     let fields = Fields::read(header);
-    let words = fields.verdict.unwrap_or_default();
+    let unreadable = item.octets.is_none().then(|| UNREADABLE.to_owned());
+    let words = fields.verdict.or(unreadable).unwrap_or_default();
     let proved = match words.parse() {
         Ok(Provenance::Verified { author, .. }) => Some(author),
         _ => None,
     };
     Entry {
         id: item.uid.to_string(),
+        uid_validity: opened.uid_validity,
         verified: item.has(VERIFIED) && is_about(proved.as_ref(), fields.from.as_deref()),
         verdict: words,
         from: fields.from,
@@ -234,7 +295,8 @@ mod tests {
     #[test]
     fn a_line_is_read_and_proves_nothing_by_itself() {
         let header = "Email2-Verdict: nonsense\r\nFrom: Bob <bob@example.org>\r\nSubject: =?utf-8?q?Gr=C3=BC=C3=9Fe?=\r\nContent-Type: multipart/encrypted; boundary=x\r\n\r\n";
-        let entry = entry(&item(header, &["$Email2Verified", "\\Seen"]));
+        let item = item(header, &["$Email2Verified", "\\Seen"]);
+        let entry = entry(&item, Opened::default());
         assert_eq!(entry.from.as_deref(), Some("bob@example.org"));
         assert_eq!(entry.name.as_deref(), Some("Bob"));
         assert_eq!(entry.subject, "Gr\u{fc}\u{df}e");
@@ -243,8 +305,32 @@ mod tests {
     }
 
     #[test]
-    fn an_id_is_a_number() {
-        assert_eq!(uid("17").unwrap(), 17);
-        assert!(matches!(uid("1:*"), Err(ImapError::NoMessage(_))));
+    fn an_id_names_one_message_or_none() {
+        let opened = Opened {
+            uid_validity: 7,
+            ..Opened::default()
+        };
+        let named = |id: &str| Name::parse(id).and_then(|name| name.uid_in(opened)).ok();
+        assert_eq!(named("17"), Some(17));
+        assert_eq!(named("7.17"), Some(17));
+        assert_eq!(named("8.17"), None, "the mailbox was made anew");
+        for wrong in ["1:*", "", "7.", "7.1.2", "-1"] {
+            assert_eq!(named(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_message_that_is_not_understood_is_listed_as_such() {
+        let asked = [1, 2, 3];
+        let understood = [1, 3].map(|uid| Item {
+            uid,
+            ..Item::default()
+        });
+        assert_eq!(missing(&asked, &understood), [2]);
+        let entry = entry(&Item::default(), Opened::default());
+        assert_eq!(
+            (entry.verdict.as_str(), entry.verified),
+            ("unreadable", false)
+        );
     }
 }

@@ -42,7 +42,7 @@ pub async fn news(
         opened = mailboxes.select(mailbox).await?;
         uids = since(&mut mailboxes, opened, mark).await?;
     }
-    let entries = inbox::entries(&mut mailboxes, &uids).await?;
+    let entries = inbox::entries(&mut mailboxes, opened, &uids).await?;
     mailboxes.close().await;
     let next = uids.last().map_or(0, |last| last.saturating_add(1));
     Ok(News {

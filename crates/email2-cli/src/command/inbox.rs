@@ -27,11 +27,7 @@ pub(crate) async fn run(context: &Context, args: InboxArgs) -> Outcome {
 /// The verdict stands in front, in a column that no text of a message reaches (spec §5.7.2); the
 /// author is an address, not a name (spec §5.7.1).
 fn line(entry: &Entry) -> String {
-    let verdict = if entry.verified {
-        "verified"
-    } else {
-        "UNPROVED"
-    };
+    let verdict = verdict(entry);
     let new = if entry.seen { ' ' } else { '*' };
     let lock = if entry.encrypted { "encrypted " } else { "" };
     format!(
@@ -50,6 +46,7 @@ fn verdict(entry: &Entry) -> &'static str {
         _ if entry.verified => "verified",
         Some("appended") => "appended",
         Some("generated") => "service ",
+        Some("unreadable") => "damaged ",
         _ => "UNPROVED",
     }
 }
@@ -62,6 +59,7 @@ mod tests {
     fn no_text_of_a_message_imitates_the_verdict() {
         let entry = Entry {
             id: "7".to_owned(),
+            uid_validity: 1,
             verified: false,
             verdict: String::new(),
             from: Some("mallory@example.org".to_owned()),

@@ -31,7 +31,7 @@ pub(crate) async fn run(context: &Context, args: ReadArgs) -> Outcome {
         .data("message", &message, |message| page(message, all_fields))?;
     if !whole.seen {
         // The message was shown; that it stays marked as new is no failure.
-        let _ = inbox::mark(&client, mailbox, id, "\\Seen").await;
+        let _ = inbox::mark(&client, mailbox, &whole.id, "\\Seen").await;
     }
     Ok(ExitCode::SUCCESS)
 }

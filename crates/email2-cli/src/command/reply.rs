@@ -40,7 +40,7 @@ pub(crate) async fn run(context: &Context, mut args: ReplyArgs) -> Outcome {
     .await;
     if outcome.is_ok() {
         // The answer is on its way or in the outbox; the flag is a courtesy.
-        let _ = inbox::mark(&client, mailbox, id, "\\Answered").await;
+        let _ = inbox::mark(&client, mailbox, &whole.id, "\\Answered").await;
     }
     outcome
 }

@@ -12,8 +12,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use super::ImapError;
 use super::response::{Piece, Response};
 
-/// Longest line of a response, octets.
-const LINE_OCTETS: usize = 64 * 1024;
+/// Longest line of a response, octets: SEARCH names every message of a mailbox in one.
+const LINE_OCTETS: usize = 1024 * 1024;
 
 /// Most octets of a response with all its literals: a message, and what is said around it.
 const RESPONSE_OCTETS: usize = limits::MESSAGE_OCTETS as usize + 1024 * 1024;
