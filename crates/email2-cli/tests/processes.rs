@@ -93,8 +93,17 @@ async fn bob_writes_to_alice_and_she_answers() {
     let entry = only(&world.alice.run(&["inbox"]).unwrap()).unwrap();
     assert_eq!(entry["verified"], true, "{entry}");
     assert_eq!(entry["from"], "bob@example.org");
-    let back = send(&world.alice, "bob@example.org").unwrap();
-    assert_eq!(back["state"], "delivered", "{back}");
+    let id = text(&entry["id"]);
+    let message = world.alice.run(&["read", id]).unwrap();
+    assert_eq!(message["verdict"]["author"], "bob@example.org", "{message}");
+    assert_eq!(message["protection"]["standing"], "verified", "{message}");
+    assert_eq!(message["subject"], "The bridge", "{message}");
+    assert!(text(&message["sections"][0]["text"]).contains("At noon."));
+    let back = world
+        .alice
+        .run(&["reply", id, "--body", "I will."])
+        .unwrap();
+    assert_eq!(back[0]["state"], "delivered", "{back}");
     let entry = only(&world.bob.run(&["inbox"]).unwrap()).unwrap();
     assert_eq!(entry["from"], "alice@example.com", "{entry}");
     assert_eq!(entry["verified"], true, "{entry}");

@@ -4,13 +4,13 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use email2::address::Address;
-use email2::content::{Reader, Reading, unprotect};
 use email2::secret::SecretKey;
 use email2_client::Client;
 use email2_client::config::Config;
 use email2_client::enrol::{self, Enrolled};
 use email2_client::inbox;
 use email2_client::place::Place;
+use email2_client::read::{self, Shown};
 use email2_client::send::compose::{Letter, Source};
 use email2_client::send::{self, Author, Encryption, Options, Report, report::Unwatched};
 
@@ -87,25 +87,25 @@ impl Person {
         self.give(Source::Letter(letter), Encryption::Default).await
     }
 
-    /// Fetches the newest message of the inbox and opens it, by this device's key and the
-    /// certificate that the author's server gives.
+    /// The newest message of the inbox, as the server gives it.
     ///
     /// # Errors
-    /// There is none, or it cannot be opened.
-    pub async fn read_newest(&self, author: &Address) -> Outcome<Reading> {
+    /// There is none.
+    pub async fn newest(&self) -> Outcome<Vec<u8>> {
         let newest = inbox::list(&self.client, "INBOX", 1).await.step("inbox")?;
         let newest = newest.first().step("newest message")?;
         let whole = inbox::fetch(&self.client, "INBOX", &newest.id).await;
-        let whole = whole.step("fetch")?.octets;
-        let found = self.client.remote().key_for_writing(author).await;
-        let certificate = found.step("author's key")?.certificate;
-        let known = |who: &Address| (who == author).then(|| certificate.clone());
-        let reader = Reader {
-            keys: &[self.key()],
-            known: &known,
-            now: self.client.world().now(),
-        };
-        unprotect(without_verdict(&whole), &reader).step("reading")
+        Ok(whole.step("fetch")?.octets)
+    }
+
+    /// Opens the newest message of the inbox.
+    ///
+    /// # Errors
+    /// There is none, or it cannot be opened.
+    pub async fn read_newest(&self) -> Outcome<Shown> {
+        let raw = self.newest().await?;
+        let shown = read::open(&self.client, &raw, self.key()).await;
+        shown.step("reading")
     }
 
     /// Sends whatever there is.
@@ -124,12 +124,6 @@ impl Person {
         let sent = send::send(&self.client, &author, source, &options, &Unwatched).await;
         sent.step(format!("{} sends", self.address))
     }
-}
-
-/// The message behind the field that the server put in front of it (spec §10.3).
-fn without_verdict(whole: &[u8]) -> &[u8] {
-    let end = whole.windows(2).position(|pair| pair == b"\r\n");
-    end.and_then(|end| whole.get(end + 2..)).unwrap_or_default()
 }
 
 fn open(place: &Place) -> Outcome<Client> {

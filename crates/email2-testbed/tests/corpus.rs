@@ -5,7 +5,7 @@
 use std::path::Path;
 
 use email2::address::Address;
-use email2::content::Standing;
+use email2::content::{Reader, Standing, unprotect};
 use email2_client::send::compose::Source;
 use email2_client::send::import::File;
 use email2_client::send::{Encryption, State};
@@ -89,7 +89,19 @@ async fn carry(scene: &Scene, octets: &[u8], encryption: Encryption) -> Outcome<
             why: report.words.clone(),
         });
     }
-    let reading = scene.alice.read_newest(&scene.bob.address).await?;
+    open(scene, &scene.alice.newest().await?)
+}
+
+/// Alice opens it, by her key and bob's certificate.
+fn open(scene: &Scene, raw: &[u8]) -> Outcome<Vec<u8>> {
+    let bob = scene.bob.key().certificate().clone();
+    let known = |who: &Address| (*who == scene.bob.address).then(|| bob.clone());
+    let reader = Reader {
+        keys: &[scene.alice.key()],
+        known: &known,
+        now: scene.testbed.world.now(),
+    };
+    let reading = unprotect(raw, &reader).step("reading")?;
     match reading.standing {
         Standing::Verified { .. } => Ok(reading.message()),
         other => Err(Failure {

@@ -1,5 +1,6 @@
 //! Whose certificate a message is read with: one's own, the pinned one of its
-//! author, else the one that the author's server gives.
+//! author, else the one that the author's server gives. A key that came with a message is none
+//! of them (spec §5.6.6).
 
 use email2::Address;
 use email2::certificate::Certificate;

@@ -5,7 +5,6 @@
     clippy::indexing_slicing,
     reason = "a test may fail loudly"
 )]
-
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,

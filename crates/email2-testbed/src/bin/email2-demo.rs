@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
+use email2_io::clock::{Clock as _, SystemClock};
 use email2_testbed::failure::{Outcome, Step};
 use email2_testbed::story::narrator::{Form, Narrator};
 use email2_testbed::story::{self, keep};
@@ -61,8 +62,13 @@ async fn play(arguments: &Arguments) -> Outcome<usize> {
     };
     let mut out = std::io::stdout();
     let mut narrator = Narrator::new(form, &mut out);
+    let clock = SystemClock::new();
     let scene = story::play(&folder, &mut narrator).await?;
-    let surprises = narrator.surprises();
+    let (steps, surprises) = (narrator.steps().len(), narrator.surprises());
+    let seconds = clock.monotonic().as_secs_f32();
+    narrator.part(&format!(
+        "{steps} steps in {seconds:.1} s; not as expected: {surprises}"
+    ));
     if arguments.keep {
         let usage = keep::write(&scene)?;
         let mut log = std::io::stderr();

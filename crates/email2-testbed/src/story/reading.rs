@@ -1,7 +1,6 @@
 //! Alice finds the message in her inbox, with the verdict that her server kept, and answers.
 
 use email2::address::Address;
-use email2::content::Standing;
 use email2_client::inbox::{self, Entry};
 use email2_client::send::State;
 
@@ -62,20 +61,16 @@ async fn look(reader: &Person, author: &Address, narrator: &mut Narrator<'_>) ->
 
 /// Decrypts the message and checks who signed it: only alice's device can.
 async fn read(alice: &Person, author: &Address, narrator: &mut Narrator<'_>) -> Outcome<()> {
-    let reading = alice.read_newest(author).await?;
-    let text = String::from_utf8_lossy(&reading.message()).into_owned();
-    let subject = text.lines().find(|line| line.starts_with("Subject:"));
-    let standing = match &reading.standing {
-        Standing::Verified { author, .. } => format!("signed by {author}"),
-        other => format!("{other:?}"),
-    };
-    let expected = format!("signed by {author}; Subject: {SUBJECT}; {FIRST_LINE}");
-    let body = text.lines().find(|line| *line == FIRST_LINE);
+    let shown = alice.read_newest().await?;
+    let proved = shown.verdict.author.as_deref().unwrap_or("nobody");
+    let text = shown.sections.first().map_or("", |section| &section.text);
     let got = format!(
-        "{standing}; {}; {}",
-        subject.unwrap_or("no subject"),
-        body.unwrap_or("another text")
+        "sealed by {proved}, signed: {}; {}; {}",
+        shown.protection.standing,
+        shown.subject,
+        text.lines().next().unwrap_or_default()
     );
+    let expected = format!("sealed by {author}, signed: verified; {SUBJECT}; {FIRST_LINE}");
     narrator.tell(Told {
         step: "read".to_owned(),
         actor: "alice".to_owned(),

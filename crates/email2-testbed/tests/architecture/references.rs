@@ -104,10 +104,7 @@ fn no_reference_is_dead() {
 
 #[test]
 fn every_requirement_is_cited() {
-    let missing = uncited(&citing(), &specification(&chapters()));
-    for line in &missing {
-        println!("{line}");
-    }
+    hold("uncited", &uncited(&citing(), &specification(&chapters())));
 }
 
 #[cfg(test)]

@@ -1,4 +1,5 @@
-//! After the verdict: each recipient is asked, and what is accepted is kept.
+//! After the verdict: each recipient is asked, and what is accepted is kept. Whatever is
+//! refused is refused in the session: no report leaves from here, none causes one (spec §4.13.1).
 
 use std::net::SocketAddr;
 
