@@ -62,7 +62,8 @@ impl World {
 fn set_up(testbed: &Testbed, server: &ServerProcess, address: &str) -> Outcome<Home> {
     let added = server.administer(&["user", "add", address])?;
     let home = Home::make(testbed, address)?;
-    let code = home.file("code", text(&added["code"]).as_bytes())?;
+    let code = added.get("code").step("code")?;
+    let code = home.file("code", text(code).as_bytes())?;
     home.run(&["setup", address, "--code-file", &code])?;
     Ok(home)
 }
@@ -81,7 +82,8 @@ fn only(inbox: &Value) -> Outcome<Value> {
 fn send(from: &Home, to: &str) -> Outcome<Value> {
     let (subject, body) = ("The bridge", "At noon.\n");
     let arguments = ["send", "--to", to, "--subject", subject, "--body", body];
-    Ok(from.run(&arguments)?[0].clone())
+    let reports = from.run(&arguments)?;
+    reports.get(0).cloned().step("report")
 }
 
 #[tokio::test(flavor = "multi_thread")]

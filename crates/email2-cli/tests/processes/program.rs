@@ -144,7 +144,7 @@ impl Home {
     /// Runs `email2 --json …`; the data that it prints.
     pub(crate) fn run(&self, arguments: &[&str]) -> Outcome<Value> {
         let output = self.command(arguments).output().step("email2")?;
-        Ok(json(&output, arguments)?["data"].clone())
+        data(&json(&output, arguments)?)
     }
 
     /// The same, and the most memory that it had, in octets, as far as it was seen.
@@ -158,8 +158,13 @@ impl Home {
             std::thread::sleep(Duration::from_millis(20));
         }
         let output = child.wait_with_output().step("email2")?;
-        Ok((json(&output, arguments)?["data"].clone(), highest))
+        Ok((data(&json(&output, arguments)?)?, highest))
     }
+}
+
+/// What `email2 --json` wraps.
+fn data(printed: &Value) -> Outcome<Value> {
+    printed.get("data").cloned().step("data")
 }
 
 /// The JSON of a command that went well.

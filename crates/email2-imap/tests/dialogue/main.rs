@@ -1,12 +1,6 @@
 //! Dialogues: what a client says and what it hears, to the octet.
 #![expect(
     clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test may fail loudly"
-)]
-#![expect(
-    clippy::unwrap_used,
     clippy::indexing_slicing,
     clippy::panic,
     clippy::too_many_lines,
