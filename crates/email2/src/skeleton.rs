@@ -140,6 +140,10 @@ impl Structure {
         // Looked for before the line can declare a boundary: a declaration is
         // no delimiter of itself.
         let delimiters = self.boundaries.delimiters(line, self.section.is_some());
+        if self.boundaries.are_overworked() {
+            let what = "lines that nearly repeat a boundary";
+            return Err(Rejection::AmbiguousMime { what });
+        }
         self.header_line(line)?;
         let mut opening = delimiters
             .into_iter()

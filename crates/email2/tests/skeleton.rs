@@ -167,6 +167,21 @@ fn long_lines_and_dashes() {
 }
 
 #[test]
+fn lines_that_nearly_repeat_a_boundary() {
+    let head =
+        b"Content-Type: multipart/mixed; boundary=a--a--a--a--a--a--a--a--a--b\r\n\r\n".to_vec();
+    let line = [b"--a".repeat(330), b"\r\n".to_vec()].concat();
+    let message = [head, line.repeat(50_000)].concat();
+    assert!(matches!(
+        check(message),
+        Err(Rejection::AmbiguousMime { .. })
+    ));
+    let head = b"Content-Type: multipart/mixed; boundary=\"----=_Part--1--x\"\r\n\r\n".to_vec();
+    let part = b"------=_Part--1--x\r\n\r\n-- \r\n--- a -- b --\r\n".to_vec();
+    assert_eq!(check([head, part.repeat(900)].concat()), Ok(()));
+}
+
+#[test]
 fn prefixes_of_boundaries() {
     let message = b"Content-Type: multipart/mixed; boundary=abc\r\n\r\n\
         --abc\r\nContent-Type: multipart/mixed; boundary=\"--abcdef\"\r\n\r\n\

@@ -4,6 +4,9 @@
 //! `--` and the boundary anywhere. The guard takes every place that any of them
 //! would take, and never forgets a boundary.
 
+/// Steps that are granted before they are compared with the octets.
+const SLACK: usize = 64 * 1024;
+
 /// Boundaries as a tree of octets. A boundary's leading dashes stand apart:
 /// inside a run of dashes it can only end with the run, so a line of nothing but
 /// dashes is looked at once and not at each of its octets.
@@ -12,6 +15,8 @@ pub(super) struct Boundaries {
     nodes: Vec<Node>,
     declared: usize,
     unopened: usize,
+    octets: usize,
+    steps: usize,
 }
 
 #[derive(Debug, Default)]
@@ -47,6 +52,8 @@ impl Boundaries {
             nodes: vec![Node::default()],
             declared: 0,
             unopened: 0,
+            octets: 0,
+            steps: 0,
         }
     }
 
@@ -59,6 +66,12 @@ impl Boundaries {
     /// of them to the end of the message.
     pub(super) fn unopened(&self) -> usize {
         self.unopened
+    }
+
+    /// Whether the lines so far took more than linear work: only boundaries with
+    /// runs of dashes inside, nearly repeated in the lines, do that.
+    pub(super) fn are_overworked(&self) -> bool {
+        self.steps > self.octets.saturating_mul(2).saturating_add(SLACK)
     }
 
     /// Declares a boundary whose parts are `depth` levels deep. One that was
@@ -120,6 +133,7 @@ impl Boundaries {
         if self.declared == 0 {
             return found;
         }
+        self.octets += line.len();
         let mut from = 0;
         while let Some((dashes, end)) = next_run(line, from) {
             self.behind_run(
@@ -141,6 +155,7 @@ impl Boundaries {
         let mut place = 0;
         let tail = line.get(run.end..).unwrap_or_default();
         for (length, octet) in tail.iter().map(Some).chain([None]).enumerate() {
+            self.steps += 1;
             if let Some(node) = self.nodes.get_mut(place) {
                 for boundary in node.ends.iter_mut().filter(|b| b.dashes + 2 <= run.dashes) {
                     self.unopened -= usize::from(!boundary.opened && !run.in_header);
