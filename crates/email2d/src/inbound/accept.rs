@@ -1,5 +1,5 @@
 //! After the verdict: each recipient is asked, and what is accepted is kept. Whatever is
-//! refused is refused in the session: no report leaves from here, none causes one (spec §4.13.1).
+//! refused is refused in the session: no report leaves from here, none causes one (spec §4.13).
 
 use std::net::SocketAddr;
 
