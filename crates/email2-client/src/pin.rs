@@ -1,5 +1,6 @@
 //! Trust on first use: the key that a correspondent is known by, and what
-//! happens when their server serves another (spec §6.5).
+//! happens when their server serves another (spec §6.5). Keys come from what
+//! servers answer, never out of a message (spec §5.6.6).
 
 use email2::address::{Address, Identity};
 use email2::certificate::succession::{Succession, succeed};

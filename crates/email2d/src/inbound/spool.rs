@@ -1,5 +1,6 @@
 //! The content: read once, hashed and scanned while it arrives, spooled to where it stays.
 
+use email2::address::Domain;
 use email2::header::HeaderFacts;
 use email2::limits;
 use email2::rejection::Rejection;
@@ -40,7 +41,9 @@ pub(crate) async fn spool(
                     intake = Intake::Refused(rejection);
                 }
             }
-            Event::ContentEnd(_) => return Some(intake.finish().await),
+            Event::ContentEnd(_) => {
+                return Some(intake.finish(&session.caller.site.config.hostname).await);
+            }
             Event::Reset(rejection) => {
                 session.forget(rejection);
                 return None;
@@ -91,18 +94,20 @@ impl Intake {
         if let Some(header) = coming.scan.header().filter(|_| !coming.headed) {
             coming.headed = true;
             refuse_loop(header)?;
+            refuse_claims(header, &caller.site.config.hostname)?;
             envelope.foresee(caller.site.world.now(), header)?;
             coming.lookups.begin(caller, envelope, header);
         }
         coming.writer.push(octets).await.map_err(store_failed)
     }
 
-    async fn finish(self) -> Result<Spooled, Rejection> {
+    async fn finish(self, hostname: &Domain) -> Result<Spooled, Rejection> {
         match self {
             Intake::Refused(rejection) => Err(rejection),
             Intake::Coming(coming) => {
                 let scanned = coming.scan.finish()?;
                 refuse_loop(&scanned.header)?;
+                refuse_claims(&scanned.header, hostname)?;
                 let body = coming.writer.finish().await.map_err(store_failed)?;
                 Ok(Spooled {
                     scanned,
@@ -112,6 +117,16 @@ impl Intake {
             }
         }
     }
+}
+
+/// spec §4.7.3: below a seal nobody speaks for our own checks.
+fn refuse_claims(header: &HeaderFacts, hostname: &Domain) -> Result<(), Rejection> {
+    if header.claims_results_of(hostname.as_str()) {
+        return Err(Rejection::FieldBelowSeal {
+            field: "Authentication-Results".to_owned(),
+        });
+    }
+    Ok(())
 }
 
 /// RFC 5321 §6.3: a message that was received too often goes round.

@@ -183,3 +183,20 @@ async fn what_shows_in_the_header_is_refused_at_the_first_chunk() {
     assert!(wire.hear().await.starts_with("503 "));
     assert_eq!(wire.code("NOOP").await, "250");
 }
+
+/// spec §4.7.3: the field claims to be this server's own check.
+#[tokio::test]
+async fn nobody_speaks_for_our_checks() {
+    let house = House::open().await;
+    let bob = house.person("bob@example.org").await;
+    house.person("alice@example.com").await;
+    let to = ["alice@example.com"];
+    let letter = bob.letter(to[0], "hi\r\n");
+    let mut wire = Wire::mx(&house).await;
+    for (checker, answer) in [("MX.example.com", "550 5.7.1 "), ("mx.example.net", "250 ")] {
+        let claim = format!("Authentication-Results: {checker}; dkim=pass\r\n{letter}");
+        let message = house.sealed(&bob, &to, &claim);
+        let reply = wire.deliver(&bob, &to, &message).await;
+        assert!(reply.starts_with(answer), "{checker}: {reply}");
+    }
+}
