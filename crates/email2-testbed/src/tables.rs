@@ -36,7 +36,7 @@ pub fn write(folder: &Path) -> Outcome<()> {
 /// Names the chapters whose table is not the code's.
 ///
 /// # Errors
-/// As [`write`].
+/// As [`write()`].
 pub fn differing(folder: &Path) -> Outcome<Vec<String>> {
     let mut differing = Vec::new();
     for (chapter, name, table) in TABLES {

@@ -121,7 +121,7 @@ pub fn write(folder: &Path) -> Outcome<usize> {
     Ok(files.len() - 1)
 }
 
-/// Names the files of the folder that are not as [`write`] would make them.
+/// Names the files of the folder that are not as [`write()`] would make them.
 ///
 /// # Errors
 /// As [`all`].
