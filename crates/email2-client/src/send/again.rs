@@ -223,11 +223,18 @@ async fn source(
     let Ok(reading) = unprotect(&octets, &reader) else {
         return Ok(None);
     };
-    let file = File {
-        octets: reading.message(),
-        ..File::default()
+    let import = |bcc| {
+        let octets = reading.message();
+        let file = File {
+            octets,
+            bcc,
+            ..File::default()
+        };
+        import(file, author.address).ok()
     };
-    Ok(import(file, author.address).ok())
+    // With blind recipients only, the copy names nobody to whom it goes.
+    let blind = || import(vec![author.address.clone()]);
+    Ok(import(Vec::new()).or_else(blind))
 }
 
 fn keyed(who: &Address, key: Option<RecipientKey>) -> Keyed {

@@ -9,6 +9,7 @@ use email2::header::parse_from;
 use email2::skeleton::Skeleton;
 
 use super::compose::Composed;
+use super::protect::OWN_BCC;
 
 /// A message file and what is wanted of it.
 #[derive(Debug, Default)]
@@ -124,12 +125,14 @@ impl Field<'_> {
         self.name.eq_ignore_ascii_case(name)
     }
 
-    /// From is written anew; Bcc and what only a receiving server may say never leaves.
+    /// From is written anew; Bcc, the list of blind recipients in one's own copy (spec §5.4.1) and
+    /// what only a receiving server may say never leaves.
     fn leaves(&self, replaced: bool) -> bool {
-        const NEVER: [&str; 6] = [
+        const NEVER: [&str; 7] = [
             "From",
             "Bcc",
             "Resent-Bcc",
+            OWN_BCC,
             "Return-Path",
             "Content-Length",
             "Authentication-Results",
@@ -292,6 +295,15 @@ mod tests {
         );
         assert_eq!(composed.visible.len(), 2);
         assert_eq!(composed.bcc, [Address::parse("d@example.com").unwrap()]);
+    }
+
+    /// spec §5.4.1: a copy that is made again tells nobody of the blind recipients.
+    #[test]
+    fn the_list_in_ones_own_copy_stays_there() {
+        let octets = b"X-Own-Bcc: d@example.com\nFrom: bob@example.org\nTo: a@example.com\n\nhi\n";
+        let composed = import(file(octets, false), &bob()).unwrap();
+        let text = String::from_utf8(composed.message).unwrap();
+        assert!(!text.contains("d@example.com"), "{text}");
     }
 
     #[test]
