@@ -113,6 +113,43 @@ async fn bob_writes_to_alice_and_she_answers() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn alice_reads_saves_and_answers_what_bob_attached() {
+    let world = World::start().unwrap();
+    let file = world.bob.file("plan.txt", b"The plan.\n").unwrap();
+    let arguments = ["send", "--to", "alice@example.com", "--subject", "Lunch"];
+    let body = ["--body", "At noon?\n", "--attach", &file];
+    let reports = world.bob.run(&[&arguments[..], &body].concat()).unwrap();
+    assert_eq!(reports[0]["state"], "delivered", "{reports}");
+    let entry = only(&world.alice.run(&["inbox"]).unwrap()).unwrap();
+    let id = text(&entry["id"]);
+    let message = world.alice.run(&["read", id]).unwrap();
+    assert_eq!(message["verdict"]["author"], "bob@example.org", "{message}");
+    assert_eq!(message["protection"]["standing"], "verified", "{message}");
+    assert_eq!(message["protection"]["post_quantum"], true, "{message}");
+    assert_eq!(message["subject"], "Lunch", "{message}");
+    assert_eq!(text(&message["sections"][0]["text"]).trim(), "At noon?");
+    let folder = world.alice.file("marker", b"").unwrap();
+    let folder = folder.trim_end_matches("/marker");
+    let saved = world.alice.run(&["save", id, "--dir", folder]).unwrap();
+    let path = text(&saved[0]["path"]);
+    assert!(path.ends_with("/plan.txt"), "{saved}");
+    assert_eq!(std::fs::read(path).unwrap(), b"The plan.\n");
+    let reports = world.alice.run(&["reply", id, "--body", "Yes."]).unwrap();
+    assert_eq!(reports[0]["state"], "delivered", "{reports}");
+    let entry = only(&world.bob.run(&["inbox"]).unwrap()).unwrap();
+    let answer = world.bob.run(&["read", text(&entry["id"])]).unwrap();
+    assert_eq!(answer["subject"], "Re: Lunch", "{answer}");
+    assert_eq!(answer["protection"]["encrypted"], true, "{answer}");
+    assert_eq!(answer["references"][0], message["message_id"], "{answer}");
+    let quoted = text(&answer["sections"][0]["text"]);
+    assert!(
+        quoted.contains("Yes.") && quoted.contains("> At noon?"),
+        "{quoted}"
+    );
+    world.stop().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn fifty_mebibytes_stream_through() {
     let world = World::start().unwrap();
     let octets: Vec<u8> = (0..ATTACHED).map(|at| (at * 31 % 251) as u8).collect();

@@ -31,6 +31,9 @@ pub const COMPRESSION_LAYERS: usize = 1;
 /// Most OpenPGP packets in a ciphertext or signed message: a session key packet
 /// for each subkey of each recipient, and a few.
 pub const MESSAGE_PACKETS: usize = 512;
+/// How often a ciphertext is decrypted to its end for one reading: by as many
+/// session keys as open for the reader and fail.
+pub const DECRYPTION_ATTEMPTS: usize = 4;
 
 /// Longest seal field, octets, from its name to its final CRLF.
 pub const SEAL_OCTETS: usize = 8 * 1024;

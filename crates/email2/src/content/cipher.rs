@@ -185,17 +185,16 @@ fn open(
     session_keys: &[PublicKeyEncryptedSessionKey],
     keys: &[&SecretKey],
 ) -> Result<Vec<u8>, ContentError> {
+    let keys = || keys.iter().flat_map(|key| key.decryption_keys());
+    let opened = session_keys.iter().flat_map(|packet| {
+        let mine = keys().filter(|key| packet.match_identity(key));
+        mine.filter_map(|key| session_key(packet, key))
+    });
     let mut verdict = ContentError::NotForTheseKeys;
-    for packet in session_keys {
-        for key in keys.iter().flat_map(|key| key.decryption_keys()) {
-            if !packet.match_identity(key) {
-                continue;
-            }
-            match session_key(packet, key).map(|key| decrypt_data(data, &key)) {
-                Some(Ok(plain)) => return Ok(plain),
-                Some(Err(error)) => verdict = error,
-                None => {}
-            }
+    for key in opened.take(limits::DECRYPTION_ATTEMPTS) {
+        match decrypt_data(data, &key) {
+            Ok(plain) => return Ok(plain),
+            Err(error) => verdict = error,
         }
     }
     Err(verdict)

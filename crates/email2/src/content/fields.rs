@@ -61,10 +61,8 @@ impl<'a> Header<'a> {
         if let Some(why) = entity.flaw {
             return Err(refused("header", why));
         }
-        for name in SINGLE {
-            if entity.named(name).count() > 1 {
-                return Err(refused(name, "stands more than once"));
-            }
+        if let Some(name) = doubled(entity) {
+            return Err(refused(name, "stands more than once"));
         }
         check_author(entity, author)?;
         let content_type = entity.only("Content-Type");
@@ -118,6 +116,12 @@ impl<'a> Header<'a> {
         }
         out
     }
+}
+
+/// A field that may stand once and stands twice.
+pub(crate) fn doubled(entity: &Entity<'_>) -> Option<&'static str> {
+    let mut single = SINGLE.into_iter();
+    single.find(|name| entity.named(name).count() > 1)
 }
 
 fn refused(name: &str, why: &'static str) -> ContentError {

@@ -50,7 +50,9 @@ pub(super) fn show(outer: &Entity<'_>, inner: &Entity<'_>, found: Found) -> Read
     reading.header_protection = found.protection;
     reading.header = shown_header(outer, inner, found.protection);
     if found.protection == HeaderProtection::None || found.protection == HeaderProtection::Older {
-        uncover(&mut reading.standing);
+        spoil(&mut reading.standing, Flaw::HeaderNotCovered);
+    } else if fields::doubled(inner).is_some() {
+        spoil(&mut reading.standing, Flaw::Structure);
     }
     if let Some(other) = other_author(outer, inner, found.protection) {
         close(&mut reading, outer, inner, other);
@@ -60,10 +62,11 @@ pub(super) fn show(outer: &Entity<'_>, inner: &Entity<'_>, found: Found) -> Read
     reading
 }
 
-/// A good signature that does not cover the header shown (spec §5.1.1).
-fn uncover(standing: &mut Standing) {
+/// Takes a good signature's verdict away: it does not cover what is shown, or
+/// the header can be read in two ways (spec §5.6.8).
+fn spoil(standing: &mut Standing, flaw: Flaw) {
     if matches!(standing, Standing::Verified { .. }) {
-        *standing = Standing::Broken(Flaw::HeaderNotCovered);
+        *standing = Standing::Broken(flaw);
     }
 }
 
