@@ -104,7 +104,7 @@ impl Person {
     /// There is none, or it cannot be opened.
     pub async fn read_newest(&self) -> Outcome<Shown> {
         let raw = self.newest().await?;
-        let shown = read::open(&self.client, &raw, self.key()).await;
+        let shown = read::open(&self.client, &raw, Some(self.key())).await;
         shown.step("reading")
     }
 

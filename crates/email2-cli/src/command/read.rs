@@ -2,13 +2,15 @@
 
 use std::process::ExitCode;
 
+use email2::content::ContentError;
+use email2_client::Client;
 use email2_client::display::{shown, shown_text};
 use email2_client::inbox;
 use email2_client::read::{self, Attached, Difference, Person, Section, Shown};
 
 use super::context::Context;
 use crate::args::ReadArgs;
-use crate::exit::Outcome;
+use crate::exit::{Failure, Outcome};
 
 /// Between the verdict and what the author wrote; each line of the latter is
 /// marked, so that none can imitate the former (spec §5.7.2).
@@ -23,8 +25,7 @@ pub(crate) async fn run(context: &Context, args: ReadArgs) -> Outcome {
         context.output.raw(&whole.octets)?;
         return Ok(ExitCode::SUCCESS);
     }
-    let key = context.key(&client)?;
-    let message = read::open(&client, &whole.octets, &key).await?;
+    let message = open(context, &client, &whole.octets).await?;
     let all_fields = args.headers;
     context
         .output
@@ -34,6 +35,21 @@ pub(crate) async fn run(context: &Context, args: ReadArgs) -> Outcome {
         let _ = inbox::mark(&client, mailbox, &whole.id, "\\Seen").await;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Opens a message; one's own key is asked for only when it is needed.
+pub(crate) async fn open(
+    context: &Context,
+    client: &Client,
+    octets: &[u8],
+) -> Result<Shown, Failure> {
+    match read::open(client, octets, None).await {
+        Err(ContentError::NotForTheseKeys) => {
+            let key = context.key(client)?;
+            Ok(read::open(client, octets, Some(&key)).await?)
+        }
+        opened => Ok(opened?),
+    }
 }
 
 /// The verdict first and unmarked, then the message, marked.

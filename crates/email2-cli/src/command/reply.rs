@@ -16,7 +16,7 @@ pub(crate) async fn run(context: &Context, mut args: ReplyArgs) -> Outcome {
     let (mailbox, id) = (&args.message.mailbox, &args.message.id);
     let whole = inbox::fetch(&client, mailbox, id).await?;
     let key = context.key(&client)?;
-    let message = read::open(&client, &whole.octets, &key).await?;
+    let message = read::open(&client, &whole.octets, Some(&key)).await?;
     let ask = Ask {
         all: args.all,
         quote: !args.no_quote,

@@ -4,11 +4,12 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use email2_client::display::shown;
-use email2_client::read::{self, Attached};
+use email2_client::read::Attached;
 use email2_client::{attachment, inbox};
 use serde::Serialize;
 
 use super::context::Context;
+use super::read::open;
 use crate::args::SaveArgs;
 use crate::exit::{Code, Failure, Outcome};
 
@@ -23,8 +24,7 @@ struct Saved {
 pub(crate) async fn run(context: &Context, args: SaveArgs) -> Outcome {
     let client = context.client()?;
     let whole = inbox::fetch(&client, &args.message.mailbox, &args.message.id).await?;
-    let key = context.key(&client)?;
-    let message = read::open(&client, &whole.octets, &key).await?;
+    let message = open(context, &client, &whole.octets).await?;
     let mut saved = Vec::new();
     for attached in chosen(&message.attachments, &args)? {
         saved.push(Saved {

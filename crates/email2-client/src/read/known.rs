@@ -25,18 +25,24 @@ impl Known for AtHand {
     }
 }
 
-/// Opens a message as the server gave it, with this key.
+/// Opens a message as the server gave it, with one's own key where it is at hand:
+/// mail that is only signed needs none.
 ///
 /// # Errors
-/// [`ContentError`].
-pub async fn open(client: &Client, raw: &[u8], key: &SecretKey) -> Result<Shown, ContentError> {
-    let mut at_hand = vec![key.certificate().clone()];
+/// [`ContentError`]; [`ContentError::NotForTheseKeys`] when a key is needed.
+pub async fn open(
+    client: &Client,
+    raw: &[u8],
+    key: Option<&SecretKey>,
+) -> Result<Shown, ContentError> {
+    let own = key.map(|key| key.certificate().clone());
+    let mut at_hand = Vec::from_iter(own);
     if let Some(author) = author(raw) {
         at_hand.extend(certificate(client, &author).await);
     }
     let known = AtHand(at_hand);
     let reader = Reader {
-        keys: &[key],
+        keys: key.as_slice(),
         known: &known,
         now: client.world().now(),
     };

@@ -277,3 +277,69 @@ fn encrypted(
         .extend(unstated.then_some(Warning::NoIntendedRecipients));
     Ok(reading)
 }
+
+#[cfg(test)]
+mod tests {
+    use rand_chacha::ChaCha20Rng;
+    use rand_core::SeedableRng as _;
+
+    use super::*;
+    use crate::certificate::generate::generate;
+    use crate::content::armor::{self, Block};
+    use crate::content::signature;
+
+    const NOW: u64 = 1_795_705_199;
+
+    /// What is read of `content`, signed by Bob, in a message from Bob.
+    fn signed_by_bob(content: &str) -> Reading {
+        let mut rng = ChaCha20Rng::seed_from_u64(1);
+        let who = "bob@example.org".parse().unwrap();
+        let bob = generate(&who, NOW - 60, &mut rng).unwrap();
+        let packets = signature::detached(content.as_bytes(), &bob, NOW, &mut rng).unwrap();
+        let armor = String::from_utf8(armor::write(Block::Signature, &packets)).unwrap();
+        let message = format!(
+            "From: bob@example.org\r\nSubject: outside\r\nContent-Type: multipart/signed; \
+             protocol=\"application/pgp-signature\"; boundary=b\r\n\r\n--b\r\n{content}\r\n--b\r\n\
+             Content-Type: application/pgp-signature\r\n\r\n{armor}\r\n--b--\r\n"
+        );
+        let known = |_: &Address| Some(bob.certificate().clone());
+        let reader = Reader {
+            keys: &[],
+            known: &known,
+            now: NOW,
+        };
+        unprotect(message.as_bytes(), &reader).unwrap()
+    }
+
+    const HP: &str = "Content-Type: text/plain; hp=\"clear\"\r\n\r\ntext\r\n";
+
+    #[test]
+    fn a_header_inside_that_reads_one_way_is_shown() {
+        let reading = signed_by_bob(&format!("From: bob@example.org\r\nSubject: in\r\n{HP}"));
+        assert!(matches!(reading.standing, Standing::Verified { .. }));
+        assert_eq!(reading.field("Subject"), Some(&b" in"[..]));
+    }
+
+    #[test]
+    fn a_field_twice_inside_ends_the_verdict() {
+        let twice = "From: bob@example.org\r\nSubject: a\r\nSubject: b\r\n";
+        let reading = signed_by_bob(&format!("{twice}{HP}"));
+        assert_eq!(reading.standing, Standing::Broken(Flaw::Structure));
+    }
+
+    #[test]
+    fn two_authors_inside_are_nobody() {
+        let twice = "From: bob@example.org\r\nFrom: ceo@example.org\r\n";
+        let reading = signed_by_bob(&format!("{twice}{HP}"));
+        assert_eq!(reading.standing, Standing::Broken(Flaw::OtherFrom));
+        assert_eq!(reading.field("From"), Some(&b" bob@example.org"[..]));
+        assert!(reading.body.starts_with(b"Content-Type: message/rfc822"));
+    }
+
+    #[test]
+    fn a_signature_without_the_header_is_not_verified() {
+        let reading = signed_by_bob("Content-Type: text/plain\r\n\r\ntext\r\n");
+        assert_eq!(reading.standing, Standing::Broken(Flaw::HeaderNotCovered));
+        assert_eq!(reading.field("Subject"), Some(&b" outside"[..]));
+    }
+}
