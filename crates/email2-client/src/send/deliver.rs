@@ -116,10 +116,9 @@ async fn request(client: &Client, entry: &QueueEntry) -> Result<DeliveryRequest,
     let announced = entry.announced.clone();
     mail.announced = announced.map(|(role, signer)| Announced { role, signer });
     mail.eight_bit = !octets.is_ascii();
-    mail.smtputf8 = entry
-        .recipients
-        .iter()
-        .any(|to| to.address.needs_smtputf8());
+    let named = entry.recipients.iter();
+    mail.smtputf8 =
+        !header_of(&octets).is_ascii() || named.into_iter().any(|to| to.address.needs_smtputf8());
     Ok(DeliveryRequest {
         domain: entry.domain.clone(),
         envelope: Envelope {
@@ -129,6 +128,12 @@ async fn request(client: &Client, entry: &QueueEntry) -> Result<DeliveryRequest,
         content: Arc::new(octets),
         assured: true,
     })
+}
+
+/// The header section: raw UTF-8 in it needs SMTPUTF8 (RFC 6532).
+fn header_of(octets: &[u8]) -> &[u8] {
+    let end = octets.windows(4).position(|window| window == b"\r\n\r\n");
+    end.and_then(|end| octets.get(..end)).unwrap_or(octets)
 }
 
 /// What one attempt came to, by recipient.

@@ -1,6 +1,5 @@
 //! The content: read once, hashed and scanned while it arrives, spooled to where it stays.
 
-use email2::address::Domain;
 use email2::header::HeaderFacts;
 use email2::limits;
 use email2::rejection::Rejection;
@@ -41,9 +40,7 @@ pub(crate) async fn spool(
                     intake = Intake::Refused(rejection);
                 }
             }
-            Event::ContentEnd(_) => {
-                return Some(intake.finish(&session.caller.site.config.hostname).await);
-            }
+            Event::ContentEnd(_) => return Some(intake.finish(&session.caller, envelope).await),
             Event::Reset(rejection) => {
                 session.forget(rejection);
                 return None;
@@ -93,21 +90,22 @@ impl Intake {
         coming.scan.push(octets)?;
         if let Some(header) = coming.scan.header().filter(|_| !coming.headed) {
             coming.headed = true;
-            refuse_loop(header)?;
-            refuse_claims(header, &caller.site.config.hostname)?;
-            envelope.foresee(caller.site.world.now(), header)?;
+            look_at(caller, envelope, header)?;
             coming.lookups.begin(caller, envelope, header);
         }
         coming.writer.push(octets).await.map_err(store_failed)
     }
 
-    async fn finish(self, hostname: &Domain) -> Result<Spooled, Rejection> {
+    async fn finish(self, caller: &Caller, envelope: &Envelope) -> Result<Spooled, Rejection> {
         match self {
             Intake::Refused(rejection) => Err(rejection),
-            Intake::Coming(coming) => {
+            Intake::Coming(mut coming) => {
                 let scanned = coming.scan.finish()?;
-                refuse_loop(&scanned.header)?;
-                refuse_claims(&scanned.header, hostname)?;
+                // A message without a body: its header ends with it.
+                if !coming.headed {
+                    look_at(caller, envelope, &scanned.header)?;
+                    coming.lookups.begin(caller, envelope, &scanned.header);
+                }
                 let body = coming.writer.finish().await.map_err(store_failed)?;
                 Ok(Spooled {
                     scanned,
@@ -119,20 +117,21 @@ impl Intake {
     }
 }
 
-/// spec §4.7.3: below a seal nobody speaks for our own checks.
-fn refuse_claims(header: &HeaderFacts, hostname: &Domain) -> Result<(), Rejection> {
-    if header.claims_results_of(hostname.as_str()) {
+/// Refuses what the header section shows by itself.
+fn look_at(caller: &Caller, envelope: &Envelope, header: &HeaderFacts) -> Result<(), Rejection> {
+    // RFC 5321 §6.3: a message that was received too often goes round.
+    if header.received > limits::RECEIVED_FIELDS {
+        return Err(Rejection::Loop);
+    }
+    // spec §4.7.3: below a seal nobody speaks for our own checks.
+    if header.claims_results_of(caller.site.config.hostname.as_str()) {
         return Err(Rejection::FieldBelowSeal {
             field: "Authentication-Results".to_owned(),
         });
     }
-    Ok(())
-}
-
-/// RFC 5321 §6.3: a message that was received too often goes round.
-fn refuse_loop(header: &HeaderFacts) -> Result<(), Rejection> {
-    if header.received > limits::RECEIVED_FIELDS {
-        return Err(Rejection::Loop);
+    // RFC 6532 §3.2: octets in a sealed header that nobody announced.
+    if envelope.mail.announced.is_some() && header.non_ascii && !envelope.mail.smtputf8 {
+        return Err(Rejection::HeaderOctets);
     }
-    Ok(())
+    envelope.foresee(caller.site.world.now(), header)
 }
