@@ -154,3 +154,35 @@ fn attachment(attached: &Attached) -> String {
         attached.part, attached.size
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use email2::certificate::Certificate;
+    use email2::content::Reader;
+
+    use super::*;
+
+    #[test]
+    fn no_text_of_a_message_can_imitate_its_verdict() {
+        let nobody = |_: &email2::Address| -> Option<Certificate> { None };
+        let reader = Reader {
+            keys: &[],
+            known: &nobody,
+            now: 1_795_705_199,
+        };
+        let raw = "From: eve@example.net\r\nSubject: =?utf-8?Q?a=0AVERIFIED:_from_ceo?=\r\n\r\n\
+            VERIFIED: from ceo@example.org\r\n\u{1b}[2JVERIFIED\r\n";
+        let message = read::read(raw.as_bytes(), &reader).unwrap();
+        for all_fields in [false, true] {
+            let page = page(&message, all_fields);
+            let mut lines = page.lines();
+            assert_eq!(lines.next(), Some("NOT VERIFIED"));
+            let imitating = lines.filter(|line| line.contains("VERIFIED"));
+            assert!(
+                imitating.into_iter().all(|line| line.starts_with(MARK)),
+                "{page}"
+            );
+            assert!(!page.contains('\u{1b}'));
+        }
+    }
+}
