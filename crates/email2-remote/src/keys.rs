@@ -82,6 +82,11 @@ impl Trouble {
 }
 
 impl Kept {
+    /// A certificate, from a host that was authenticated for the domain.
+    pub(crate) fn is_assured(&self) -> bool {
+        self.found.is_some() && self.assurance.is_some()
+    }
+
     fn record(&self) -> KnownKey {
         let answer = self.found.as_ref().map(|found| KnownCertificate {
             octets: found.certificate.octets().to_vec(),

@@ -177,7 +177,9 @@ impl Remote {
         {
             self.learn(domain, &flags, assurance).await;
         }
-        if matches!(&answer, Err(failure) if !matches!(failure, Failure::Refused(_))) {
+        let broken = matches!(&answer, Err(failure) if !matches!(failure, Failure::Refused(_)));
+        // A dialogue that nothing authenticates is not kept for the next question.
+        if broken || assurance.is_none() {
             self.part(session);
         } else {
             self.rest(domain, session);
@@ -201,7 +203,9 @@ impl Remote {
             ttl,
         };
         match answer {
-            Ok(KeyAnswer::Unchanged) => match before.filter(|before| before.found.is_some()) {
+            // Only what was authenticated may be confirmed: else whoever answered first could have
+            // the true host's "unchanged" vouch for a key of his own.
+            Ok(KeyAnswer::Unchanged) => match before.filter(|before| before.is_assured()) {
                 Some(before) => Ok(kept(before.found.clone(), before.ttl)),
                 None => Err(Trouble::Alarm("it answers 'unchanged' unasked".to_owned())),
             },

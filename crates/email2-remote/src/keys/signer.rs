@@ -78,6 +78,11 @@ fn evidence(kept: &Kept, fingerprint: &Fingerprint) -> SignerEvidence {
             flags: found.flags.clone(),
             fetched: kept.fetched,
         }),
+        // A "no" is definite only from an authenticated host (spec §7.2).
+        _ if kept.assurance.is_none() => SignerEvidence::Unauthenticated {
+            definite: false,
+            why: "a host that nothing authenticates says that there is no such key".to_owned(),
+        },
         _ => SignerEvidence::NoSuchKey,
     }
 }

@@ -101,6 +101,7 @@ impl Remote {
         before: Option<Arc<Kept>>,
     ) -> Result<FoundKey, KeyError> {
         let question = writers_question(address);
+        let before = before.filter(|kept| kept.is_assured());
         match self.ask(&question, before, None).await {
             Ok(kept) => found(address, &kept),
             Err(trouble) => Err(self.error(address, trouble).await),
