@@ -181,7 +181,8 @@ async fn replacing(
         why: error.to_string(),
     })?;
     match succession {
-        Succession::Same => Ok((put, Replaces::Keep)),
+        // What was put adds nothing, or leaves out: a revocation must not get lost (spec §6.5.1).
+        Succession::Same => Ok((known, Replaces::Keep)),
         Succession::Merged(both) => Ok((both, Replaces::Keep)),
         _ if reset => Ok((put, Replaces::Reset)),
         _ if purpose.is_some() => Err(Rejection::CodeKeepsPrimary),

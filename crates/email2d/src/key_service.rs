@@ -67,6 +67,9 @@ async fn foreign(site: &Site, query: &KeyQuery) -> Result<KeyAnswer, Rejection> 
         return Err(no_key(query));
     };
     match site.remote.key_for_writing(address).await {
+        Ok(found) if found.assurance.is_none() => Err(Rejection::KeyUnavailable {
+            why: "nothing authenticates the server that answers for the address".to_owned(),
+        }),
         Ok(found) => Ok(KeyAnswer::Certificate {
             etag: found.etag,
             ttl: u32::try_from(limits::VERIFY_TTL).unwrap_or(u32::MAX),
