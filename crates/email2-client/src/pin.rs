@@ -25,6 +25,9 @@ pub enum PinError {
         /// The one that is held.
         new: Fingerprint,
     },
+    /// Nothing authenticates the server that gave the key: it is not kept. Sysexits 77.
+    #[error("nothing authenticates the server that gave a key for {0}; it is not used")]
+    Unauthenticated(Address),
     /// A certificate cannot be read. Sysexits 65.
     #[error("the key of {who} cannot be used: {error}")]
     Certificate {
@@ -41,7 +44,8 @@ pub enum PinError {
 /// A served certificate, compared with what is known: the one to use.
 ///
 /// # Errors
-/// See [`PinError`]; a changed key is kept as held, and never used.
+/// See [`PinError`]; a changed key is kept as held, and never used; one that was learnt without
+/// assurance is not kept at all.
 pub async fn settle(
     store: &Store,
     who: &Address,
@@ -49,6 +53,9 @@ pub async fn settle(
     assurance: Option<Assurance>,
     now: u64,
 ) -> Result<Certificate, PinError> {
+    if assurance.is_none() {
+        return Err(PinError::Unauthenticated(who.clone()));
+    }
     let Some(pin) = find(store, who, Standing::Known).await? else {
         keep(store, who, Standing::Known, served, assurance, now).await?;
         return Ok(served.clone());

@@ -196,7 +196,7 @@ impl Sysexit for OwnKeyError {
 impl Sysexit for PinError {
     fn sysexit(&self) -> Code {
         match self {
-            PinError::Changed { .. } => Code::Refused,
+            PinError::Changed { .. } | PinError::Unauthenticated(_) => Code::Refused,
             PinError::Certificate { .. } => Code::BadData,
             PinError::Store(error) => error.sysexit(),
         }

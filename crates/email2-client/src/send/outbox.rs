@@ -65,10 +65,15 @@ pub fn copy_of(
     now: u64,
     rng: &mut (impl CryptoRng + RngCore),
 ) -> Result<Vec<u8>, ProtectError> {
-    let encrypted = sealed
-        .iter()
-        .any(|copy| copy.protection != Protection::Signed);
+    // Signed only when everything was: a copy that is still to be made may be encrypted.
+    let encrypted = sealed.is_empty() || !all_signed(sealed);
     protect::own_copy(composed, encrypted, author, now, rng)
+}
+
+fn all_signed(sealed: &[Sealed]) -> bool {
+    sealed
+        .iter()
+        .all(|copy| copy.protection == Protection::Signed)
 }
 
 /// Everything of one message that is to be kept.
@@ -82,6 +87,20 @@ pub struct Leaving {
     pub later: Vec<(Routed, String)>,
     /// When to encrypt to those.
     pub encryption: Encryption,
+}
+
+impl Leaving {
+    /// How those are written to whose key could not be asked for yet. They were one set with the
+    /// others: unless those got it in the clear, cleartext is nothing to be decided for each
+    /// alone (spec §5.5.2).
+    fn encryption_later(&self) -> Encryption {
+        let alone = self.sealed.is_empty() && self.later.len() == 1;
+        let clear = !self.sealed.is_empty() && all_signed(&self.sealed);
+        match self.encryption {
+            Encryption::Default if !alone && !clear => Encryption::Demand,
+            other => other,
+        }
+    }
 }
 
 /// Keeps everything of one message in one transaction; after `Ok` it is on stable storage.
@@ -102,13 +121,14 @@ pub async fn keep(
         now: client.world.now(),
     };
     let copy = spool(&client.store, &leaving.copy).await?;
+    let encryption = leaving.encryption_later();
     let mut entries = Vec::new();
     for one in leaving.sealed {
         let body = spool(&client.store, &one.octets).await?;
         entries.push(shelf.sealed(one, body));
     }
     for (recipient, why) in leaving.later {
-        entries.push(shelf.unprepared(recipient, why, leaving.encryption, copy.clone()));
+        entries.push(shelf.unprepared(recipient, why, encryption, copy.clone()));
     }
     entries.push(shelf.copy(copy));
     client.store.enqueue(entries).await
