@@ -8,7 +8,7 @@ use crate::neighbour::Manners;
 use crate::stage::{Stage, answering, served};
 use email2::evidence::SignerEvidence;
 use email2::secret::SecretKey;
-use email2::{Address, Assurance, Domain, Fingerprint, Identity, KeyFlags, Rejection};
+use email2::{Address, Assurance, Domain, Fingerprint, Identity, KeyAnswer, KeyFlags, Rejection};
 use email2_io::DnsError;
 use email2_remote::{KeyError, Remote};
 
@@ -419,6 +419,33 @@ async fn a_writer_is_told_when_nothing_authenticates_the_host() {
     let error = stage.remote.key_for_writing(&nobody).await.err().unwrap();
     assert_eq!(error, KeyError::Unauthenticated(nobody));
     assert!(!error.is_definite());
+}
+
+#[tokio::test]
+async fn unchanged_from_the_true_host_does_not_vouch_for_a_forged_key() {
+    let mut stage = Stage::set().await;
+    let (manners, key) = answering(&stage, 3600);
+    let (forged, mallorys) = answering(&stage, 3600);
+    let true_etag = key.certificate().etag_with(&KeyFlags::default());
+    let answer = KeyAnswer::Certificate {
+        etag: true_etag,
+        ttl: 1,
+        flags: KeyFlags::default(),
+        octets: mallorys.certificate().octets().to_vec(),
+    };
+    forged.answer("bob@example.org", Ok(answer));
+    stage.zone.mx("example.org", &["mx.evil.example"], false);
+    stage
+        .host("mx.evil.example", &["mx.evil.example"], forged)
+        .await;
+    let first = stage.remote.key_for_writing(&bobs_address()).await.unwrap();
+    assert_eq!(first.assurance, None);
+    stage.zone.mx("example.org", &["mx.example.org"], false);
+    stage.host("mx.example.org", NAMES, manners).await;
+    stage.later(2 * DAY);
+    let found = stage.remote.key_for_writing(&bobs_address()).await.unwrap();
+    assert_eq!(found.assurance, Some(Assurance::DomainCertificate));
+    assert_eq!(found.certificate.primary(), key.certificate().primary());
 }
 
 #[tokio::test]
