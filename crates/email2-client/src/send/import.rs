@@ -233,8 +233,8 @@ fn recipients(
     Ok((visible, bcc))
 }
 
-/// The addresses in these fields. The structure was bounded before (HOUSE: no parser sees octets
-/// before the guard).
+/// The addresses in these fields. The structure was bounded before (no parser sees octets before
+/// the guard, ARCHITECTURE.md).
 fn named(fields: &[Field<'_>], names: &[&str]) -> Vec<Address> {
     let mut header = Vec::new();
     for field in fields

@@ -1,5 +1,5 @@
 //! The outbox: what leaves is on the disk first, and stays there until it is
-//! settled (HOUSE: keep before deliver).
+//! settled (ARCHITECTURE.md: keep, then deliver).
 
 use email2::address::{Domain, Identity, ReversePath};
 use email2::limits;

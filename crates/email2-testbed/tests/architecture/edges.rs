@@ -69,7 +69,7 @@ fn violation(edge: &Edge) -> Option<String> {
         return None;
     }
     let Some((_, allowed)) = ALLOWED.iter().find(|(from, _)| *from == edge.from) else {
-        return Some(format!("{} is not a crate of HOUSE's tree", edge.from));
+        return Some(format!("{} is not a crate of ARCHITECTURE.md", edge.from));
     };
     let toward_protocol = edge.to == "email2" && edge.from != "email2";
     if !toward_protocol && !allowed.contains(&edge.to.as_str()) {
