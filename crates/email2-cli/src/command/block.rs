@@ -12,6 +12,7 @@ use crate::exit::{Code, Failure, Outcome};
 /// Adds, lists or removes.
 pub(crate) async fn run(context: &Context, command: BlockCommand) -> Outcome {
     let client = context.client()?;
+    context.run_due(&client).await?;
     match command {
         BlockCommand::Add { pattern } => {
             let is_new = settings::add(&client, Setting::Blocks, &pattern).await?;

@@ -19,6 +19,7 @@ const MARK: &str = "| ";
 /// Shows a message and notes that it was read.
 pub(crate) async fn run(context: &Context, args: ReadArgs) -> Outcome {
     let client = context.client()?;
+    context.run_due(&client).await?;
     let (mailbox, id) = (&args.message.mailbox, &args.message.id);
     let whole = inbox::fetch(&client, mailbox, id).await?;
     if args.raw {

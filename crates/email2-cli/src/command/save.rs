@@ -23,6 +23,7 @@ struct Saved {
 /// Saves what was asked for and prints where each file is.
 pub(crate) async fn run(context: &Context, args: SaveArgs) -> Outcome {
     let client = context.client()?;
+    context.run_due(&client).await?;
     let whole = inbox::fetch(&client, &args.message.mailbox, &args.message.id).await?;
     let message = open(context, &client, &whole.octets).await?;
     let mut saved = Vec::new();

@@ -26,6 +26,7 @@ pub(crate) async fn run(context: &Context, args: SendArgs) -> Outcome {
         None => Source::Letter(letter(&args)?),
     };
     let client = context.client()?;
+    context.run_due(&client).await?;
     let key = context.key(&client)?;
     deliver(context, &client, &key, source, &args.delivery).await
 }
