@@ -2,13 +2,12 @@
 //!
 //! `Envelope → Spooled → Evidence → Verdict → Accepted → Stored`
 
-use email2::rejection::Rejection;
 use email2::verdict::judge;
 use email2_smtp::server::{Answer, Event};
 
 use crate::inbound::envelope::Envelope;
 use crate::inbound::{accept, evidence, spool};
-use crate::session::{Caller, Session};
+use crate::session::Session;
 use crate::submission;
 
 /// Takes the content that begins with `first` and finds the answer to it; `None` when the
@@ -23,21 +22,15 @@ pub(crate) async fn receive(
         Err(rejection) => return Some(Answer::Rejected(rejection)),
     };
     let caller = &session.caller;
-    let answer = caller.in_time(decide(caller, envelope, spooled)).await;
+    let decided = async {
+        submission::permit(caller.login.as_ref(), &spooled.scanned)?;
+        let (evidence, body) = evidence::gather(&caller.site, &envelope, spooled).await;
+        let verdict = judge(evidence);
+        accept::log(caller.peer, &envelope, &verdict);
+        let accepted = accept::ask_each(&verdict, &envelope)?;
+        let stored = accept::store(caller, envelope, accepted, body).await?;
+        Ok(stored.text(&verdict))
+    };
+    let answer = caller.in_time(decided).await;
     Some(answer.map_or_else(Answer::Rejected, Answer::Stored))
-}
-
-/// What is on disk is judged, asked about, and kept; the text of the 250, or why not.
-async fn decide(
-    caller: &Caller,
-    envelope: Envelope,
-    spooled: spool::Spooled,
-) -> Result<String, Rejection> {
-    submission::permit(caller.login.as_ref(), &spooled.scanned)?;
-    let (evidence, body) = evidence::gather(&caller.site, &envelope, spooled).await;
-    let verdict = judge(evidence);
-    accept::log(caller.peer, &envelope, &verdict);
-    let accepted = accept::ask_each(&verdict, &envelope)?;
-    let stored = accept::store(caller, envelope, accepted, body).await?;
-    Ok(stored.text(&verdict))
 }
