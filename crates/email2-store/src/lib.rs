@@ -22,6 +22,7 @@ pub mod provenance;
 
 pub mod accepted_seal;
 pub mod change;
+pub mod commit;
 pub mod mailbox;
 pub mod message;
 
@@ -51,6 +52,7 @@ pub use certificate::{
     CertificateVersion, Certificates, Enrolment, EnrolmentOutcome, Replaces, Version,
 };
 pub use change::{Changed, Changes};
+pub use commit::{Commits, Counted};
 pub use credential::{Credentials, Login, Purpose, Secret, Verifier};
 pub use error::StoreError;
 pub use mailbox::{Mailbox, MailboxId, Mailboxes, SpecialUse};
@@ -69,6 +71,7 @@ pub trait Backend:
     + Messages
     + AcceptedSeals
     + Changes
+    + Counted
     + Queue
     + Certificates
     + Peers
@@ -85,6 +88,7 @@ impl<B> Backend for B where
         + Messages
         + AcceptedSeals
         + Changes
+        + Counted
         + Queue
         + Certificates
         + Peers

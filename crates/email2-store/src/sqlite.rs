@@ -18,6 +18,7 @@ mod block;
 pub(crate) mod body;
 mod certificate;
 mod change;
+mod count;
 mod credential;
 mod delivery;
 mod flag;
@@ -38,6 +39,7 @@ use tokio::sync::watch;
 use crate::Opening;
 use crate::account::AccountId;
 use crate::error::StoreError;
+use count::Count;
 use reader::Readers;
 use writer::{Change, Stop, Writer};
 
@@ -53,6 +55,7 @@ pub struct SqliteStore {
     readers: Arc<Readers>,
     bodies: Arc<body::Directory>,
     watches: Arc<Watches>,
+    count: Arc<Count>,
 }
 
 impl SqliteStore {
@@ -64,26 +67,22 @@ impl SqliteStore {
         let opened = open::open(directory, opening, now)?;
         let stop = Arc::new(Stop::default());
         let watches = Arc::new(Watches::default());
+        let count = Arc::new(Count::default());
         let bodies = Arc::new(body::Directory::new(
             directory.join(open::BODIES),
             opened.openings,
             Arc::clone(&stop),
+            Arc::clone(&count),
         ));
         let readers = Readers::start(&opened.path)?;
-        let writer = Writer::start(opened, stop, Arc::clone(&watches))?;
+        let writer = Writer::start(opened, stop, Arc::clone(&watches), Arc::clone(&count))?;
         Ok(Self {
             writer,
             readers: Arc::new(readers),
             bodies,
             watches,
+            count,
         })
-    }
-
-    /// How often this handle committed: with many waiting, far fewer than
-    /// there were changes.
-    #[must_use]
-    pub fn commits(&self) -> u64 {
-        self.writer.commits()
     }
 
     async fn write<T: Send + 'static>(

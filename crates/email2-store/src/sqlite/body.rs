@@ -12,6 +12,7 @@ use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension};
 
 use super::SqliteStore;
+use super::count::Count;
 use super::reader::Readers;
 use super::writer::{Change, Stop};
 use crate::body::{
@@ -26,15 +27,17 @@ pub(super) struct Directory {
     openings: u64,
     bodies: AtomicU64,
     stop: Arc<Stop>,
+    count: Arc<Count>,
 }
 
 impl Directory {
-    pub(super) fn new(path: PathBuf, openings: u64, stop: Arc<Stop>) -> Self {
+    pub(super) fn new(path: PathBuf, openings: u64, stop: Arc<Stop>, count: Arc<Count>) -> Self {
         Self {
             path,
             openings,
             bodies: AtomicU64::new(0),
             stop,
+            count,
         }
     }
 
@@ -56,7 +59,10 @@ impl Directory {
         self.stop.stop(reason)
     }
 
-    fn sync(&self) -> std::io::Result<()> {
+    /// Brings a file and its name to stable storage.
+    fn sync(&self, file: &File) -> std::io::Result<()> {
+        self.count.fsyncs(2);
+        file.sync_all()?;
         File::open(&self.path)?.sync_all()
     }
 }
@@ -119,7 +125,7 @@ impl Writing {
         };
         let directory = Arc::clone(&self.directory);
         let synced = self.readers.ask(move |_| {
-            let synced = file.sync_all().and_then(|()| directory.sync());
+            let synced = directory.sync(&file);
             synced.map_err(|error| directory.stopped(&error.to_string()))
         });
         synced.await?;

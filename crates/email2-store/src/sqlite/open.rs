@@ -114,6 +114,8 @@ fn connect(path: &Path) -> Result<Connection, StoreError> {
     connection.busy_timeout(PATIENCE)?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "FULL")?;
+    // The writer does it, after those who wait are answered.
+    connection.pragma_update(None, "wal_autocheckpoint", 0)?;
     connection.pragma_update(None, "foreign_keys", true)?;
     // A database that was tampered with runs no functions of ours.
     connection.pragma_update(None, "trusted_schema", false)?;

@@ -3,7 +3,6 @@
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::JoinHandle;
@@ -12,6 +11,7 @@ use rusqlite::Connection;
 use tokio::sync::oneshot;
 
 use super::Watches;
+use super::count::Count;
 use super::open::Opened;
 use crate::account::AccountId;
 use crate::body::{SpooledBody, SpooledOctets};
@@ -151,7 +151,6 @@ fn ended() -> StoreError {
 pub(super) struct Writer {
     jobs: Mutex<Option<Sender<Box<dyn Job>>>>,
     stop: Arc<Stop>,
-    commits: Arc<AtomicU64>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -160,15 +159,14 @@ impl Writer {
         opened: Opened,
         stop: Arc<Stop>,
         watches: Arc<Watches>,
+        count: Arc<Count>,
     ) -> Result<Self, StoreError> {
         let (jobs, waiting) = channel();
-        let commits = Arc::new(AtomicU64::new(0));
-        let (stopped, counted) = (Arc::clone(&stop), Arc::clone(&commits));
         let group = Group {
             opened,
             watches,
-            stop: stopped,
-            commits: counted,
+            stop: Arc::clone(&stop),
+            count,
         };
         let thread = std::thread::Builder::new()
             .name("store-writer".to_owned())
@@ -177,13 +175,8 @@ impl Writer {
         Ok(Self {
             jobs: Mutex::new(Some(jobs)),
             stop,
-            commits,
             thread: Some(thread),
         })
-    }
-
-    pub(super) fn commits(&self) -> u64 {
-        self.commits.load(Ordering::Relaxed)
     }
 
     /// Does `work` in the next group; returns after its commit. When `work`
@@ -228,7 +221,7 @@ struct Group {
     opened: Opened,
     watches: Arc<Watches>,
     stop: Arc<Stop>,
-    commits: Arc<AtomicU64>,
+    count: Arc<Count>,
 }
 
 impl Group {
@@ -248,11 +241,27 @@ impl Group {
         let mut after = After::default();
         let result = self.transaction(&mut jobs, &mut after);
         if result.is_ok() {
-            self.commits.fetch_add(1, Ordering::Relaxed);
+            self.count.committed(&self.opened.connection, jobs.len());
             after.happen(&self.opened.connection, &self.watches);
         }
         for job in jobs {
             job.answer(result.clone());
+        }
+        self.checkpoint();
+    }
+
+    /// Moves what is in the log into the database, once nobody waits for it: the
+    /// log was on stable storage before anybody was answered.
+    fn checkpoint(&self) {
+        if !self.count.is_checkpoint_due() || self.stop.check().is_err() {
+            return;
+        }
+        match self.statement("PRAGMA wal_checkpoint(PASSIVE)") {
+            Ok(()) => self.count.checkpointed(&self.opened.connection),
+            // Full, or read by another process: the log grows until a later one succeeds.
+            Err(error) => {
+                tracing::warn!(%error, "the log of the database could not be moved into it")
+            }
         }
     }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tempfile::TempDir;
 
+use crate::commit::Counted;
 use crate::conformance::sealed::{Author, By};
 use crate::conformance::{NOW, account, inbox};
 use crate::message::{Messages, Outcome};
@@ -35,11 +36,10 @@ async fn concurrent_deliveries_share_commits() {
     while let Some(outcome) = tasks.join_next().await {
         assert!(matches!(outcome.unwrap(), Outcome::Stored { .. }));
     }
-    let commits = backend.commits();
-    assert!(
-        commits < u64::from(DELIVERIES) / 2,
-        "{commits} commits for {DELIVERIES}"
-    );
+    let count = backend.commits();
+    assert!(count.commits < u64::from(DELIVERIES) / 2, "{count:?}");
+    assert!(count.fsyncs < u64::from(DELIVERIES) / 2, "{count:?}");
+    assert_eq!(count.changes, u64::from(DELIVERIES));
     assert_eq!(
         inbox(&visitor, &alice).await.messages,
         u32::from(DELIVERIES)

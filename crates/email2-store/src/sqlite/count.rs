@@ -1,0 +1,79 @@
+//! Counts commits and fsyncs, and with them when the log is to be moved into the database.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use rusqlite::Connection;
+
+use super::SqliteStore;
+use crate::commit::{Commits, Counted};
+
+/// Pages in the log from which on it is moved into the database: 4 MiB.
+const LOG_PAGES: u64 = 1000;
+
+/// What was counted so far; one thread commits, many write bodies.
+#[derive(Debug, Default)]
+pub(super) struct Count {
+    commits: AtomicU64,
+    changes: AtomicU64,
+    fsyncs: AtomicU64,
+    /// Pages in the log, and those of them that are in the database already.
+    log: AtomicU64,
+    moved: AtomicU64,
+}
+
+impl Count {
+    /// So many fsyncs were done.
+    pub(super) fn fsyncs(&self, number: u64) {
+        self.fsyncs.fetch_add(number, Ordering::Relaxed);
+    }
+
+    /// A transaction of so many changes was committed. The log tells what it cost: nothing,
+    /// when nothing changed; one fsync, and one more for the header of a log begun anew.
+    pub(super) fn committed(&self, connection: &Connection, changes: usize) {
+        self.commits.fetch_add(1, Ordering::Relaxed);
+        self.changes.fetch_add(changes as u64, Ordering::Relaxed);
+        let before = self.log.load(Ordering::Relaxed);
+        self.look(connection);
+        let log = self.log.load(Ordering::Relaxed);
+        let anew = log < before || before == 0;
+        let fsyncs = match log == before {
+            true => 0,
+            false => 1 + u64::from(anew),
+        };
+        self.fsyncs(fsyncs);
+    }
+
+    /// Whether enough is in the log that is not in the database.
+    pub(super) fn is_checkpoint_due(&self) -> bool {
+        let (log, moved) = (&self.log, &self.moved);
+        log.load(Ordering::Relaxed)
+            .saturating_sub(moved.load(Ordering::Relaxed))
+            >= LOG_PAGES
+    }
+
+    /// The log was moved into the database: both were synced.
+    pub(super) fn checkpointed(&self, connection: &Connection) {
+        self.fsyncs(2);
+        self.look(connection);
+    }
+
+    fn look(&self, connection: &Connection) {
+        let looked = connection.query_row("PRAGMA wal_checkpoint(NOOP)", [], |row| {
+            Ok((row.get(1)?, row.get(2)?))
+        });
+        let (log, moved) = looked.unwrap_or((0, 0));
+        self.log.store(log, Ordering::Relaxed);
+        self.moved.store(moved, Ordering::Relaxed);
+    }
+}
+
+impl Counted for SqliteStore {
+    fn commits(&self) -> Commits {
+        let read = |number: &AtomicU64| number.load(Ordering::Relaxed);
+        Commits {
+            commits: read(&self.count.commits),
+            changes: read(&self.count.changes),
+            fsyncs: read(&self.count.fsyncs),
+        }
+    }
+}
