@@ -213,7 +213,7 @@ impl Client {
     }
 
     /// The server sends no more, with or without a TLS close_notify. What was answered stays
-    /// answered (S14).
+    /// answered (S14); what was not is neither refused nor delivered (spec §3.12.1).
     pub fn end_of_stream(&mut self, now: Duration) {
         self.now = now;
         while self.next_reply() {}

@@ -59,6 +59,12 @@ impl Verb {
             .map(|(_, verb)| *verb)
     }
 
+    /// The word itself, in capitals.
+    pub(crate) fn as_str(self) -> &'static str {
+        let row = VERBS.iter().find(|(_, verb)| *verb == self);
+        row.map_or("", |(name, _)| name)
+    }
+
     /// The longest line that begins with this verb, octets with CRLF.
     pub(crate) fn line_limit(self) -> usize {
         match self {
@@ -229,6 +235,7 @@ pub struct Credentials {
     pub password: Zeroizing<String>,
 }
 
+/// Never shows the password (spec §9.5.1).
 impl std::fmt::Debug for Credentials {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Credentials")

@@ -24,6 +24,7 @@ use crate::envelope::{Mail, Recipient};
 use crate::line::{Input, Line};
 use crate::reply;
 use key::{KeyOctets, KeyWindow};
+pub use phase::{CommandRow, command_table};
 use phase::{Phase, Standing};
 use transaction::Intake;
 

@@ -1,10 +1,11 @@
 //! The tables of the specification that are made from the code: every refusal
-//! (spec §7.1) and every number (spec §8.1).
+//! (spec §7.1), every number (spec §8.1) and which command is allowed when (spec §3.11).
 
 use std::fs;
 use std::path::Path;
 
 use email2::rejection::Rejection;
+use email2_smtp::server::command_table;
 
 use crate::failure::{Outcome, Step};
 
@@ -15,7 +16,8 @@ const LIMITS: &str = include_str!("../../email2/src/limits.rs");
 type Maker = fn() -> Outcome<String>;
 
 /// A table, and the chapter in which it stands between its two marks.
-const TABLES: [(&str, &str, Maker); 2] = [
+const TABLES: [(&str, &str, Maker); 3] = [
+    ("03-smtp.md", "commands", commands),
     ("07-replies.md", "rejections", rejections),
     ("08-limits.md", "limits", limits),
 ];
@@ -57,6 +59,23 @@ fn filled(chapter: &str, name: &str, table: &str) -> Outcome<String> {
     let (before, rest) = chapter.split_once(&begin).step(begin.as_str())?;
     let (_, behind) = rest.split_once(&end).step(end.as_str())?;
     Ok(format!("{before}{begin}\n{table}{end}{behind}"))
+}
+
+fn commands() -> Outcome<String> {
+    let head = "| command | while the server waits for | and demands |\n|---|---|---|\n";
+    let rows = command_table().into_iter().map(|row| {
+        let phases = match row.phases.as_slice() {
+            [] => "anything".to_owned(),
+            phases => phases.join(", "),
+        };
+        let needs = if row.needs.is_empty() {
+            "–"
+        } else {
+            row.needs
+        };
+        format!("| `{}` | {phases} | {needs} |\n", row.verb)
+    });
+    Ok(std::iter::once(head.to_owned()).chain(rows).collect())
 }
 
 fn rejections() -> Outcome<String> {

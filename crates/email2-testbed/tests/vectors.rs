@@ -30,7 +30,11 @@ fn a_program_without_our_code_agrees_with_the_vectors() {
         return eprintln!("skipped: python3 is not installed");
     };
     let said = String::from_utf8(ran.stdout).unwrap();
-    assert!(ran.status.success(), "{said}{}", String::from_utf8_lossy(&ran.stderr));
+    assert!(
+        ran.status.success(),
+        "{said}{}",
+        String::from_utf8_lossy(&ran.stderr)
+    );
     println!("{said}");
     let agreeing: u32 = said.split(' ').next().unwrap().parse().unwrap();
     assert!(agreeing >= 65, "{said}");

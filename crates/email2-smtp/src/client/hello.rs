@@ -42,6 +42,7 @@ impl Client {
         self.sign_in();
     }
 
+    /// Never goes on in plaintext (spec §3.12.2).
     fn start_tls(&mut self, offered: bool) {
         if offered {
             self.send("STARTTLS\r\n", Expected::StartTls);

@@ -96,7 +96,59 @@ pub(crate) struct Standing {
     pub(crate) demands_auth: bool,
 }
 
-/// Whether `verb` is allowed now.
+/// One row of the table, for the specification (spec §3.11).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CommandRow {
+    /// The command's word.
+    pub verb: &'static str,
+    /// What the server may be waiting for when it comes; empty stands for every phase.
+    pub phases: Vec<&'static str>,
+    /// What it demands of the connection besides; empty for nothing.
+    pub needs: &'static str,
+}
+
+/// Which command is allowed when, in the table's own order (spec §3.11).
+#[must_use]
+pub fn command_table() -> Vec<CommandRow> {
+    TABLE.iter().map(row).collect()
+}
+
+fn row(rule: &Rule) -> CommandRow {
+    let always = rule.phases.len() == ALWAYS.len();
+    let phases = if always { &[] } else { rule.phases };
+    CommandRow {
+        verb: rule.verb.as_str(),
+        phases: phases.iter().map(|phase| phase.awaited()).collect(),
+        needs: rule.need.said(),
+    }
+}
+
+impl Phase {
+    fn awaited(self) -> &'static str {
+        match self {
+            AwaitingHello => "EHLO",
+            AwaitingMail => "MAIL",
+            AwaitingRecipient => "recipient",
+            AwaitingContent => "content",
+            AwaitingChunk => "chunk",
+        }
+    }
+}
+
+impl Need {
+    fn said(self) -> &'static str {
+        match self {
+            Need::Nothing => "",
+            Need::Plaintext => "plaintext, STARTTLS offered",
+            Need::Tls => "TLS",
+            Need::TlsToSignIn => "TLS, AUTH offered, once",
+            Need::SignedInIfDemanded => "AUTH, on a submission service",
+            Need::SignedIn => "AUTH",
+        }
+    }
+}
+
+/// Whether `verb` is allowed now (spec §3.11.1).
 pub(crate) fn permit(verb: Verb, phase: Phase, standing: Standing) -> Result<(), Rejection> {
     let rule = TABLE.iter().find(|rule| rule.verb == verb);
     let rule = rule.ok_or(Rejection::UnknownCommand)?;

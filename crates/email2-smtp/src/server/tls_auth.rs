@@ -12,7 +12,8 @@ use crate::line::Line;
 use crate::reply;
 
 impl Server {
-    /// TLS stands: all that was known is forgotten, EHLO comes first again (RFC 3207 §4.2).
+    /// TLS stands: all that was known is forgotten, EHLO comes first again (RFC 3207 §4.2,
+    /// spec §3.11.2).
     pub fn tls_active(&mut self, now: std::time::Duration) {
         self.now = now;
         if matches!(self.wait, Wait::Handshake) {
