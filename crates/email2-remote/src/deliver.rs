@@ -173,7 +173,7 @@ fn in_order(request: &DeliveryRequest, outcomes: &[RecipientOutcome]) -> Vec<(Ad
         let found = outcomes.iter().find(|outcome| outcome.address == *address);
         found.map_or_else(
             || Outcome::Temporary(Reason::ours("not tried yet".to_owned())),
-            |found| outcome(&found.result),
+            |found| Outcome::of(&found.result),
         )
     };
     let recipients = request.envelope.recipients.iter();
@@ -182,14 +182,18 @@ fn in_order(request: &DeliveryRequest, outcomes: &[RecipientOutcome]) -> Vec<(Ad
         .collect()
 }
 
-fn outcome(result: &Result<Reply, Failure>) -> Outcome {
-    match result {
-        Ok(reply) => Outcome::Accepted(reply.lines.join(" ")),
-        Err(Failure::Refused(reply)) => refused(reply),
-        Err(failure) if failure.is_temporary() => {
-            Outcome::Temporary(Reason::ours(failure.to_string()))
+impl Outcome {
+    /// What a server's reply, or its failing, means for the recipient.
+    #[must_use]
+    pub fn of(result: &Result<Reply, Failure>) -> Outcome {
+        match result {
+            Ok(reply) => Outcome::Accepted(reply.lines.join(" ")),
+            Err(Failure::Refused(reply)) => refused(reply),
+            Err(failure) if failure.is_temporary() => {
+                Outcome::Temporary(Reason::ours(failure.to_string()))
+            }
+            Err(failure) => Outcome::Refused(Reason::ours(failure.to_string())),
         }
-        Err(failure) => Outcome::Refused(Reason::ours(failure.to_string())),
     }
 }
 
