@@ -33,6 +33,12 @@ pub const GRANTED_STATUS: &str = "2.0.0 ";
 /// The enhanced code of "this recipient in the next transaction" (spec §3.9.4).
 pub const NEXT_TRANSACTION_STATUS: &str = "4.5.3";
 
+/// In a report, the status of a recipient whom no server took in time (RFC 3463 §3.5).
+pub const TIME_OVER_STATUS: &str = "4.4.7";
+
+/// In a report, the status when a server refused without one (RFC 3463 §3.1).
+pub const OTHER_STATUS: &str = "5.0.0";
+
 /// In the sentence of a refusal that is about time: the server's clock follows,
 /// Unix seconds (spec §4.9).
 pub const CLOCK_WORD: &str = "clock=";

@@ -16,6 +16,8 @@ mod enrolment;
 mod key_service;
 mod submission;
 
+mod outbound;
+
 mod imap;
 mod settings;
 
@@ -90,6 +92,11 @@ impl Server {
         site.remote.keep_away_from(listening.all());
         tasks.spawn(housekeeping::run(Arc::clone(&site), stop.clone()));
         tasks.spawn(ownership::watch(Arc::clone(&site), stop.clone()));
+        tasks.spawn(outbound::run(
+            Arc::clone(&site),
+            stop.clone(),
+            tasks.clone(),
+        ));
         Ok(Running {
             site,
             listening,

@@ -7,6 +7,7 @@ use email2_smtp::server::{Answer, Event};
 
 use crate::inbound::envelope::Envelope;
 use crate::inbound::{accept, evidence, spool};
+use crate::outbound::enqueue;
 use crate::session::Session;
 use crate::submission;
 
@@ -27,6 +28,10 @@ pub(crate) async fn receive(
         let (evidence, body) = evidence::gather(&caller.site, &envelope, spooled).await;
         let verdict = judge(evidence);
         accept::log(caller.peer, &envelope, &verdict);
+        if let Some(onward) = &envelope.onward {
+            let kept = enqueue::keep(&caller.site, &envelope, onward, &verdict, body).await?;
+            return Ok(kept.text());
+        }
         let accepted = accept::ask_each(&verdict, &envelope)?;
         let stored = accept::store(caller, envelope, accepted, body).await?;
         Ok(stored.text(&verdict))

@@ -13,6 +13,7 @@ use rand_core::RngCore as _;
 use crate::StartError;
 use crate::config::Config;
 use crate::memory::StoreMemory;
+use crate::outbound::Departures;
 use crate::ownership::Ownership;
 
 /// Configuration, world, store and what is asked of others.
@@ -32,6 +33,8 @@ pub(crate) struct Site {
     pub(crate) auth: AuthBudget,
     /// Which served domains' published hosts name this server.
     pub(crate) ownership: Ownership,
+    /// Who may leave for which domain.
+    pub(crate) departures: Departures,
 }
 
 impl Site {
@@ -66,6 +69,7 @@ impl Site {
             tls,
             auth,
             ownership: Ownership::default(),
+            departures: Departures::default(),
         })
     }
 

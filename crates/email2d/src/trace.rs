@@ -58,8 +58,19 @@ pub(crate) fn fields(hop: &Hop, to: &Address, provenance: &Provenance) -> Vec<u8
     .into_bytes()
 }
 
+/// Received for a message of one of our users that is carried on: neither the client's address
+/// (spec §4.14.1) nor a recipient, for one copy serves several.
+pub(crate) fn carried(caller: &Caller, envelope: &Envelope, id: &str) -> Vec<u8> {
+    let hop = Hop::of(caller, envelope, caller.site.world.now());
+    format!(
+        "Received: from {}\r\n by {} with {} id {id};\r\n {}\r\n",
+        hop.client, hop.hostname, hop.protocol, hop.date
+    )
+    .into_bytes()
+}
+
 /// A date as RFC 5322 §3.3 writes it, in UTC; the epoch for what no calendar holds.
-fn date(now: u64) -> String {
+pub(crate) fn date(now: u64) -> String {
     let seconds = i64::try_from(now).unwrap_or_default();
     let time = OffsetDateTime::from_unix_timestamp(seconds).unwrap_or(OffsetDateTime::UNIX_EPOCH);
     time.format(&Rfc2822).unwrap_or_default()

@@ -330,7 +330,4 @@ rejections! {
     FromNotYours = "from-not-yours", 550, (5, 7, 1), "spec §3.10", "From is not an address of the user who is signed in";
     /// An unsealed message, where the server holds no key.
     SubmitSealed = "submit-sealed", 550, (5, 7, 1), "spec §3.10", "This server holds no key for you: send with a program that seals, such as email2 send";
-    /// A recipient elsewhere, where nothing is relayed.
-    SubmitLocal { /** Which domain. */ domain: Domain }
-        = "submit-local", 550, (5, 7, 1), "spec §3.10", "Mail for {domain} is not carried by this server yet: deliver it directly";
 }

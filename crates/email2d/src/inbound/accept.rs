@@ -120,7 +120,7 @@ pub(crate) fn log(peer: SocketAddr, envelope: &Envelope, verdict: &Verdict) {
     }
     let reason = verdict.rejection().map(Rejection::id);
     let author = verdict.author().map(ToString::to_string);
-    let recipients = envelope.recipients.len();
+    let recipients = envelope.addresses().len();
     tracing::info!(%peer, author, recipients, refused = reason, "judged");
 }
 

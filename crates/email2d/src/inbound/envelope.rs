@@ -11,6 +11,7 @@ use email2_store::Account;
 use super::policy::Preferences;
 use crate::enrolment::Login;
 use crate::key_service;
+use crate::outbound::enqueue::Onward;
 use crate::session::Caller;
 use crate::site::Site;
 
@@ -21,6 +22,8 @@ pub(crate) struct Envelope {
     pub(crate) mail: Mail,
     /// The recipients accepted.
     pub(crate) recipients: Vec<Admitted>,
+    /// The recipients at another domain, for which this server carries a user's message on.
+    pub(crate) onward: Option<Onward>,
     /// It comes from a user of this server.
     submitted: bool,
 }
@@ -46,6 +49,7 @@ impl Envelope {
         Ok(Envelope {
             mail,
             recipients: Vec::new(),
+            onward: None,
             submitted: login.is_some(),
         })
     }
@@ -56,6 +60,9 @@ impl Envelope {
     /// Not served, unknown, blocked, full, another certificate, or another answer at the end.
     pub(crate) async fn admit(&mut self, caller: &Caller, to: Recipient) -> Result<(), Rejection> {
         let site = &*caller.site;
+        if self.submitted && !site.serves(to.address.domain()) {
+            return self.admit_onward(site, to);
+        }
         let account = self.account_of(site, &to.address).await?;
         let preferences = Preferences::of(site, &to.address, &account).await?;
         if let Some(announced) = &self.mail.announced {
@@ -77,17 +84,33 @@ impl Envelope {
         Ok(())
     }
 
-    /// Whose mailbox it is. Nothing is relayed: not for strangers (RFC 5321 §3.6.2), and for
-    /// one's own users not before there is a queue (spec §3.10).
+    /// Takes a recipient elsewhere from one of our users: sealed mail only (spec §3.10.3), and one
+    /// domain a transaction, as the seal has it (spec §4.4.2).
+    fn admit_onward(&mut self, site: &Site, to: Recipient) -> Result<(), Rejection> {
+        if self.mail.announced.is_none() {
+            return Err(Rejection::SubmitSealed);
+        }
+        if !self.recipients.is_empty() {
+            return Err(Rejection::RecipientApart);
+        }
+        let onward = self.onward.get_or_insert_with(|| Onward {
+            id: site.new_id(),
+            domain: to.address.domain().clone(),
+            recipients: Vec::new(),
+        });
+        if onward.domain != *to.address.domain() {
+            return Err(Rejection::RecipientApart);
+        }
+        onward.recipients.push(to);
+        Ok(())
+    }
+
+    /// Whose mailbox it is. Nothing is relayed for strangers (RFC 5321 §3.6.2).
     async fn account_of(&self, site: &Site, address: &Address) -> Result<Account, Rejection> {
         let domain = address.domain();
         if !site.serves(domain) {
             let domain = domain.clone();
-            return Err(if self.submitted {
-                Rejection::SubmitLocal { domain }
-            } else {
-                Rejection::RelayDenied { domain }
-            });
+            return Err(Rejection::RelayDenied { domain });
         }
         let found = site.account_for(address).await;
         let account = found.map_err(super::accept::store_failed)?;
@@ -98,6 +121,9 @@ impl Envelope {
 
     /// One answer stands at the end of the content (spec §3.9.4).
     fn refuse_apart(&self, preferences: &Preferences) -> Result<(), Rejection> {
+        if self.onward.is_some() {
+            return Err(Rejection::RecipientApart);
+        }
         let Some(first) = self.recipients.first() else {
             return Ok(());
         };
@@ -139,9 +165,10 @@ impl Envelope {
 
     /// The addresses as they were named.
     pub(crate) fn addresses(&self) -> Vec<Address> {
-        self.recipients
-            .iter()
-            .map(|to| to.address.clone())
+        let here = self.recipients.iter().map(|to| &to.address);
+        let elsewhere = self.onward.iter().flat_map(|onward| &onward.recipients);
+        here.chain(elsewhere.map(|to| &to.address))
+            .cloned()
             .collect()
     }
 

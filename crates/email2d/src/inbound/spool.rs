@@ -5,12 +5,13 @@ use email2::limits;
 use email2::rejection::Rejection;
 use email2::scan::{Scan, Scanned};
 use email2_smtp::server::Event;
-use email2_store::{BodyWriter, SpooledBody};
+use email2_store::{BodyWriter, SpooledBody, StoreError};
 
 use super::accept::store_failed;
 use super::envelope::Envelope;
 use super::signer::Lookups;
 use crate::session::{Caller, Session};
+use crate::trace;
 
 /// A whole message, on stable storage or small enough to be committed with its row.
 pub(crate) struct Spooled {
@@ -67,7 +68,7 @@ struct Coming {
 
 impl Intake {
     async fn begin(caller: &Caller, envelope: &Envelope) -> Intake {
-        match caller.site.store.write_body().await {
+        match begin_body(caller, envelope).await {
             Ok(writer) => Intake::Coming(Box::new(Coming {
                 scan: Scan::new(envelope.mail.announced.is_some()),
                 writer,
@@ -115,6 +116,20 @@ impl Intake {
             }
         }
     }
+}
+
+/// What is carried on begins with our trace field; the octets below it stay as they came
+/// (spec §4.7.1, §3.10.1).
+async fn begin_body(
+    caller: &Caller,
+    envelope: &Envelope,
+) -> Result<Box<dyn BodyWriter>, StoreError> {
+    let mut writer = caller.site.store.write_body().await?;
+    if let Some(onward) = &envelope.onward {
+        let field = trace::carried(caller, envelope, &onward.id);
+        writer.push(&field).await?;
+    }
+    Ok(writer)
 }
 
 /// Refuses what the header section shows by itself.

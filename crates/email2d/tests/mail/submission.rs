@@ -1,4 +1,4 @@
-//! Submission: only one's own, only pre-sealed, only for people here (spec §3.10; case F13).
+//! Submission: only one's own, only pre-sealed (spec §3.10; case F13).
 
 use crate::house::House;
 use crate::wire::Wire;
@@ -33,8 +33,14 @@ async fn ones_own_sealed_message_is_carried_untouched() {
     let inbox = house.inbox(&alice.account).await;
     assert!(inbox[0].0.ends_with(&message) && inbox[0].1);
     wire.ask(&bob.announces()).await;
+    // Another domain in the same transaction comes in the next (spec §3.10.3).
+    wire.ask("RCPT TO:<alice@example.com>").await;
     let elsewhere = wire.ask("RCPT TO:<carol@example.net>").await;
-    assert!(elsewhere.starts_with("550 5.7.1 "), "{elsewhere}");
+    assert!(elsewhere.starts_with("452 4.5.3 "), "{elsewhere}");
+    wire.ask("RSET").await;
+    wire.ask("MAIL FROM:<bob@example.org>").await;
+    let unsealed = wire.ask("RCPT TO:<carol@example.net>").await;
+    assert!(unsealed.starts_with("550 5.7.1 "), "{unsealed}");
 }
 
 #[tokio::test]
