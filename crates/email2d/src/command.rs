@@ -9,6 +9,7 @@ mod config;
 mod failure;
 mod key;
 mod output;
+mod queue;
 mod quickstart;
 mod serve;
 mod user;
@@ -68,6 +69,9 @@ enum Command {
     /// Blocks: add, list, remove
     #[command(subcommand)]
     Block(block::Command),
+    /// Mail on its way for this server's users: list, show, retry, drop
+    #[command(subcommand)]
+    Queue(queue::Command),
     /// The configuration: check
     #[command(subcommand)]
     Config(config::Command),
@@ -140,6 +144,7 @@ fn perform(program: &Program) -> Result<(), Failure> {
         Command::Config(command) => config::run(command, &common.config, common.json),
         Command::User(command) => wait(user::run(command, Desk::open(common)?)),
         Command::Key(command) => wait(key::run(command, Desk::open(common)?)),
+        Command::Queue(command) => wait(queue::run(command, Desk::open(common)?)),
         Command::Block(command) => wait(block::run(command, Desk::open(common)?)),
     }
 }
