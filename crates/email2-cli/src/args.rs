@@ -123,6 +123,9 @@ pub(crate) struct DeliveryArgs {
     /// Try again for so many seconds before leaving it in the outbox
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     pub(crate) wait: u64,
+    /// Hand it to your own server, which carries it on: for networks that block port 25
+    #[arg(long)]
+    pub(crate) via_server: bool,
 }
 
 /// `email2 send`

@@ -4,12 +4,14 @@
 use email2::address::Address;
 use email2::{Identity, KeyPut, KeyPutAnswer};
 use email2_remote::connect::{OpenError, Session};
+use email2_remote::deliver::Reason;
 use email2_remote::resolve::{self, Host, ResolveError};
-use email2_smtp::Credentials;
+use email2_remote::{DeliveryRequest, Outcome};
 use email2_smtp::client::Failure;
+use email2_smtp::{Credentials, Envelope};
 use zeroize::Zeroizing;
 
-use crate::Client;
+use crate::{Client, keyring};
 
 /// The SRV label and the port of submission with TLS from the first octet (RFC 8314).
 const SUBMISSION: (&str, u16) = ("_submissions._tcp", 465);
@@ -126,4 +128,44 @@ pub async fn publish(
     };
     let answer = session.key_put(&put, octets, &*client.world.clock).await;
     answer.map_err(HomeError::Refused)
+}
+
+/// Hands a sealed transaction to one's own server, which carries it on (spec §3.10.3): one
+/// outcome for each recipient. A server that cannot be used now is tried again later.
+pub async fn submit(client: &Client, request: &DeliveryRequest) -> Vec<(Address, Outcome)> {
+    let recipients = &request.envelope.recipients;
+    let mut session = match open_for_mail(client).await {
+        Ok(session) => session,
+        Err(why) => {
+            let outcome = Outcome::Temporary(Reason {
+                text: why,
+                ..Reason::default()
+            });
+            let each = recipients
+                .iter()
+                .map(|to| (to.address.clone(), outcome.clone()));
+            return each.collect();
+        }
+    };
+    let mut mail = request.envelope.mail.clone();
+    mail.size = Some(request.content.size());
+    let envelope = Envelope {
+        mail,
+        recipients: recipients.clone(),
+    };
+    let clock = &*client.world.clock;
+    let outcomes = session.deliver(&envelope, &*request.content, clock).await;
+    session.close(&client.world).await;
+    outcomes
+        .into_iter()
+        .map(|outcome| (outcome.address, Outcome::of(&outcome.result)))
+        .collect()
+}
+
+async fn open_for_mail(client: &Client) -> Result<Session, String> {
+    let address = client.address().map_err(|error| error.to_string())?;
+    let token = keyring::token(client.place()).map_err(|error| error.to_string())?;
+    sign_in(client, address, &token)
+        .await
+        .map_err(|error| error.to_string())
 }

@@ -57,6 +57,18 @@ pub struct Options {
     pub encryption: Encryption,
     /// How long what is refused for now is tried again, before it is left in the outbox.
     pub wait: Duration,
+    /// Which way it leaves.
+    pub way: Way,
+}
+
+/// Which way a sealed message leaves this machine; its octets are the same.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Way {
+    /// To the servers of its recipients.
+    #[default]
+    Direct,
+    /// To one's own server, which carries it on (spec §3.10.3): for networks that block port 25.
+    Server,
 }
 
 /// Why nothing was sent.
@@ -76,8 +88,7 @@ pub enum SendError {
     Store(#[from] StoreError),
 }
 
-/// Sends a message: directly to the servers of its recipients, one report a recipient. What is
-/// refused for now stays in the outbox.
+/// Sends a message, one report a recipient. What is refused for now stays in the outbox.
 ///
 /// # Errors
 /// See [`SendError`]: nothing was sent to anybody then.
@@ -109,6 +120,13 @@ pub async fn send(
         encryption: options.encryption,
     };
     let kept = outbox::keep(client, author, leaving).await?;
-    let settled = deliver::until(client, Some(author), &kept, options.wait, watch).await?;
+    let settled = deliver::until(
+        client,
+        Some(author),
+        &kept,
+        (options.wait, options.way),
+        watch,
+    )
+    .await?;
     Ok(report::of(found.refused, settled))
 }

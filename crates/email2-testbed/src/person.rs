@@ -12,7 +12,7 @@ use email2_client::inbox;
 use email2_client::place::Place;
 use email2_client::read::{self, Shown};
 use email2_client::send::compose::{Letter, Source};
-use email2_client::send::{self, Author, Encryption, Options, Report, report::Unwatched};
+use email2_client::send::{self, Author, Encryption, Options, Report, Way, report::Unwatched};
 
 use crate::failure::{Outcome, Step};
 use crate::testbed::Testbed;
@@ -113,6 +113,19 @@ impl Person {
     /// # Errors
     /// Nothing was sent to anybody.
     pub async fn give(&self, source: Source, encryption: Encryption) -> Outcome<Vec<Report>> {
+        self.give_by(Way::Direct, source, encryption).await
+    }
+
+    /// Sends a letter one way, encrypted when it can be.
+    ///
+    /// # Errors
+    /// Nothing was sent to anybody.
+    pub async fn give_by(
+        &self,
+        way: Way,
+        source: Source,
+        encryption: Encryption,
+    ) -> Outcome<Vec<Report>> {
         let author = Author {
             key: self.key(),
             address: &self.address,
@@ -120,6 +133,7 @@ impl Person {
         let options = Options {
             encryption,
             wait: WAIT,
+            way,
         };
         let sent = send::send(&self.client, &author, source, &options, &Unwatched).await;
         sent.step(format!("{} sends", self.address))

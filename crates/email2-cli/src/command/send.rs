@@ -11,7 +11,7 @@ use email2_client::Client;
 use email2_client::display::shown;
 use email2_client::send::compose::{self, Attachment, File, Letter, Source};
 use email2_client::send::protect::Protection;
-use email2_client::send::{self, Author, Encryption, Options, Report, State, Step, Watch};
+use email2_client::send::{self, Author, Encryption, Options, Report, State, Step, Watch, Way};
 
 use super::context::Context;
 use super::setup::read;
@@ -95,6 +95,11 @@ fn options(args: &DeliveryArgs) -> Options {
             _ => Encryption::Default,
         },
         wait: Duration::from_secs(args.wait),
+        way: if args.via_server {
+            Way::Server
+        } else {
+            Way::Direct
+        },
     }
 }
 

@@ -13,8 +13,8 @@ use futures::future::join_all;
 
 use super::outbox::{self, Kind};
 use super::report::{Report, Step, Watch};
-use super::{Author, settle};
-use crate::Client;
+use super::{Author, Way, settle};
+use crate::{Client, home};
 
 /// First pause between attempts, doubled each time.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
@@ -23,8 +23,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 /// How long a claim holds, seconds: longer than any delivery takes.
 const LEASE: u64 = 30 * 60;
 
-/// Delivers these entries; what is refused for now is tried again for as long as `wait`. One
-/// report a recipient. With the author's key at hand a seal can be renewed, and a key that
+/// Delivers these entries one way; what is refused for now is tried again for as long as the
+/// time given. One report a recipient. With the author's key at hand a seal can be renewed, and a key that
 /// changed be followed.
 ///
 /// # Errors
@@ -33,7 +33,7 @@ pub async fn until(
     client: &Client,
     author: Option<&Author<'_>>,
     ids: &[QueueId],
-    wait: Duration,
+    (wait, way): (Duration, Way),
     watch: &dyn Watch,
 ) -> Result<Vec<Report>, StoreError> {
     let clock = &*client.world.clock;
@@ -47,7 +47,7 @@ pub async fn until(
             .await?;
         let worked = claimed
             .into_iter()
-            .map(|claim| attempt(client, author, claim, watch));
+            .map(|claim| attempt(client, author, claim, way, watch));
         for settled in join_all(worked).await {
             reports.extend(settled?);
         }
@@ -84,6 +84,7 @@ async fn attempt(
     client: &Client,
     author: Option<&Author<'_>>,
     claim: Claimed,
+    way: Way,
     watch: &dyn Watch,
 ) -> Result<Vec<Report>, StoreError> {
     let entry = &claim.entry;
@@ -93,7 +94,11 @@ async fn attempt(
                 domain: entry.domain.clone(),
                 size: entry.size,
             });
-            let outcomes = client.remote.deliver(&request(client, entry).await?).await;
+            let request = request(client, entry).await?;
+            let outcomes = match way {
+                Way::Direct => client.remote.deliver(&request).await,
+                Way::Server => home::submit(client, &request).await,
+            };
             settle::sealed(client, author, claim, outcomes).await
         }
         Some(Kind::Copy { .. }) => settle::copy(client, claim).await,

@@ -8,6 +8,7 @@ use serde::Serialize;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+use super::Way;
 use super::outbox::Kind;
 use super::report::{Report, Watch};
 use super::{Author, deliver};
@@ -69,7 +70,7 @@ pub async fn run(
     if ids.is_empty() {
         return Ok(Vec::new());
     }
-    deliver::until(client, author, &ids, wait, watch).await
+    deliver::until(client, author, &ids, (wait, Way::Direct), watch).await
 }
 
 /// Tries one entry now. With `accept_new` its author consents to the recipient's new key.
@@ -101,7 +102,8 @@ pub async fn retry(
         .store()
         .retry_now(&[id], client.world().now())
         .await?;
-    Ok(deliver::until(client, Some(author), &[id], Duration::ZERO, watch).await?)
+    let once = (Duration::ZERO, Way::Direct);
+    Ok(deliver::until(client, Some(author), &[id], once, watch).await?)
 }
 
 /// Takes an entry out; `false` when there is none, or somebody works on it.
