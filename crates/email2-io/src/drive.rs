@@ -73,12 +73,17 @@ impl<M: Machine> Driver<M> {
     /// machine's last event.
     pub async fn next(&mut self) -> io::Result<Option<M::Event>> {
         loop {
-            self.send().await;
+            // The replies to commands that came together leave together (RFC 2920 §3.2).
+            if !self.machine.holds_back() {
+                self.send().await;
+            }
             if let Some(event) = self.machine.poll_event() {
                 return Ok(Some(event));
             }
-            // Taking events may have made octets to send.
-            self.send().await;
+            // What is sent makes room, so that there may be more to say.
+            if self.send().await {
+                continue;
+            }
             if self.ended {
                 return match self.broken.take() {
                     Some(error) => Err(error),
@@ -128,17 +133,20 @@ impl<M: Machine> Driver<M> {
         }
     }
 
-    async fn send(&mut self) {
+    /// Sends all there is; whether there was anything.
+    async fn send(&mut self) -> bool {
+        let mut any = false;
         loop {
             if self.unsent.is_empty() {
                 self.unsent = self.machine.poll_transmit().unwrap_or_default();
             }
+            any |= !self.unsent.is_empty();
             if self.broken.is_some() {
                 self.unsent.clear();
                 self.unflushed = false;
             }
             if self.unsent.is_empty() && !self.unflushed {
-                return;
+                return any;
             }
             self.broken = self.write().await.err();
         }

@@ -16,6 +16,10 @@ pub trait Machine {
     fn end_of_stream(&mut self, now: Duration);
     /// Octets to send, until there are none.
     fn poll_transmit(&mut self) -> Option<Vec<u8>>;
+    /// Whether what is to be sent may wait for the next event, because more will follow it.
+    fn holds_back(&self) -> bool {
+        false
+    }
     /// What happened, until there is nothing (more) to report before something goes in.
     fn poll_event(&mut self) -> Option<Self::Event>;
     /// When [`Machine::timeout`] wants to be called, if nothing arrives before.
@@ -26,7 +30,7 @@ pub trait Machine {
 
 /// Our machines have these as methods of their own, so that they need no such trait.
 macro_rules! machine {
-    ($machine:ty, $event:ty) => {
+    ($machine:ty, $event:ty $(, $holds_back:ident)?) => {
         impl Machine for $machine {
             type Event = $event;
 
@@ -45,6 +49,9 @@ macro_rules! machine {
             fn poll_event(&mut self) -> Option<$event> {
                 Self::poll_event(self)
             }
+            $(fn $holds_back(&self) -> bool {
+                Self::$holds_back(self)
+            })?
             fn deadline(&self) -> Option<Duration> {
                 Self::deadline(self)
             }
@@ -56,7 +63,7 @@ macro_rules! machine {
 }
 
 #[cfg(feature = "smtp")]
-machine!(email2_smtp::Server, email2_smtp::server::Event);
+machine!(email2_smtp::Server, email2_smtp::server::Event, holds_back);
 #[cfg(feature = "smtp")]
 machine!(email2_smtp::Client, email2_smtp::client::Event);
 #[cfg(feature = "imap")]

@@ -239,6 +239,14 @@ impl Server {
         (!octets.is_empty()).then_some(octets)
     }
 
+    /// Commands came that were not read yet: the replies so far may wait for theirs, so that
+    /// the replies to what was sent at once are sent at once (RFC 2920 §3.2).
+    #[must_use]
+    pub fn holds_back(&self) -> bool {
+        let waits = matches!(self.wait, Wait::Command) && !self.input.unread().is_empty();
+        waits && self.output.len() < OUTPUT_OCTETS
+    }
+
     /// The next event. It may make octets to send even when there is none.
     pub fn poll_event(&mut self) -> Option<Event> {
         loop {
