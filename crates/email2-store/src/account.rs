@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use email2::Address;
+use email2::block::BlockPattern;
 
 use crate::error::StoreError;
 
@@ -26,6 +27,17 @@ pub struct Account {
     pub unlisted: bool,
     /// When it was made, Unix seconds.
     pub created: u64,
+}
+
+/// An account with what its owner and the server decided about mail for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recipient {
+    /// The account.
+    pub account: Account,
+    /// The server's blocks, then its own, each in the order they were added.
+    pub blocks: Vec<BlockPattern>,
+    /// The value of the setting that was asked for.
+    pub setting: Option<Vec<u8>>,
 }
 
 /// What an account begins with.
@@ -53,6 +65,14 @@ pub trait Accounts: Send + Sync {
 
     /// The account of this address; local parts are compared octet for octet.
     async fn account(&self, address: &Address) -> Result<Option<Account>, StoreError>;
+
+    /// The account of this address, all blocks that hold for it and one of its settings, from
+    /// one view: what must be known of everyone to whom mail comes.
+    async fn recipient(
+        &self,
+        address: &Address,
+        setting: &str,
+    ) -> Result<Option<Recipient>, StoreError>;
 
     /// Those of `addresses` that have an account, in the same order.
     async fn accounts(&self, addresses: &[Address]) -> Result<Vec<Option<Account>>, StoreError>;

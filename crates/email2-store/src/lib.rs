@@ -45,7 +45,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 pub use accepted_seal::AcceptedSeals;
-pub use account::{Account, AccountId, Accounts, NewAccount};
+pub use account::{Account, AccountId, Accounts, NewAccount, Recipient};
 pub use block::{Blocks, Scope};
 pub use body::{Bodies, BodyReader, BodyWriter, SpooledBody};
 pub use certificate::{

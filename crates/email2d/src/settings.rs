@@ -26,7 +26,7 @@ impl Name {
         match self {
             Self::Blocks => "blocks",
             Self::Contacts => "contacts",
-            Self::Forwarders => "forwarders",
+            Self::Forwarders => FORWARDERS,
             Self::Legacy => "legacy",
         }
     }
@@ -56,21 +56,15 @@ pub(crate) enum SettingError {
     Store(#[from] StoreError),
 }
 
-/// The mediators' addresses that this account registered (spec §4.6.4).
-///
-/// # Errors
-/// As the store says.
-pub(crate) async fn forwarders(
-    store: &Store,
-    account: AccountId,
-) -> Result<Vec<Address>, StoreError> {
-    let value = get(store, account, Name::Forwarders).await?;
-    let value = value.unwrap_or_default();
-    let text = String::from_utf8_lossy(&value);
-    Ok(text
-        .lines()
+/// The name of the setting with the mediators' addresses.
+pub(crate) const FORWARDERS: &str = "forwarders";
+
+/// The mediators' addresses that an account registered (spec §4.6.4), from the setting's value.
+pub(crate) fn forwarders(value: &[u8]) -> Vec<Address> {
+    let text = String::from_utf8_lossy(value);
+    text.lines()
         .filter_map(|line| Address::parse(line.trim()).ok())
-        .collect())
+        .collect()
 }
 
 /// The value of a setting.

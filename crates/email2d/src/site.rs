@@ -7,7 +7,7 @@ use email2_io::limit::{AuthBudget, AuthLimits};
 use email2_io::tls::{CertificateFiles, ServerTls};
 use email2_io::world::World;
 use email2_remote::Remote;
-use email2_store::{Account, Opening, Store, StoreError};
+use email2_store::{Opening, Recipient, Store, StoreError};
 use rand_core::RngCore as _;
 
 use crate::StartError;
@@ -15,6 +15,7 @@ use crate::config::Config;
 use crate::memory::StoreMemory;
 use crate::outbound::Departures;
 use crate::ownership::Ownership;
+use crate::settings::FORWARDERS;
 
 /// Configuration, world, store and what is asked of others.
 #[derive(Debug)]
@@ -84,22 +85,22 @@ impl Site {
         configured.is_some_and(|config| config.local || self.ownership.is_named(domain))
     }
 
-    /// The account that gets the mail for `address`; `postmaster` of a served domain is whom the
-    /// configuration names (RFC 5321 §4.5.1).
+    /// Who gets the mail for `address`, with what was decided about it; `postmaster` of a served
+    /// domain is whom the configuration names (RFC 5321 §4.5.1).
     ///
     /// # Errors
     /// As the store says.
-    pub(crate) async fn account_for(
+    pub(crate) async fn recipient_for(
         &self,
         address: &Address,
-    ) -> Result<Option<Account>, StoreError> {
-        let found = self.store.account(address).await?;
+    ) -> Result<Option<Recipient>, StoreError> {
+        let found = self.store.recipient(address, FORWARDERS).await?;
         if found.is_some() || !address.local().eq_ignore_ascii_case("postmaster") {
             return Ok(found);
         }
         let domain = self.config.domain(address.domain());
         match domain.and_then(|domain| domain.postmaster.as_ref()) {
-            Some(postmaster) => self.store.account(postmaster).await,
+            Some(postmaster) => self.store.recipient(postmaster, FORWARDERS).await,
             None => Ok(None),
         }
     }

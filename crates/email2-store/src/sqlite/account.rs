@@ -6,8 +6,9 @@ use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::row::{collect, first, parsed};
 use super::writer::Change;
-use super::{SqliteStore, body, certificate, mailbox};
-use crate::account::{Account, AccountId, Accounts, NewAccount};
+use super::{SqliteStore, block, body, certificate, mailbox, setting};
+use crate::account::{Account, AccountId, Accounts, NewAccount, Recipient};
+use crate::block::Scope;
 use crate::error::StoreError;
 
 const SELECT: &str = "SELECT id, address, quota, used, strict, unlisted, created FROM account";
@@ -22,6 +23,16 @@ impl Accounts for SqliteStore {
     async fn account(&self, address: &Address) -> Result<Option<Account>, StoreError> {
         let address = address.clone();
         self.read(move |connection| by_address(connection, &address))
+            .await
+    }
+
+    async fn recipient(
+        &self,
+        address: &Address,
+        setting: &str,
+    ) -> Result<Option<Recipient>, StoreError> {
+        let (address, setting) = (address.clone(), setting.to_owned());
+        self.read(move |connection| recipient(connection, &address, &setting))
             .await
     }
 
@@ -98,6 +109,21 @@ fn add(change: &mut Change<'_>, new: NewAccount, now: u64) -> Result<Account, St
 fn by_address(connection: &Connection, address: &Address) -> Result<Option<Account>, StoreError> {
     let mut select = connection.prepare_cached(&format!("{SELECT} WHERE address = ?1"))?;
     first(select.query([address.to_string()])?, read)
+}
+
+fn recipient(
+    connection: &Connection,
+    address: &Address,
+    setting: &str,
+) -> Result<Option<Recipient>, StoreError> {
+    let Some(account) = by_address(connection, address)? else {
+        return Ok(None);
+    };
+    Ok(Some(Recipient {
+        blocks: block::of_recipient(connection, account.id)?,
+        setting: setting::get(connection, Scope::Account(account.id), setting)?,
+        account,
+    }))
 }
 
 /// The account of this row.

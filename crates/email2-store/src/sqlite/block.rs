@@ -6,6 +6,7 @@ use rusqlite::Connection;
 
 use super::SqliteStore;
 use super::row::{collect, parsed};
+use crate::account::AccountId;
 use crate::block::{Blocks, Scope};
 use crate::error::StoreError;
 
@@ -63,6 +64,19 @@ impl Blocks for SqliteStore {
         })
         .await
     }
+}
+
+/// All that hold for an account: the server's, then its own.
+pub(super) fn of_recipient(
+    connection: &Connection,
+    account: AccountId,
+) -> Result<Vec<BlockPattern>, StoreError> {
+    // In the words of the index, so that it is used.
+    let mut select = connection.prepare_cached(
+        "SELECT pattern FROM block WHERE coalesce(account, 0) IN (0, ?1)
+         ORDER BY account IS NOT NULL, id",
+    )?;
+    collect(select.query([account.0])?, |row| parsed(row, 0))
 }
 
 /// The column of a scope; NULL is the server's.

@@ -6,7 +6,7 @@ use email2::header::HeaderFacts;
 use email2::rejection::Rejection;
 use email2::verdict::{Outline, foresee};
 use email2_smtp::envelope::{Mail, Recipient};
-use email2_store::Account;
+use email2_store::{Account, Recipient as Known};
 
 use super::policy::Preferences;
 use crate::enrolment::Login;
@@ -63,8 +63,9 @@ impl Envelope {
         if self.submitted && !site.serves(to.address.domain()) {
             return self.admit_onward(site, to);
         }
-        let account = self.account_of(site, &to.address).await?;
-        let preferences = Preferences::of(site, &to.address, &account).await?;
+        let known = self.recipient_of(site, &to.address).await?;
+        let preferences = Preferences::of(&to.address, &known);
+        let account = known.account;
         if let Some(announced) = &self.mail.announced {
             preferences.refuse_blocked(&announced.signer)?;
         }
@@ -105,16 +106,16 @@ impl Envelope {
         Ok(())
     }
 
-    /// Whose mailbox it is. Nothing is relayed for strangers (RFC 5321 §3.6.2).
-    async fn account_of(&self, site: &Site, address: &Address) -> Result<Account, Rejection> {
+    /// Who that is here. Nothing is relayed for strangers (RFC 5321 §3.6.2).
+    async fn recipient_of(&self, site: &Site, address: &Address) -> Result<Known, Rejection> {
         let domain = address.domain();
         if !site.serves(domain) {
             let domain = domain.clone();
             return Err(Rejection::RelayDenied { domain });
         }
-        let found = site.account_for(address).await;
-        let account = found.map_err(super::accept::store_failed)?;
-        account.ok_or_else(|| Rejection::NoSuchMailbox {
+        let found = site.recipient_for(address).await;
+        let known = found.map_err(super::accept::store_failed)?;
+        known.ok_or_else(|| Rejection::NoSuchMailbox {
             recipient: address.clone(),
         })
     }

@@ -4,11 +4,9 @@ use email2::address::{Address, Identity};
 use email2::block::BlockPattern;
 use email2::rejection::Rejection;
 use email2::verdict::{Legacy, RecipientPolicy, UnregisteredStack};
-use email2_store::{Account, Scope};
+use email2_store::Recipient;
 
-use super::accept::store_failed;
 use crate::settings;
-use crate::site::Site;
 
 /// A recipient's decisions, owned for the time of a transaction.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,34 +19,22 @@ pub(crate) struct Preferences {
 }
 
 impl Preferences {
-    /// Those of the account that `address` belongs to.
-    ///
-    /// # Errors
-    /// The store cannot be read now.
-    pub(crate) async fn of(
-        site: &Site,
-        address: &Address,
-        account: &Account,
-    ) -> Result<Preferences, Rejection> {
-        let store = &site.store;
-        let mut blocks = store.blocks(Scope::Server).await.map_err(store_failed)?;
-        let own = store.blocks(Scope::Account(account.id)).await;
-        blocks.extend(own.map_err(store_failed)?);
-        let forwarders = settings::forwarders(store, account.id)
-            .await
-            .map_err(store_failed)?;
-        let aliases = if *address == account.address {
+    /// Those of the recipient that `address` names.
+    pub(crate) fn of(address: &Address, recipient: &Recipient) -> Preferences {
+        let mailbox = recipient.account.address.clone();
+        let aliases = if *address == mailbox {
             Vec::new()
         } else {
             vec![address.clone()]
         };
-        Ok(Preferences {
-            mailbox: account.address.clone(),
+        let forwarders = recipient.setting.as_deref().map(settings::forwarders);
+        Preferences {
+            mailbox,
             aliases,
             legacy: Legacy::Reject,
-            blocks,
-            forwarders,
-        })
+            blocks: recipient.blocks.clone(),
+            forwarders: forwarders.unwrap_or_default(),
+        }
     }
 
     /// Refuses a signer who is blocked (spec §10.1.1).
