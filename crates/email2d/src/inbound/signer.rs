@@ -8,6 +8,7 @@ use email2::certificate::{Certificate, Fingerprint};
 use email2::evidence::{SignerEvidence, SignerKey};
 use email2::header::HeaderFacts;
 use email2::seal::Seal;
+use futures::FutureExt as _;
 use tokio::task::JoinHandle;
 
 use super::envelope::Envelope;
@@ -25,6 +26,8 @@ pub(crate) struct Lookups {
 enum Question {
     /// Under way; given up when it is dropped.
     Asked(AbortOnDrop),
+    /// Known at once.
+    Answered(SignerEvidence),
     /// Nobody is asked.
     NotAsked,
 }
@@ -66,6 +69,7 @@ impl Lookups {
         for question in self.questions.unwrap_or_default() {
             answers.push(match question {
                 Question::NotAsked => SignerEvidence::NotAsked,
+                Question::Answered(answer) => answer,
                 Question::Asked(mut task) => {
                     (&mut task.0)
                         .await
@@ -108,7 +112,12 @@ fn ask(caller: &Caller, seal: Seal, cached_only: bool) -> Question {
         }
         site.remote.signer(source, &seal.signer, &seal.key).await
     };
-    Question::Asked(AbortOnDrop(tokio::spawn(task)))
+    // Most signers are known: no task for what needs none.
+    let mut task = Box::pin(task);
+    match task.as_mut().now_or_never() {
+        Some(answer) => Question::Answered(answer),
+        None => Question::Asked(AbortOnDrop(tokio::spawn(task))),
+    }
 }
 
 /// The evidence for a signer of a domain that this server answers for by its configuration.
