@@ -1,8 +1,8 @@
 //! Readers: a few threads with a connection each, each question in one view.
 
+use std::collections::VecDeque;
 use std::path::Path;
-use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use rusqlite::Connection;
 use tokio::sync::oneshot;
@@ -15,27 +15,82 @@ const READERS: usize = 4;
 
 type Question = Box<dyn FnOnce(&Connection) + Send>;
 
+/// Questions that wait. Each wakes one thread: with a channel that threads share, every
+/// question would wake the one that waits in it and then the one that waits for its turn.
+#[derive(Default)]
+struct Waiting {
+    line: Mutex<Line>,
+    came: Condvar,
+}
+
+#[derive(Default)]
+struct Line {
+    questions: VecDeque<Question>,
+    ended: bool,
+}
+
+impl Waiting {
+    fn line(&self) -> MutexGuard<'_, Line> {
+        self.line.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn push(&self, question: Question) {
+        self.line().questions.push_back(question);
+        self.came.notify_one();
+    }
+
+    /// The next question; `None` when there will be none.
+    fn next(&self) -> Option<Question> {
+        let mut line = self.line();
+        loop {
+            if let Some(question) = line.questions.pop_front() {
+                return Some(question);
+            }
+            if line.ended {
+                return None;
+            }
+            let came = self.came.wait(line);
+            line = came.unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    fn end(&self) {
+        self.line().ended = true;
+        self.came.notify_all();
+    }
+}
+
 /// The reader threads; they end when this is dropped.
-#[derive(Debug)]
 pub(super) struct Readers {
-    questions: Mutex<Sender<Question>>,
+    waiting: Arc<Waiting>,
+}
+
+impl std::fmt::Debug for Readers {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Readers")
+    }
+}
+
+impl Drop for Readers {
+    fn drop(&mut self) {
+        self.waiting.end();
+    }
 }
 
 impl Readers {
     pub(super) fn start(path: &Path) -> Result<Self, StoreError> {
-        let (questions, waiting) = channel();
-        let waiting = Arc::new(Mutex::new(waiting));
+        let readers = Self {
+            waiting: Arc::default(),
+        };
         for number in 1..=READERS {
             let connection = open::connect_reader(path)?;
-            let waiting = Arc::clone(&waiting);
+            let waiting = Arc::clone(&readers.waiting);
             std::thread::Builder::new()
                 .name(format!("store-reader-{number}"))
                 .spawn(move || run(&connection, &waiting))
                 .map_err(|error| StoreError::io("a reader thread", &error))?;
         }
-        Ok(Self {
-            questions: Mutex::new(questions),
-        })
+        Ok(readers)
     }
 
     /// Asks in one view: `work` sees the database as of one commit.
@@ -62,28 +117,15 @@ impl Readers {
             // Who asked may have gone.
             let _ = asked.send(work(connection));
         });
-        {
-            let questions = self
-                .questions
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner);
-            let _ = questions.send(question);
-        }
+        self.waiting.push(question);
         answered
             .await
             .unwrap_or_else(|_| Err(StoreError::Stopped("the readers ended".to_owned())))
     }
 }
 
-fn run(connection: &Connection, waiting: &Mutex<Receiver<Question>>) {
-    loop {
-        let next = waiting
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .recv();
-        match next {
-            Ok(question) => question(connection),
-            Err(_) => return,
-        }
+fn run(connection: &Connection, waiting: &Waiting) {
+    while let Some(question) = waiting.next() {
+        question(connection);
     }
 }
