@@ -9,6 +9,7 @@
 
 mod open;
 mod reader;
+mod room;
 mod row;
 mod writer;
 

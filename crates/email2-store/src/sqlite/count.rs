@@ -43,6 +43,11 @@ impl Count {
         self.fsyncs(fsyncs);
     }
 
+    /// Transactions that were committed.
+    pub(super) fn commits(&self) -> u64 {
+        self.commits.load(Ordering::Relaxed)
+    }
+
     /// Whether enough is in the log that is not in the database.
     pub(super) fn is_checkpoint_due(&self) -> bool {
         let (log, moved) = (&self.log, &self.moved);

@@ -13,6 +13,7 @@ use tokio::sync::oneshot;
 use super::Watches;
 use super::count::Count;
 use super::open::Opened;
+use super::room;
 use crate::account::AccountId;
 use crate::body::{SpooledBody, SpooledOctets};
 use crate::error::StoreError;
@@ -247,7 +248,17 @@ impl Group {
         for job in jobs {
             job.answer(result.clone());
         }
+        if self.count.commits() == room::WORTH {
+            self.make_room();
+        }
         self.checkpoint();
+    }
+
+    /// From here on the log is written over and does not grow.
+    fn make_room(&self) {
+        if let Err(error) = room::make(&self.opened.connection, &self.opened.path) {
+            tracing::debug!(error, "the log of the database grows step by step");
+        }
     }
 
     /// Moves what is in the log into the database, once nobody waits for it: the
@@ -289,14 +300,19 @@ impl Group {
             }
             // A full or failing disk makes SQLite undo the whole transaction by itself.
             Err(error) if self.opened.connection.is_autocommit() => Err(self.judge(error)),
-            Err(_) => self.statement("ROLLBACK TO step; RELEASE step"),
+            Err(_) => {
+                self.statement("ROLLBACK TO step")?;
+                self.statement("RELEASE step")
+            }
         }
     }
 
     fn statement(&self, sql: &str) -> Result<(), StoreError> {
-        self.opened
-            .connection
-            .execute_batch(sql)
+        let connection = &self.opened.connection;
+        // Kept prepared: there are two of them for every change.
+        connection
+            .prepare_cached(sql)
+            .and_then(|mut statement| statement.query([])?.next().map(|_| ()))
             .map_err(|error| self.judge(error.into()))
     }
 
