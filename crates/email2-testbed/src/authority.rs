@@ -54,7 +54,7 @@ impl Authority {
     /// # Errors
     /// The address cannot be bound, or a key cannot be made.
     pub fn start(address: IpAddr) -> Outcome<Authority> {
-        let (udp, tcp) = sockets(address)?;
+        let (udp, tcp) = sockets(address, 0)?;
         let address = udp.local_addr().step("DNS socket")?;
         let served = Served::default();
         let mut server = hickory_server::Server::new(served.clone());
@@ -82,6 +82,17 @@ impl Authority {
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Answers at `port` of its address as well: programs that read a `resolv.conf` ask at 53.
+    ///
+    /// # Errors
+    /// The port cannot be bound (those below 1024 need root).
+    pub fn answer_at_port(&mut self, port: u16) -> Outcome<()> {
+        let (udp, tcp) = sockets(self.address.ip(), port)?;
+        self.server.register_socket(udp);
+        self.server.register_listener(tcp, IDLE, ANSWERS_WAITING);
+        Ok(())
     }
 
     /// The trust anchor: the root's DNSKEY as a line of a zone file.
@@ -172,9 +183,9 @@ fn parent_of(origin: &str) -> Option<&str> {
     }
 }
 
-/// The same free port for both: hickory-server takes the sockets ready-made.
-fn sockets(address: IpAddr) -> Outcome<(UdpSocket, TcpListener)> {
-    let udp = std::net::UdpSocket::bind((address, 0)).step("DNS socket")?;
+/// The same port for both (0: a free one): hickory-server takes the sockets ready-made.
+fn sockets(address: IpAddr, port: u16) -> Outcome<(UdpSocket, TcpListener)> {
+    let udp = std::net::UdpSocket::bind((address, port)).step("DNS socket")?;
     udp.set_nonblocking(true).step("DNS socket")?;
     let bound = udp.local_addr().step("DNS socket")?;
     let tcp = std::net::TcpListener::bind(bound).step("DNS socket")?;

@@ -83,10 +83,12 @@ impl Zone {
         Ok(self.record(owner, data))
     }
 
-    /// Adds a text.
+    /// Adds a text, in strings of at most 255 octets (RFC 1035 §3.3).
     #[must_use]
     pub fn text(self, owner: &str, text: &str) -> Zone {
-        self.record(owner, RData::TXT(TXT::new(vec![text.to_owned()])))
+        let pieces = text.as_bytes().chunks(usize::from(u8::MAX));
+        let strings = pieces.map(|piece| String::from_utf8_lossy(piece).into_owned());
+        self.record(owner, RData::TXT(TXT::new(strings.collect())))
     }
 
     /// Adds a host's address.
