@@ -4,6 +4,7 @@
 //! checked, stores are on disk. Only the `[network]` configuration points at it.
 
 pub mod authority;
+pub mod bench;
 pub mod certification;
 pub mod device;
 pub mod domain;

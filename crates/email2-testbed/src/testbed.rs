@@ -150,7 +150,14 @@ impl Testbed {
     /// # Errors
     /// The certification authority's file cannot be read.
     pub fn door_of(&self, domain: &Domain, port: u16) -> Outcome<Exchanger> {
-        let place = &domain.place;
+        self.door_at(&domain.place, port)
+    }
+
+    /// A port of the host at this place, whoever serves there.
+    ///
+    /// # Errors
+    /// The certification authority's file cannot be read.
+    pub fn door_at(&self, place: &Place, port: u16) -> Outcome<Exchanger> {
         let ca = self.certification.file();
         Ok(Exchanger {
             address: self.network.port(place.number, port),

@@ -1,0 +1,281 @@
+//! `email2-bench`: how fast the real `email2d` takes sealed mail, beside what the machine can
+//! do and, with `--peer`, beside other mail servers under the same load.
+//!
+//! Exits 0 when everything was measured, 70 when something could not be.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+use email2_io::world::{NetworkConfig, World};
+use email2_testbed::bench::letters::Text;
+use email2_testbed::bench::peer::{DkimKey, Kind, Peer};
+use email2_testbed::bench::report::{Cell, HEAD, MEMORY_HEAD, RATIO_HEAD, Report};
+use email2_testbed::bench::stage::{STRANGERS, Stage, mailbox};
+use email2_testbed::bench::{idle, machine, sink};
+use email2_testbed::failure::{Outcome, Step};
+use email2_testbed::testbed::Testbed;
+
+/// Delivers sealed messages to a real `email2d` and measures it.
+#[derive(Parser)]
+#[command(name = "email2-bench", version, args_conflicts_with_subcommands = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Option<Subject>,
+    #[command(flatten)]
+    run: Run,
+}
+
+#[derive(Args)]
+struct Run {
+    /// Sessions at once.
+    #[arg(long, value_delimiter = ',', default_value = "1,10,100")]
+    sessions: Vec<usize>,
+    /// Sizes of messages, in KiB.
+    #[arg(long, value_delimiter = ',', default_value = "2,20,200")]
+    sizes: Vec<usize>,
+    /// Messages on one connection.
+    #[arg(long, value_delimiter = ',', default_value = "1,20")]
+    per_connection: Vec<usize>,
+    /// The number of messages of each load, as a part of the usual one.
+    #[arg(long, default_value_t = 1.0)]
+    part: f64,
+    /// Leave out the senders whose certificates are not known yet.
+    #[arg(long)]
+    no_cold: bool,
+    /// Sessions that wait under TLS while 100 deliver, for the memory (0: not measured).
+    #[arg(long, default_value_t = 1000)]
+    idle: usize,
+    /// Leave out the sinks.
+    #[arg(long)]
+    no_sinks: bool,
+    /// A script that runs another mail server (may be repeated; see bench/peers).
+    #[arg(long)]
+    peer: Vec<PathBuf>,
+    /// The folder for all files (default: a temporary one; fsync is measured there).
+    #[arg(long)]
+    dir: Option<PathBuf>,
+    /// Print one JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Subcommand)]
+enum Subject {
+    /// Takes mail and keeps nothing.
+    Sink {
+        /// Where to listen.
+        #[arg(long)]
+        listen: SocketAddr,
+        /// The certificate (PEM); without it there is no TLS and no SMTP to speak of.
+        #[arg(long, requires = "key")]
+        certificate: Option<PathBuf>,
+        /// Its key (PEM).
+        #[arg(long)]
+        key: Option<PathBuf>,
+    },
+}
+
+fn main() -> ExitCode {
+    tracing_subscriber::fmt()
+        .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
+        .with_writer(std::io::stderr)
+        .init();
+    match run(Arguments::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("email2-bench: {failure}");
+            ExitCode::from(70)
+        }
+    }
+}
+
+fn run(arguments: Arguments) -> Outcome<()> {
+    // The load has one thread, so that it takes no more of the machine than it must; a sink
+    // has as many as a server.
+    let mut builder = match &arguments.command {
+        None => tokio::runtime::Builder::new_current_thread(),
+        Some(_) => tokio::runtime::Builder::new_multi_thread(),
+    };
+    let runtime = builder.enable_all().build().step("runtime")?;
+    match arguments.command {
+        None => runtime.block_on(measure(&arguments.run)),
+        Some(Subject::Sink {
+            listen,
+            certificate,
+            key,
+        }) => {
+            let world = World::real(&NetworkConfig::default()).step("world")?;
+            match certificate.zip(key) {
+                Some((certificate, key)) => {
+                    runtime.block_on(sink::smtp(&world, listen, &certificate, &key))
+                }
+                None => runtime.block_on(sink::nothing(&world, listen)),
+            }
+        }
+    }
+}
+
+async fn measure(run: &Run) -> Outcome<()> {
+    let temporary = tempfile::tempdir().step("temporary folder")?;
+    let folder = match &run.dir {
+        Some(folder) => std::path::absolute(folder).step("folder")?,
+        None => temporary.path().to_owned(),
+    };
+    std::fs::create_dir_all(&folder).step(format!("folder {}", folder.display()))?;
+    let mut testbed = Testbed::start(&folder)?;
+    let dkim = match run.peer.is_empty() {
+        true => None,
+        false => {
+            testbed.authority.answer_at_port(53)?;
+            Some(DkimKey::make(&folder)?)
+        }
+    };
+    let records: Vec<_> = dkim.iter().map(|key| key.record.clone()).collect();
+    let strangers = match run.no_cold {
+        true => 0,
+        false => strangers(run),
+    };
+    let stage = Stage::set_up(testbed, strangers, &records).await?;
+    let mut report = begin(&stage).await?;
+    say(run, &format!("{}\n\n{HEAD}", report.limits_line()));
+    measure_ours(run, &stage, &mut report).await?;
+    if !run.no_sinks {
+        measure_peer(run, &stage, &mut report, Kind::SmtpSink).await?;
+        measure_peer(run, &stage, &mut report, Kind::Nothing).await?;
+    }
+    for (script, key) in run.peer.iter().zip(dkim.iter().cycle()) {
+        measure_peer(run, &stage, &mut report, Kind::Script(script, key)).await?;
+    }
+    say(
+        run,
+        &format!("\n{RATIO_HEAD}\n{}", report.ratios().join("\n")),
+    );
+    measure_memory(run, &stage, &mut report).await?;
+    if run.json {
+        println!("{}", serde_json::to_string_pretty(&report).step("JSON")?);
+    }
+    stage.stop().await
+}
+
+fn say(run: &Run, text: &str) {
+    if !run.json {
+        println!("{text}");
+    }
+}
+
+async fn begin(stage: &Stage) -> Outcome<Report> {
+    let (world, sender) = (&stage.testbed.world, &stage.sender);
+    let text = Text::new(&sender.address, 2048)?;
+    let seal = sender.seal(world, &mailbox(0)?, &text)?;
+    Ok(Report {
+        limits: machine::limits(world, &stage.receiver.folder, &seal, &sender.key)?,
+        rows: Vec::new(),
+        memory: Vec::new(),
+    })
+}
+
+async fn measure_ours(run: &Run, stage: &Stage, report: &mut Report) -> Outcome<()> {
+    let (world, folder) = (&stage.testbed.world, &stage.receiver.folder);
+    for cell in cells(run, !run.no_cold) {
+        let lockstep = machine::lockstep(world, folder, cell.sessions, cell.kibibytes * 1024);
+        let lockstep = Some(lockstep.await?);
+        let mut row = stage.measure(cell).await?;
+        row.lockstep = lockstep;
+        say(run, &row.line());
+        report.rows.push(row);
+    }
+    Ok(())
+}
+
+async fn measure_peer(
+    run: &Run,
+    stage: &Stage,
+    report: &mut Report,
+    kind: Kind<'_>,
+) -> Outcome<()> {
+    let is_slow = matches!(kind, Kind::Script(..));
+    let peer = Peer::start(stage, kind).await?;
+    for mut cell in cells(run, false) {
+        if is_slow {
+            cell.messages = cell.messages.min(FOR_PEERS);
+        }
+        let row = peer.measure(stage, cell).await?;
+        say(run, &row.line());
+        report.rows.push(row);
+    }
+    peer.stop()
+}
+
+async fn measure_memory(run: &Run, stage: &Stage, report: &mut Report) -> Outcome<()> {
+    if run.idle == 0 {
+        return Ok(());
+    }
+    say(run, &format!("\n{MEMORY_HEAD}"));
+    for kibibytes in [2, 200] {
+        let cell = Cell {
+            sessions: 100,
+            per_connection: 20,
+            kibibytes,
+            cold: false,
+            messages: scaled(run, 1000),
+        };
+        report
+            .memory
+            .push(idle::measure(stage, run.idle, &cell).await?);
+        say(run, report.memory_lines().last().map_or("", String::as_str));
+    }
+    Ok(())
+}
+
+/// Every load, the cold ones once per number of sessions.
+fn cells(run: &Run, cold: bool) -> Vec<Cell> {
+    let mut cells = Vec::new();
+    for &kibibytes in &run.sizes {
+        for &sessions in &run.sessions {
+            for &per_connection in &run.per_connection {
+                cells.push(Cell {
+                    sessions,
+                    per_connection,
+                    kibibytes,
+                    cold: false,
+                    messages: scaled(run, usual(sessions, kibibytes)).max(sessions),
+                });
+            }
+        }
+    }
+    let smallest = run.sizes.iter().min().copied().unwrap_or(2);
+    for &sessions in run.sessions.iter().filter(|_| cold) {
+        cells.push(Cell {
+            sessions,
+            per_connection: 1,
+            kibibytes: smallest,
+            cold: true,
+            messages: strangers(run),
+        });
+    }
+    cells
+}
+
+/// Each writes once.
+fn strangers(run: &Run) -> usize {
+    scaled(run, STRANGERS).clamp(1, STRANGERS)
+}
+
+/// Messages that take other servers a few seconds.
+const FOR_PEERS: usize = 800;
+
+/// Messages that take a few seconds.
+fn usual(sessions: usize, kibibytes: usize) -> usize {
+    let most = match sessions {
+        0..=1 => 400,
+        2..=10 => 2000,
+        _ => 6000,
+    };
+    if kibibytes >= 100 { most / 5 } else { most }
+}
+
+fn scaled(run: &Run, messages: usize) -> usize {
+    ((messages as f64 * run.part) as usize).max(1)
+}
