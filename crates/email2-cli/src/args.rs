@@ -89,7 +89,7 @@ pub(crate) enum Command {
 pub(crate) struct SetupArgs {
     /// The address
     pub(crate) address: String,
-    /// Trust this certification authority too (PEM)
+    /// Trust this certification authority (PEM) too, for this address's domain alone
     #[arg(long, value_name = "FILE")]
     pub(crate) ca_file: Option<PathBuf>,
     /// Read the one-time code from this file instead of a prompt or standard input

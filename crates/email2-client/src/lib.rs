@@ -36,9 +36,8 @@ use std::sync::Arc;
 
 use email2::Address;
 pub use email2_io::World;
-use email2_io::tls::ClientTls;
 use email2_io::world::WorldError;
-use email2_remote::fence::Fence;
+pub use email2_remote::HomeTrust;
 use email2_remote::{Connector, Remote};
 use email2_store::{Opening, Store, StoreError};
 
@@ -85,13 +84,23 @@ impl Client {
     /// # Errors
     /// See [`ClientError`]; an account that is not set up yet is none.
     pub fn open(place: Place, config: &Config) -> Result<Client, ClientError> {
+        Client::open_trusting(place, config, None)
+    }
+
+    /// The same for setting up: `home` is the authority that the person names, for their own
+    /// domain alone (spec §2.6.1). Once set up, the account's own authority counts.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub fn open_trusting(
+        place: Place,
+        config: &Config,
+        home: Option<HomeTrust>,
+    ) -> Result<Client, ClientError> {
         let account = place.account()?;
-        let mut network = config.network.clone();
-        if let Some(given) = account.as_ref().and_then(|account| account.ca_file.clone()) {
-            network.ca_file = Some(given);
-        }
-        let world = World::real(&network)?;
-        Client::in_world(place, account, world, &network)
+        let known = account.as_ref().and_then(Account::trust);
+        let world = World::real(&config.network)?;
+        Client::in_world(place, account, world, &config.network, home.or(known))
     }
 
     /// The same in a given world: for tests.
@@ -103,17 +112,13 @@ impl Client {
         account: Option<Account>,
         world: World,
         network: &email2_io::NetworkConfig,
+        trust: Option<HomeTrust>,
     ) -> Result<Client, ClientError> {
         let store = Store::open(&place.store_directory()?, Opening::Visit, world.now())?;
         let memory = Arc::new(memory::StoreMemory::new(store.clone()));
-        let remote = Remote::new(world.clone(), memory, network, OWN_NAME)?;
+        let remote = Remote::trusting(world.clone(), memory, network, OWN_NAME, trust.as_ref())?;
         // A person's own server may stand in the same network: there is no fence around it.
-        let home = Connector {
-            tls: ClientTls::new(network.ca_file.as_deref(), Arc::clone(&world.clock))?,
-            world: world.clone(),
-            fence: Fence::open(),
-            name: OWN_NAME.to_owned(),
-        };
+        let home = remote.connector();
         Ok(Client {
             world,
             place,

@@ -7,6 +7,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use email2::Address;
+use email2_remote::HomeTrust;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
@@ -24,6 +25,15 @@ pub struct Account {
     pub address: Address,
     /// A certification authority that the person gave (PEM).
     pub ca_file: Option<PathBuf>,
+}
+
+impl Account {
+    /// What the person's own server is trusted by, besides the system's authorities.
+    pub(crate) fn trust(&self) -> Option<HomeTrust> {
+        let ca_file = self.ca_file.clone()?;
+        let domain = self.address.domain().clone();
+        Some(HomeTrust { domain, ca_file })
+    }
 }
 
 /// `account.toml`.

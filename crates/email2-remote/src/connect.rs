@@ -103,6 +103,8 @@ pub struct Connector {
     pub world: World,
     /// What is trusted.
     pub tls: ClientTls,
+    /// What is trusted for one domain alone: the person's own (spec §2.6.1).
+    pub home: Option<(Domain, ClientTls)>,
     /// What may be connected to.
     pub fence: Fence,
     /// What we call ourselves in EHLO.
@@ -137,10 +139,10 @@ impl Connector {
     /// See [`OpenError`].
     pub async fn open_stream(&self, domain: &Domain, host: &Host) -> Result<Stream, OpenError> {
         let mut ask = asked(domain, host);
-        let secured = match self.secured_stream(host, &ask).await {
+        let secured = match self.secured_stream(domain, host, &ask).await {
             Err(OpenError::Tls { failure, .. }) if failure.is_refusal_of_name() => {
                 ask.sni.clone_from(&host.name);
-                self.secured_stream(host, &ask).await
+                self.secured_stream(domain, host, &ask).await
             }
             other => other,
         };
@@ -151,11 +153,12 @@ impl Connector {
 
     async fn secured_stream(
         &self,
+        domain: &Domain,
         host: &Host,
         ask: &TlsAsk,
     ) -> Result<(Shown, Stream), OpenError> {
         let stream = self.reach(host).await?;
-        Ok(apart(self.shake_hands(host, stream, ask).await?))
+        Ok(apart(self.shake_hands(domain, host, stream, ask).await?))
     }
 
     /// Opens a dialogue with `host` for `domain`: up to EHLO, or AUTH with `credentials`.
@@ -194,9 +197,9 @@ impl Connector {
     ) -> Result<(Driver<Client>, Shown), OpenError> {
         if host.way == Way::Mx {
             let stream = self.reach(host).await?;
-            return self.start_tls(host, stream, ask).await;
+            return self.start_tls(domain, host, stream, ask).await;
         }
-        let (shown, stream) = self.secured_stream(host, ask).await?;
+        let (shown, stream) = self.secured_stream(domain, host, ask).await?;
         if credentials.is_some() {
             shown.must_be_trusted(domain, host)?;
         }
@@ -224,6 +227,7 @@ impl Connector {
 
     async fn start_tls(
         &self,
+        domain: &Domain,
         host: &Host,
         stream: Stream,
         ask: &TlsAsk,
@@ -239,7 +243,7 @@ impl Connector {
         }
         let mut shown = None;
         let secure = async |stream| {
-            let (seen, stream) = apart(self.shake_hands(host, stream, ask).await?);
+            let (seen, stream) = apart(self.shake_hands(domain, host, stream, ask).await?);
             shown = Some(seen);
             Ok::<Stream, OpenError>(stream)
         };
@@ -254,15 +258,24 @@ impl Connector {
 
     async fn shake_hands(
         &self,
+        domain: &Domain,
         host: &Host,
         stream: Stream,
         ask: &TlsAsk,
     ) -> Result<Secured, OpenError> {
-        let secured = self.tls.connect(stream, ask).await;
+        let secured = self.tls_for(domain).connect(stream, ask).await;
         secured.map_err(|failure| OpenError::Tls {
             host: host.name.clone(),
             failure,
         })
+    }
+
+    /// The authority that a person named speaks for their own domain only.
+    fn tls_for(&self, domain: &Domain) -> &ClientTls {
+        match &self.home {
+            Some((home, tls)) if home == domain => tls,
+            _ => &self.tls,
+        }
     }
 
     fn drive(&self, stream: Stream, tls: bool, credentials: Option<Credentials>) -> Driver<Client> {

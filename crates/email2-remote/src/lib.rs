@@ -26,5 +26,5 @@ pub use connect::{Connector, Content, ContentSource, Session};
 pub use deliver::{DeliveryRequest, Outcome, Reason};
 pub use keys::{FoundKey, KeyError};
 pub use memory::{KnownCertificate, KnownDomain, KnownKey, Memory, MemoryError};
-pub use remote::Remote;
+pub use remote::{HomeTrust, Remote};
 pub use speaks::DomainFacts;

@@ -1,6 +1,7 @@
 //! The door: what all questions to other domains have in common.
 
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -34,6 +35,29 @@ pub(crate) struct Inner {
     pub(crate) shelf: Shelf,
 }
 
+/// An authority that a person named for their own server: it speaks for their domain and for
+/// no other (spec §2.6.1).
+#[derive(Clone, Debug)]
+pub struct HomeTrust {
+    /// The person's domain.
+    pub domain: Domain,
+    /// The authority's certificate, PEM.
+    pub ca_file: PathBuf,
+}
+
+impl HomeTrust {
+    fn tls(&self, network: &NetworkConfig, world: &World) -> Result<(Domain, ClientTls), TlsError> {
+        let files: Vec<&Path> = network
+            .ca_file
+            .iter()
+            .chain([&self.ca_file])
+            .map(PathBuf::as_path)
+            .collect();
+        let tls = ClientTls::trusting(&files, Arc::clone(&world.clock))?;
+        Ok((self.domain.clone(), tls))
+    }
+}
+
 impl Remote {
     /// Asks over `world` as `network` says, remembers in `memory`; `name` is what we call
     /// ourselves in EHLO (RFC 5321 §4.1.1.1).
@@ -46,7 +70,22 @@ impl Remote {
         network: &NetworkConfig,
         name: &str,
     ) -> Result<Self, TlsError> {
+        Remote::trusting(world, memory, network, name, None)
+    }
+
+    /// The same, where `home` is trusted too, for its domain.
+    ///
+    /// # Errors
+    /// As [`Remote::new`].
+    pub fn trusting(
+        world: World,
+        memory: Arc<dyn Memory>,
+        network: &NetworkConfig,
+        name: &str,
+        home: Option<&HomeTrust>,
+    ) -> Result<Self, TlsError> {
         let tls = ClientTls::new(network.ca_file.as_deref(), Arc::clone(&world.clock))?;
+        let home = home.map(|home| home.tls(network, &world)).transpose()?;
         let inner = Inner {
             mx_port: network.mx_port,
             memory,
@@ -61,6 +100,7 @@ impl Remote {
                 name: name.to_owned(),
                 world,
                 tls,
+                home,
             },
         };
         Ok(Remote {

@@ -4,8 +4,8 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use email2::address::Address;
-use email2_client::Client;
 use email2_client::enrol;
+use email2_client::{Client, HomeTrust};
 use serde::Serialize;
 
 use super::context::Context;
@@ -25,11 +25,12 @@ struct Done {
 pub(crate) async fn run(context: &Context, args: SetupArgs) -> Outcome {
     let address = address(&args.address)?;
     let authority = args.ca_file.as_deref().map(read).transpose()?;
-    let (place, mut config) = context.configured()?;
-    if let Some(file) = &args.ca_file {
-        config.network.ca_file = Some(file.clone());
-    }
-    let client = Client::open(place, &config)?;
+    let (place, config) = context.configured()?;
+    let trust = args.ca_file.clone().map(|ca_file| HomeTrust {
+        domain: address.domain().clone(),
+        ca_file,
+    });
+    let client = Client::open_trusting(place, &config, trust)?;
     let code = passphrase::code(args.code_file.as_deref())?;
     let chosen = passphrase::chosen(&context.passphrase)?;
     let progress = context.progress();

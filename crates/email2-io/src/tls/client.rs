@@ -75,8 +75,17 @@ impl ClientTls {
     /// # Errors
     /// `ca_file` cannot be read or holds no certificate; nothing is trusted at all.
     pub fn new(ca_file: Option<&Path>, clock: Arc<dyn Clock>) -> Result<Self, TlsError> {
+        Self::trusting(ca_file.as_slice(), clock)
+    }
+
+    /// Trusts the system's authorities and those in each of `ca_files` (PEM).
+    ///
+    /// # Errors
+    /// As [`ClientTls::new`].
+    pub fn trusting(ca_files: &[&Path], clock: Arc<dyn Clock>) -> Result<Self, TlsError> {
         let provider = Arc::new(default_provider());
-        let given = ca_file.map(authorities).transpose()?.unwrap_or_default();
+        let given: Result<Vec<_>, _> = ca_files.iter().map(|file| authorities(file)).collect();
+        let given = given?.concat();
         let extra = given.iter().cloned();
         let trusted =
             rustls_platform_verifier::Verifier::new_with_extra_roots(extra, Arc::clone(&provider))

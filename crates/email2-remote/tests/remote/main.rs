@@ -13,4 +13,5 @@ mod deliver;
 mod keys;
 mod neighbour;
 mod stage;
+mod trust;
 mod zone;

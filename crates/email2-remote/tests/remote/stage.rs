@@ -6,14 +6,14 @@ use std::sync::atomic::{AtomicU8, Ordering};
 
 use email2::certificate::generate::generate;
 use email2::secret::SecretKey;
-use email2::{Identity, KeyAnswer, KeyFlags};
+use email2::{Domain, Identity, KeyAnswer, KeyFlags};
 use email2_io::clock::{ShiftedClock, SystemClock};
 use email2_io::entropy::OsEntropy;
 use email2_io::net::SystemNet;
 use email2_io::tls::{CertificateFiles, ServerTls};
 use email2_io::{Clock, NetworkConfig, World};
 use email2_remote::memory::Forgetful;
-use email2_remote::{Memory, Remote};
+use email2_remote::{HomeTrust, Memory, Remote};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 
 use crate::neighbour::{Manners, serve};
@@ -89,6 +89,29 @@ impl Stage {
         };
         let kept = Arc::clone(&self.memory) as Arc<dyn Memory>;
         Remote::new(self.world.clone(), kept, &network, "here.example").unwrap()
+    }
+
+    /// A `Remote` of somebody at `home`, who named this world's authority for that domain, and
+    /// trusts another one for all.
+    pub(crate) fn at_home(&self, home: &str) -> Remote {
+        let mut params = CertificateParams::default();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let other = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
+        let ca_file = self.folder.path().join("other.pem");
+        std::fs::write(&ca_file, other.pem()).unwrap();
+        let network = NetworkConfig {
+            ca_file: Some(ca_file),
+            mx_port: self.port,
+            allow_addresses: vec!["127.0.0.0/8".parse().unwrap()],
+            ..NetworkConfig::default()
+        };
+        let trust = HomeTrust {
+            domain: Domain::parse(home).unwrap(),
+            ca_file: self.folder.path().join("ca.pem"),
+        };
+        let kept = Arc::new(Forgetful::default());
+        let world = self.world.clone();
+        Remote::trusting(world, kept, &network, "here.example", Some(&trust)).unwrap()
     }
 
     /// A host called `name` with a certificate for `names`.

@@ -154,7 +154,7 @@ const NETWORK: &str = "# How the world is reached; a whole world can stand on lo
     # dns = [\"127.0.0.1:53\"]\n\
     # The DNSKEY records that DNSSEC is anchored in; none: the root's.\n\
     # dnssec_anchor = \"anchor.key\"\n\
-    # Certification authorities trusted besides the system's.\n\
+    # Certification authorities trusted for every domain, besides the system's.\n\
     # ca_file = \"ca.pem\"\n\
     # Networks that may be connected to although they are not globally reachable.\n\
     # allow_addresses = []\n\
