@@ -42,6 +42,10 @@ pub const KEY_FIELD: &str = "Email2-Key";
 /// The header field that IMAP shows and that no message may carry (spec §10.3).
 pub const VERDICT_FIELD: &str = "Email2-Verdict";
 
+/// The protected field of an encrypted message that says by which primary key its author knows a
+/// recipient (spec §5.3.4).
+pub const KNOWN_KEY_FIELD: &str = "Email2-Known-Key";
+
 /// The critical notation of a seal's signature (spec §4.2).
 pub const SEAL_NOTATION: &str = "seal@email2.invalid";
 

@@ -1,5 +1,6 @@
 //! Certificates: OpenPGP public keys under the policy of spec §6.
 
+pub mod comparison;
 pub mod fingerprint;
 pub mod generate;
 pub mod policy;

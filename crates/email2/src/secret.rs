@@ -1,5 +1,7 @@
 //! A secret key: unlocked and zeroized in memory, locked at rest (spec §6.7).
 
+mod classic;
+mod device;
 pub(crate) mod packets;
 
 use std::fmt;
@@ -21,11 +23,14 @@ use crate::limits;
 
 /// An unlocked secret key with its certificate. Its memory is wiped when it is
 /// dropped.
+#[derive(Clone)]
 pub struct SecretKey {
     certificate: Certificate,
     /// Missing when the owner keeps it elsewhere: seals are by subkeys.
     primary: Option<SecretPrimary>,
     subkeys: Vec<SecretSubkey>,
+    /// What it replaced: for old mail (spec §6.9.3).
+    former: Vec<SecretKey>,
 }
 
 /// Why a secret key cannot be read, unlocked or used.
@@ -77,6 +82,7 @@ impl SecretKey {
             certificate,
             primary,
             subkeys,
+            former: Vec::new(),
         }
     }
 
@@ -121,8 +127,13 @@ impl SecretKey {
             .find(|signer| fingerprint_of(signer).as_ref() == Some(key))
     }
 
-    /// The subkeys that decrypt; revoked and expired ones too, for old mail.
+    /// The subkeys that decrypt; revoked, expired and replaced ones too, for old mail.
     pub(crate) fn decryption_keys(&self) -> impl Iterator<Item = &SecretSubkey> {
+        let former = self.former.iter().flat_map(SecretKey::own_decryption_keys);
+        self.own_decryption_keys().chain(former)
+    }
+
+    fn own_decryption_keys(&self) -> impl Iterator<Item = &SecretSubkey> {
         self.subkeys.iter().filter(|key| {
             let fingerprint = fingerprint_of(*key);
             let mut bound = self.certificate.parts().subkeys.iter();
@@ -142,7 +153,13 @@ impl SecretKey {
         passphrase: &[u8],
         rng: &mut (impl CryptoRng + RngCore),
     ) -> Result<Vec<u8>, SecretKeyError> {
-        let locked = packets::lock(self.primary.as_ref(), &self.subkeys, passphrase, rng)?;
+        let locked = packets::lock(
+            self.primary.as_ref(),
+            &self.subkeys,
+            passphrase,
+            packets::Lock::Argon2,
+            rng,
+        )?;
         Ok(self.write(&locked.primary, &locked.subkeys))
     }
 
@@ -163,6 +180,7 @@ impl SecretKey {
             certificate,
             primary: keys.primary,
             subkeys: keys.subkeys,
+            former: Vec::new(),
         })
     }
 
@@ -301,6 +319,7 @@ impl SecretKey {
             certificate,
             primary: self.primary.clone(),
             subkeys: self.subkeys.clone(),
+            former: self.former.clone(),
         })
     }
 }

@@ -97,9 +97,30 @@ fn primary_key(now: u64, rng: &mut (impl CryptoRng + RngCore)) -> Result<SecretP
     Ok(SecretPrimary::new(PublicKey::from_inner(inner)?, secret)?)
 }
 
+/// A signing subkey for a primary key of this version.
+pub(crate) fn signing_subkey(
+    version: KeyVersion,
+    now: u64,
+    rng: &mut (impl CryptoRng + RngCore),
+) -> Result<SecretSubkey> {
+    match version {
+        KeyVersion::V6 => subkey_of(version, &KeyType::Ed25519, now, rng),
+        _ => subkey(&KeyType::Ed25519Legacy, now, rng),
+    }
+}
+
 fn subkey(kind: &KeyType, now: u64, rng: &mut (impl CryptoRng + RngCore)) -> Result<SecretSubkey> {
+    subkey_of(KeyVersion::V4, kind, now, rng)
+}
+
+fn subkey_of(
+    version: KeyVersion,
+    kind: &KeyType,
+    now: u64,
+    rng: &mut (impl CryptoRng + RngCore),
+) -> Result<SecretSubkey> {
     let (public, secret) = kind.generate(rng)?;
     let created = selfsign::timestamp(now)?;
-    let inner = PubKeyInner::new(KeyVersion::V4, kind.to_alg(), created, None, public)?;
+    let inner = PubKeyInner::new(version, kind.to_alg(), created, None, public)?;
     Ok(SecretSubkey::new(PublicSubkey::from_inner(inner)?, secret)?)
 }

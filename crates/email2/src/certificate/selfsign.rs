@@ -183,6 +183,20 @@ pub(crate) fn revocation(
     config.sign_key(key, &Password::empty(), key.public_key())
 }
 
+/// Revokes a subkey.
+pub(crate) fn subkey_revocation(
+    primary: &SecretKey,
+    subkey: &PublicSubkey,
+    reason: RevocationReason,
+    now: u64,
+    rng: &mut (impl CryptoRng + RngCore),
+) -> Result<Signature> {
+    let mut config = begin(primary, SignatureType::SubkeyRevocation, now, rng)?;
+    let reason = SubpacketData::RevocationReason(reason.code(), Default::default());
+    config.hashed_subpackets.push(Subpacket::regular(reason)?);
+    bind(config, primary, subkey)
+}
+
 /// What a renewed self-signature is about.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Subject<'a> {
@@ -202,17 +216,38 @@ pub(crate) fn renew(
 ) -> Result<Signature> {
     let kind = old.typ().unwrap_or(SignatureType::CertPositive);
     let mut config = begin(primary, kind, now, rng)?;
+    take_over(&mut config, old, lifetime)?;
+    match subject {
+        Subject::Primary => config.sign_key(primary, &Password::empty(), primary.public_key()),
+        Subject::User(id) => certify(config, primary, primary.public_key(), id),
+        Subject::Subkey(subkey) => bind(config, primary, subkey),
+    }
+}
+
+/// Certifies a User ID again, the same with one notation more (value `1`).
+pub(crate) fn annotated(
+    primary: &SecretKey,
+    old: &Signature,
+    id: &UserId,
+    name: &'static str,
+    (lifetime, now): (Option<u64>, u64),
+    rng: &mut (impl CryptoRng + RngCore),
+) -> Result<Signature> {
+    let kind = old.typ().unwrap_or(SignatureType::CertPositive);
+    let mut config = begin(primary, kind, now, rng)?;
+    take_over(&mut config, old, lifetime)?;
+    config.hashed_subpackets.push(notation(name, "1")?);
+    certify(config, primary, primary.public_key(), id)
+}
+
+fn take_over(config: &mut SignatureConfig, old: &Signature, lifetime: Option<u64>) -> Result<()> {
     config.hashed_subpackets.extend(kept(old).cloned());
     if let Some(seconds) = lifetime {
         let seconds = Duration::from_secs(u32::try_from(seconds)?);
         let end = SubpacketData::KeyExpirationTime(seconds);
         config.hashed_subpackets.push(Subpacket::critical(end)?);
     }
-    match subject {
-        Subject::Primary => config.sign_key(primary, &Password::empty(), primary.public_key()),
-        Subject::User(id) => certify(config, primary, primary.public_key(), id),
-        Subject::Subkey(subkey) => bind(config, primary, subkey),
-    }
+    Ok(())
 }
 
 /// What a renewed signature takes over: all that was signed but times and

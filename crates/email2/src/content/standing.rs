@@ -219,10 +219,7 @@ fn by_other(signature: &Signature, content: &[u8], known: &dyn Known) -> Standin
 /// (spec §5.3.2). Programs that are not of Email 2.0 often state none.
 fn is_for_others(signature: &Signature, keys: &[&SecretKey]) -> bool {
     let intended = intended_recipients(signature);
-    let is_mine = |fingerprint: &[u8]| {
-        let mut mine = keys.iter().map(|key| key.certificate().primary());
-        mine.any(|primary| primary.as_bytes() == fingerprint)
-    };
+    let is_mine = |fingerprint: &[u8]| keys.iter().any(|key| key.is_or_was(fingerprint));
     !intended.is_empty() && !intended.into_iter().any(is_mine)
 }
 

@@ -2,6 +2,7 @@
 //! (RFC 9580 §5.5.3).
 
 use pgp::crypto::aead::AeadAlgorithm;
+use pgp::crypto::hash::HashAlgorithm;
 use pgp::crypto::sym::SymmetricKeyAlgorithm;
 use pgp::packet::{PacketHeader, SecretKey as SecretPrimary, SecretSubkey};
 use pgp::ser::Serialize;
@@ -24,6 +25,10 @@ pub(crate) struct Keys {
 /// Passes, lanes and memory (2¹⁵ KiB = 32 MiB) of Argon2: each of a key's
 /// packets is unlocked by its own (RFC 9106 §4).
 const ARGON2: (u8, u8, u8) = (2, 1, 15);
+/// 16 MiB are hashed for a classic lock (RFC 9580 §3.7.1.3: an encoded count).
+const CLASSIC_COUNT: u8 = 224;
+/// The block of AES, octets: the length of an IV.
+const AES_BLOCK: usize = 16;
 /// What another program may ask for at most: 1 GiB and 16 passes.
 const ARGON2_MEMORY_MAX: u8 = 20;
 const ARGON2_PASSES_MAX: u8 = 16;
@@ -143,11 +148,21 @@ fn needed(
         .ok_or(SecretKeyError::Locked)
 }
 
+/// How the passphrase becomes a key (RFC 9580 §3.7.1).
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Lock {
+    /// Argon2 and AEAD: at rest, for our own programs.
+    Argon2,
+    /// Iterated and salted SHA-256, and CFB with a checksum: for programs of today.
+    Classic,
+}
+
 /// The keys, each locked with the passphrase, its own salt and nonce.
 pub(crate) fn lock(
     primary: Option<&SecretPrimary>,
     subkeys: &[SecretSubkey],
     passphrase: &[u8],
+    how: Lock,
     rng: &mut (impl CryptoRng + RngCore),
 ) -> Result<Keys, SecretKeyError> {
     let password = Password::from(passphrase);
@@ -157,18 +172,35 @@ pub(crate) fn lock(
     };
     if let Some(primary) = &mut locked.primary {
         primary
-            .set_password_with_s2k(&password, s2k(rng))
+            .set_password_with_s2k(&password, s2k(how, rng))
             .map_err(super::refused)?;
     }
     for subkey in &mut locked.subkeys {
         subkey
-            .set_password_with_s2k(&password, s2k(rng))
+            .set_password_with_s2k(&password, s2k(how, rng))
             .map_err(super::refused)?;
     }
     Ok(locked)
 }
 
-fn s2k(rng: &mut (impl CryptoRng + RngCore)) -> S2kParams {
+fn s2k(how: Lock, rng: &mut (impl CryptoRng + RngCore)) -> S2kParams {
+    match how {
+        Lock::Argon2 => argon2(rng),
+        Lock::Classic => classic(rng),
+    }
+}
+
+fn classic(rng: &mut (impl CryptoRng + RngCore)) -> S2kParams {
+    let mut iv = vec![0; AES_BLOCK];
+    rng.fill_bytes(&mut iv);
+    S2kParams::Cfb {
+        sym_alg: SymmetricKeyAlgorithm::AES256,
+        s2k: StringToKey::new_iterated(rng, HashAlgorithm::Sha256, CLASSIC_COUNT),
+        iv: iv.into(),
+    }
+}
+
+fn argon2(rng: &mut (impl CryptoRng + RngCore)) -> S2kParams {
     let aead_mode = AeadAlgorithm::Ocb;
     let mut nonce = vec![0; aead_mode.nonce_size()];
     rng.fill_bytes(&mut nonce);
