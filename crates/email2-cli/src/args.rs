@@ -95,6 +95,32 @@ pub(crate) struct SetupArgs {
     /// Read the one-time code from this file instead of a prompt or standard input
     #[arg(long, value_name = "FILE")]
     pub(crate) code_file: Option<PathBuf>,
+    /// Which key
+    #[command(flatten)]
+    pub(crate) origin: OriginArgs,
+    /// Write the recovery kit into this directory
+    #[arg(long, value_name = "DIR", conflicts_with = "no_backup")]
+    pub(crate) backup: Option<PathBuf>,
+    /// Make no recovery kit now: a lost device is then a lost key
+    #[arg(long)]
+    pub(crate) no_backup: bool,
+}
+
+/// The key of a device that is set up, when it is not simply a new one.
+#[derive(Debug, Args)]
+pub(crate) struct OriginArgs {
+    /// This is a further device: take the key from a recovery kit and give it a signing subkey
+    #[arg(long, value_name = "KIT", conflicts_with_all = ["new_key", "key"])]
+    pub(crate) restore: Option<PathBuf>,
+    /// Make a new key although one lies here: after an administrator's reset
+    #[arg(long, conflicts_with = "key")]
+    pub(crate) new_key: bool,
+    /// Use this secret key (a file as GnuPG exports it)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key: Option<PathBuf>,
+    /// The passphrase of that kit or key, in a file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key_passphrase_file: Option<PathBuf>,
 }
 
 /// The text and the files of a message.
@@ -235,6 +261,8 @@ pub(crate) struct SaveArgs {
 /// `email2 key …`
 #[derive(Debug, Subcommand)]
 pub(crate) enum KeyCommand {
+    /// List the keys known here: one's own and those of others
+    List,
     /// Show one's own key, or what is known of another address's
     Show {
         /// The address (default: one's own)
@@ -244,15 +272,26 @@ pub(crate) enum KeyCommand {
     Fetch {
         /// The address
         address: String,
-        /// Use a new key that its owner's old key did not sign
+        /// Use a new key that its owner's old key did not sign: the one with this fingerprint
+        #[arg(long, value_name = "FINGERPRINT")]
+        accept_new: Option<String>,
+    },
+    /// Compare keys with a correspondent: a short code that both of you see
+    Verify {
+        /// The address
+        address: String,
+        /// Both saw the same code: mark the key as verified
         #[arg(long)]
-        accept_new: bool,
+        confirm: bool,
     },
     /// Print the certificate (or the secret key) in armor
     Export {
         /// The secret key, encrypted by the passphrase
         #[arg(long)]
         secret: bool,
+        /// For this program; with --secret, others then encrypt so that it can read
+        #[arg(long = "for", value_enum, value_name = "PROGRAM")]
+        reader: Option<ClassicReader>,
         /// The address (default: one's own)
         #[arg(conflicts_with = "secret")]
         address: Option<String>,
@@ -261,13 +300,57 @@ pub(crate) enum KeyCommand {
     Import {
         /// The file
         file: PathBuf,
+        /// Its passphrase, in a file, when it is not that of one's own key
+        #[arg(long, value_name = "FILE")]
+        key_passphrase_file: Option<PathBuf>,
     },
-    /// Revoke one's own key and publish that
+    /// Revoke one's own key, or one subkey of it, and publish that
     Revoke {
         /// Why
         #[arg(long, value_enum)]
         reason: Reason,
+        /// This subkey only: that of a lost device, for example
+        #[arg(long, value_name = "FINGERPRINT")]
+        subkey: Option<String>,
     },
+    /// Let one's own key end, and publish that
+    Expire {
+        /// When: a date (2027-12-31) or days from now (90d)
+        when: String,
+    },
+    /// Let one's own key, which has an end, end later
+    Extend {
+        /// When: a date, days from now, or never
+        #[arg(default_value = "365d")]
+        when: String,
+    },
+    /// Make a new key; the one in use signs that it follows
+    Replace,
+    /// Publish one's own certificate once more
+    Publish,
+    /// Write the recovery kit: a text to print, and its passphrase to keep elsewhere
+    Backup {
+        /// Into this directory
+        #[arg(default_value = ".")]
+        dir: PathBuf,
+    },
+    /// Bring back the key from a recovery kit
+    Restore {
+        /// The kit
+        kit: PathBuf,
+        /// Its passphrase, in a file
+        #[arg(long, value_name = "FILE")]
+        key_passphrase_file: Option<PathBuf>,
+    },
+}
+
+/// OpenPGP programs that read classic encryption only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ClassicReader {
+    /// GnuPG 2.2 and later
+    Gnupg,
+    /// Thunderbird
+    Thunderbird,
 }
 
 /// Why a key is revoked (RFC 9580 §5.2.3.31).
@@ -309,9 +392,10 @@ pub(crate) enum OutboxCommand {
     Retry {
         /// Its id, as `outbox list` prints it
         id: String,
-        /// Encrypt to the recipient's new key although the old one did not sign it
-        #[arg(long)]
-        accept_new: bool,
+        /// Encrypt to the recipient's new key of this fingerprint although the old one did not
+        /// sign it
+        #[arg(long, value_name = "FINGERPRINT")]
+        accept_new: Option<String>,
     },
     /// Take one out; it is not sent
     Drop {

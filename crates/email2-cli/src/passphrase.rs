@@ -1,7 +1,7 @@
 //! Secrets from a prompt, a file descriptor or a file; never from the command line.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, IsTerminal, Read, stdin};
+use std::io::{BufRead, BufReader, IsTerminal, Read, Write, stderr, stdin};
 use std::path::Path;
 
 use zeroize::Zeroizing;
@@ -55,6 +55,34 @@ pub(crate) fn code(file: Option<&Path>) -> Result<Zeroizing<String>, Failure> {
         return Err(Failure::new(Code::Usage, "no one-time code was given"));
     }
     Ok(Zeroizing::new(code.trim().to_owned()))
+}
+
+/// The passphrase of a kit or a key from elsewhere.
+///
+/// # Errors
+/// As [`existing`].
+pub(crate) fn of_file(file: Option<&Path>, what: &str) -> Result<Zeroizing<String>, Failure> {
+    match file {
+        Some(path) => from_file(path),
+        None => prompt(what),
+    }
+}
+
+/// Asks on the terminal for a line that is no secret; `None` without a terminal.
+///
+/// # Errors
+/// The terminal cannot be read.
+pub(crate) fn ask(text: &str) -> Result<Option<String>, Failure> {
+    if !stdin().is_terminal() || !stderr().is_terminal() {
+        return Ok(None);
+    }
+    let _ = write!(stderr(), "{text}");
+    let mut line = String::new();
+    let read = stdin().lock().take(LIMIT).read_line(&mut line);
+    read.map_err(|error| {
+        Failure::new(Code::Io, format_args!("cannot read the terminal: {error}"))
+    })?;
+    Ok(Some(line.trim().to_owned()))
 }
 
 fn given(args: &PassphraseArgs) -> Result<Option<Zeroizing<String>>, Failure> {

@@ -1,6 +1,8 @@
 //! The mission's exchange as separate processes: two `email2d`, two homes with `email2`, a
 //! DNS server, and nothing but the configuration's knobs to tell them of each other.
 
+#[path = "processes/keys.rs"]
+mod keys;
 #[path = "processes/program.rs"]
 mod program;
 
@@ -22,7 +24,7 @@ struct World {
     bob: Home,
     com: ServerProcess,
     org: ServerProcess,
-    _testbed: Testbed,
+    testbed: Testbed,
     _folder: tempfile::TempDir,
 }
 
@@ -48,9 +50,14 @@ impl World {
             bob,
             com,
             org,
-            _testbed: testbed,
+            testbed,
             _folder: folder,
         })
+    }
+
+    /// A home more.
+    fn home(&self, name: &str) -> Outcome<Home> {
+        Home::make(&self.testbed, name)
     }
 
     fn stop(self) -> Outcome<()> {
@@ -64,7 +71,7 @@ fn set_up(testbed: &Testbed, server: &ServerProcess, address: &str) -> Outcome<H
     let home = Home::make(testbed, address)?;
     let code = added.get("code").step("code")?;
     let code = home.file("code", text(code).as_bytes())?;
-    home.run(&["setup", address, "--code-file", &code])?;
+    home.run(&["setup", address, "--code-file", &code, "--no-backup"])?;
     Ok(home)
 }
 

@@ -11,10 +11,15 @@ pub mod place;
 pub mod enrol;
 pub mod home;
 
+pub mod backup;
 pub mod keyring;
 pub mod memory;
 pub mod own_key;
 pub mod pin;
+pub mod verified;
+pub mod watch_own;
+
+mod limits;
 
 pub mod send;
 

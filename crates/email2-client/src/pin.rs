@@ -9,13 +9,15 @@ use email2::{Assurance, Fingerprint};
 use email2_store::peer::{Pin, Standing};
 use email2_store::{Store, StoreError};
 
+use crate::verified;
+
 /// Why a key is not used.
 #[derive(Debug, thiserror::Error)]
 pub enum PinError {
     /// The server serves another primary key that the known one did not sign: it waits for the
     /// person's decision. Sysexits 77.
     #[error(
-        "the mail server now gives another key for {who} ({new}); the key you know ({known}) did not sign it. Ask {who} by another way. If it is theirs: email2 key fetch {who} --accept-new"
+        "the mail server now gives another key for {who} ({new}); the key you know ({known}) did not sign it. Ask {who} by another way. If it is theirs: email2 key fetch {who} --accept-new {new}"
     )]
     Changed {
         /// The correspondent.
@@ -28,6 +30,14 @@ pub enum PinError {
     /// Nothing authenticates the server that gave the key: it is not kept. Sysexits 77.
     #[error("nothing authenticates the server that gave a key for {0}; it is not used")]
     Unauthenticated(Address),
+    /// The person named another key than the one that is held. Sysexits 77.
+    #[error("the key that waits for {who} is {held}, not the one you named; nothing was changed")]
+    NotThatOne {
+        /// The correspondent.
+        who: Address,
+        /// What is held.
+        held: Fingerprint,
+    },
     /// A certificate cannot be read. Sysexits 65.
     #[error("the key of {who} cannot be used: {error}")]
     Certificate {
@@ -53,24 +63,41 @@ pub async fn settle(
     assurance: Option<Assurance>,
     now: u64,
 ) -> Result<Certificate, PinError> {
+    let (certificate, _) = settle_told(store, who, served, assurance, now).await?;
+    Ok(certificate)
+}
+
+/// The same, and the key that was known before when the old one signed that it follows: people
+/// are told (spec §6.5.4).
+///
+/// # Errors
+/// As [`settle`].
+pub async fn settle_told(
+    store: &Store,
+    who: &Address,
+    served: &Certificate,
+    assurance: Option<Assurance>,
+    now: u64,
+) -> Result<(Certificate, Option<Fingerprint>), PinError> {
     if assurance.is_none() {
         return Err(PinError::Unauthenticated(who.clone()));
     }
     let Some(pin) = find(store, who, Standing::Known).await? else {
         keep(store, who, Standing::Known, served, assurance, now).await?;
-        return Ok(served.clone());
+        return Ok((served.clone(), None));
     };
     let known = parse(who, &pin.octets)?;
     let succession = succeed(&known, served).map_err(|error| certificate(who, error))?;
     match succession {
-        Succession::Same => Ok(known),
+        Succession::Same => Ok((known, None)),
         Succession::Merged(both) => {
             renew(store, pin, &both).await?;
-            Ok(both)
+            Ok((both, None))
         }
         Succession::Transition(next) => {
             renew(store, pin, &next).await?;
-            Ok(next)
+            verified::follow(store, who, known.primary(), next.primary()).await?;
+            Ok((next, Some(known.primary().clone())))
         }
         Succession::New => {
             keep(store, who, Standing::Held, served, assurance, now).await?;
@@ -92,14 +119,25 @@ pub async fn known(store: &Store, who: &Address) -> Result<Option<Certificate>, 
     pin.map(|pin| parse(who, &pin.octets)).transpose()
 }
 
-/// The person decided: the held key is the correspondent's. `None` when none is held.
+/// The person decided: the held key, whose fingerprint they were shown, is the correspondent's.
+/// `None` when none is held.
 ///
 /// # Errors
-/// As [`known`].
-pub async fn accept_held(store: &Store, who: &Address) -> Result<Option<Certificate>, PinError> {
+/// As [`known`]; [`PinError::NotThatOne`] when another one came meanwhile.
+pub async fn accept_held(
+    store: &Store,
+    who: &Address,
+    seen: &Fingerprint,
+) -> Result<Option<Certificate>, PinError> {
     let Some(held) = find(store, who, Standing::Held).await? else {
         return Ok(None);
     };
+    if held.primary != *seen {
+        return Err(PinError::NotThatOne {
+            who: who.clone(),
+            held: held.primary,
+        });
+    }
     let accepted = parse(who, &held.octets)?;
     store
         .keep_pin(Pin {
@@ -109,6 +147,20 @@ pub async fn accept_held(store: &Store, who: &Address) -> Result<Option<Certific
         .await?;
     store.drop_pin(&held.identity, Standing::Held).await?;
     Ok(Some(accepted))
+}
+
+/// All correspondents whose key is known or held: the address, the primary key, and whether it
+/// is held.
+///
+/// # Errors
+/// [`PinError::Store`].
+pub async fn all(store: &Store) -> Result<Vec<(Address, Fingerprint, bool)>, PinError> {
+    let pins = store.list_pins().await?.into_iter();
+    let listed = pins.filter_map(|pin| match pin.identity {
+        Identity::Address(who) => Some((who, pin.primary, pin.standing == Standing::Held)),
+        Identity::Service(_) => None,
+    });
+    Ok(listed.collect())
 }
 
 /// Was mail encrypted to this correspondent before (spec §5.5.2)?

@@ -186,6 +186,40 @@ impl Place {
         replace(&path, octets).map_err(|error| PlaceError::File { path, error })
     }
 
+    /// The names of the files that begin with `prefix`, in order.
+    ///
+    /// # Errors
+    /// [`PlaceError::File`].
+    pub(crate) fn names(&self, prefix: &str) -> Result<Vec<String>, PlaceError> {
+        self.make()?;
+        let failed = |error| PlaceError::File {
+            path: self.data.clone(),
+            error,
+        };
+        let mut names = Vec::new();
+        for entry in fs::read_dir(&self.data).map_err(failed)? {
+            let name = entry.map_err(failed)?.file_name();
+            names.extend(name.to_str().map(str::to_owned));
+        }
+        names.retain(|name| name.starts_with(prefix) && !name.ends_with(".new"));
+        names.sort();
+        Ok(names)
+    }
+
+    /// Removes a file, if it is there.
+    ///
+    /// # Errors
+    /// [`PlaceError::File`].
+    pub(crate) fn remove(&self, name: &str) -> Result<(), PlaceError> {
+        let path = self.data.join(name);
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(PlaceError::File { path, error })
+            }
+            _ => Ok(()),
+        }
+    }
+
     fn make(&self) -> Result<(), PlaceError> {
         let mut builder = fs::DirBuilder::new();
         builder

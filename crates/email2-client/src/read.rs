@@ -5,6 +5,7 @@
 mod charset;
 mod event;
 mod known;
+mod known_keys;
 mod part;
 mod person;
 mod standing;

@@ -10,6 +10,7 @@ use email2_store::StoreError;
 
 use crate::ClientError;
 use crate::attachment::SaveError;
+use crate::backup::BackupError;
 use crate::config::ConfigError;
 use crate::enrol::EnrolError;
 use crate::home::HomeError;
@@ -25,6 +26,8 @@ use crate::send::protect::ProtectError;
 use crate::send::report::State;
 use crate::send::seal::SealingError;
 use crate::settings::SettingError;
+use crate::verified::VerifyError;
+use crate::watch_own::WatchError;
 
 /// The exit codes in use; the greater is the graver.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -177,6 +180,8 @@ impl Sysexit for EnrolError {
             EnrolError::Keyring(error) => error.sysexit(),
             EnrolError::Place(error) => error.sysexit(),
             EnrolError::NoToken => Code::Unavailable,
+            EnrolError::KeyRefused(failure) => failure.sysexit(),
+            EnrolError::NotBound(_) | EnrolError::Secret(_) => Code::BadData,
         }
     }
 }
@@ -188,7 +193,40 @@ impl Sysexit for OwnKeyError {
             OwnKeyError::Keyring(error) => error.sysexit(),
             OwnKeyError::Home(error) => error.sysexit(),
             OwnKeyError::Secret(SecretKeyError::WrongPassphrase) => Code::Refused,
-            OwnKeyError::Secret(_) | OwnKeyError::NotBound(_) => Code::BadData,
+            OwnKeyError::Secret(_) | OwnKeyError::NotBound(_) | OwnKeyError::NotLonger(_) => {
+                Code::BadData
+            }
+        }
+    }
+}
+
+impl Sysexit for VerifyError {
+    fn sysexit(&self) -> Code {
+        match self {
+            VerifyError::Client(error) => error.sysexit(),
+            VerifyError::Keyring(error) => error.sysexit(),
+            VerifyError::Pin(error) => error.sysexit(),
+            VerifyError::Unknown(_) => Code::NoUser,
+        }
+    }
+}
+
+impl Sysexit for WatchError {
+    fn sysexit(&self) -> Code {
+        match self {
+            WatchError::Client(error) => error.sysexit(),
+            WatchError::Keyring(error) => error.sysexit(),
+            WatchError::Store(error) => error.sysexit(),
+        }
+    }
+}
+
+impl Sysexit for BackupError {
+    fn sysexit(&self) -> Code {
+        match self {
+            BackupError::NoKit => Code::BadData,
+            BackupError::Secret(SecretKeyError::WrongPassphrase) => Code::Refused,
+            BackupError::Secret(_) => Code::BadData,
         }
     }
 }
@@ -196,7 +234,9 @@ impl Sysexit for OwnKeyError {
 impl Sysexit for PinError {
     fn sysexit(&self) -> Code {
         match self {
-            PinError::Changed { .. } | PinError::Unauthenticated(_) => Code::Refused,
+            PinError::Changed { .. }
+            | PinError::NotThatOne { .. }
+            | PinError::Unauthenticated(_) => Code::Refused,
             PinError::Certificate { .. } => Code::BadData,
             PinError::Store(error) => error.sysexit(),
         }

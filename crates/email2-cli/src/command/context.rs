@@ -10,6 +10,8 @@ use email2_client::display::shown;
 use email2_client::keyring;
 use email2_client::place::Place;
 use email2_client::send::{State, queue, report::Unwatched};
+use email2_client::watch_own;
+use zeroize::Zeroizing;
 
 use crate::args::PassphraseArgs;
 use crate::exit::{Code, Failure};
@@ -55,6 +57,7 @@ impl Context {
     /// The outbox cannot be read.
     pub(crate) async fn run_due(&self, client: &Client) -> Result<(), Failure> {
         let reports = queue::run(client, None, Duration::ZERO, &Unwatched).await?;
+        self.tell_of_own_key(client).await;
         for report in reports
             .iter()
             .filter(|report| report.state != State::Waiting)
@@ -66,6 +69,33 @@ impl Context {
             ));
         }
         Ok(())
+    }
+
+    /// Says what a person must know of their own key: its end, or that their server gives others
+    /// another one.
+    async fn tell_of_own_key(&self, client: &Client) {
+        if client.address().is_err() {
+            return;
+        }
+        match watch_own::due(client).await {
+            Ok(notes) => notes.iter().for_each(|note| self.output.note(&shown(note))),
+            Err(error) => self
+                .output
+                .note(&format!("your key is not watched: {error}")),
+        }
+    }
+
+    /// One's own key and the passphrase that opened it.
+    ///
+    /// # Errors
+    /// As [`Context::key`].
+    pub(crate) fn key_and_passphrase(
+        &self,
+        client: &Client,
+    ) -> Result<(SecretKey, Zeroizing<String>), Failure> {
+        client.address()?;
+        let passphrase = passphrase::existing(&self.passphrase)?;
+        Ok((keyring::unlock(client.place(), &passphrase)?, passphrase))
     }
 
     /// The world as configured, without an account.
@@ -91,9 +121,7 @@ impl Context {
     /// # Errors
     /// No key, no passphrase, or the wrong one.
     pub(crate) fn key(&self, client: &Client) -> Result<SecretKey, Failure> {
-        client.address()?;
-        let passphrase = passphrase::existing(&self.passphrase)?;
-        Ok(keyring::unlock(client.place(), &passphrase)?)
+        Ok(self.key_and_passphrase(client)?.0)
     }
 
     /// A progress line.

@@ -1,20 +1,22 @@
 //! `email2 key`: one's own key and those of others.
 
+pub(crate) mod kit;
+mod life;
+
 use std::process::ExitCode;
 
-use email2::certificate::{Certificate, RevocationReason};
-use email2_client::keyring;
-use email2_client::own_key;
-use email2_client::pin;
+use email2::Fingerprint;
+use email2::certificate::Certificate;
+use email2_client::verified;
+use email2_client::{keyring, own_key, pin};
 use serde::Serialize;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::context::Context;
-use super::setup::{address, read};
-use crate::args::{KeyCommand, Reason};
+use super::setup::address;
+use crate::args::{ClassicReader, KeyCommand};
 use crate::exit::{Code, Failure, Outcome};
-use crate::passphrase;
 
 /// A certificate, as it is shown.
 #[derive(Serialize)]
@@ -29,6 +31,8 @@ pub(crate) struct Shown {
     revoked: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     assurance: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    verified: Option<bool>,
 }
 
 impl Shown {
@@ -51,6 +55,7 @@ impl Shown {
                 )
             }),
             assurance: None,
+            verified: None,
         }
     }
 
@@ -79,6 +84,9 @@ impl Shown {
                 lines.push_str(&format!("  {name} {value}\n"));
             }
         }
+        if self.verified == Some(true) {
+            lines.push_str("  verified     yes, you compared it\n");
+        }
         lines
     }
 }
@@ -90,35 +98,44 @@ pub(crate) fn date(at: u64) -> String {
     time.format(&Rfc3339).unwrap_or_default()
 }
 
-/// Shows, fetches, exports, imports or revokes.
+/// Runs a command on keys.
 pub(crate) async fn run(context: &Context, command: KeyCommand) -> Outcome {
     match command {
+        KeyCommand::List => list(context).await,
         KeyCommand::Show { address: None } => own(context),
         KeyCommand::Show { address: Some(of) } => known(context, &of).await,
         KeyCommand::Fetch {
             address,
             accept_new,
-        } => fetch(context, &address, accept_new).await,
-        KeyCommand::Export { secret, address } => export(context, secret, address.as_deref()).await,
-        KeyCommand::Import { file } => {
+        } => fetch(context, &address, accept_new.as_deref()).await,
+        KeyCommand::Verify { address, confirm } => verify(context, &address, confirm).await,
+        KeyCommand::Export {
+            secret: true,
+            reader: Some(_),
+            ..
+        } => export_for_classic(context).await,
+        KeyCommand::Export {
+            secret,
+            reader,
+            address,
+        } => export(context, secret, reader, address.as_deref()).await,
+        KeyCommand::Publish => {
             let client = context.client()?;
-            let octets = read(&file)?;
-            let given = passphrase::existing(&context.passphrase)?;
-            let certificate = own_key::import(&client, &octets, &given).await?;
+            let certificate = own_key::publish_again(&client).await?;
             show(context, &certificate, client.world().now(), None)
         }
-        KeyCommand::Revoke { reason } => {
-            let client = context.client()?;
-            let key = context.key(&client)?;
-            let reason = match reason {
-                Reason::Compromised => RevocationReason::Compromised,
-                Reason::Superseded => RevocationReason::Superseded,
-                Reason::Retired => RevocationReason::Retired,
-            };
-            let certificate = own_key::revoke(&client, &key, reason).await?;
-            show(context, &certificate, client.world().now(), None)
-        }
+        other => life::run(context, other).await,
     }
+}
+
+/// A fingerprint that was typed.
+pub(crate) fn fingerprint(given: &str) -> Result<Fingerprint, Failure> {
+    given.to_ascii_lowercase().parse().map_err(|error| {
+        Failure::new(
+            Code::Usage,
+            format_args!("{given:?} is no fingerprint: {error}"),
+        )
+    })
 }
 
 fn own(context: &Context) -> Outcome {
@@ -131,33 +148,88 @@ fn own(context: &Context) -> Outcome {
 async fn known(context: &Context, of: &str) -> Outcome {
     let client = context.client()?;
     let of = address(of)?;
-    match pin::known(client.store(), &of).await? {
-        Some(certificate) => show(context, &certificate, client.world().now(), None),
-        None => Err(Failure::new(
-            Code::NoUser,
-            format_args!("no key of {of} is known here; run: email2 key fetch {of}"),
-        )),
-    }
+    let certificate = pinned(&client, &of).await?;
+    let verified = verified::is_verified(client.store(), &of, certificate.primary()).await?;
+    let shown = Shown {
+        verified: Some(verified),
+        ..Shown::of(&certificate, client.world().now())
+    };
+    context.output.data("key", &shown, Shown::lines)?;
+    Ok(ExitCode::SUCCESS)
 }
 
-async fn fetch(context: &Context, of: &str, accept_new: bool) -> Outcome {
+async fn pinned(
+    client: &email2_client::Client,
+    of: &email2::Address,
+) -> Result<Certificate, Failure> {
+    pin::known(client.store(), of).await?.ok_or_else(|| {
+        Failure::new(
+            Code::NoUser,
+            format_args!("no key of {of} is known here; run: email2 key fetch {of}"),
+        )
+    })
+}
+
+/// A key in a list.
+#[derive(Serialize)]
+struct Listed {
+    address: String,
+    primary: String,
+    standing: &'static str,
+    verified: bool,
+}
+
+async fn list(context: &Context) -> Outcome {
+    let client = context.client()?;
+    let own = keyring::certificate(client.place())?;
+    let mut listed = vec![Listed {
+        address: client.address()?.to_string(),
+        primary: own.primary().to_string(),
+        standing: "own",
+        verified: false,
+    }];
+    for (address, primary, held) in pin::all(client.store()).await? {
+        let verified = verified::is_verified(client.store(), &address, &primary).await?;
+        listed.push(Listed {
+            address: address.to_string(),
+            primary: primary.to_string(),
+            standing: if held { "held" } else { "known" },
+            verified: verified && !held,
+        });
+    }
+    context.output.data("keys", &listed, |listed| {
+        let line = |key: &Listed| {
+            let verified = if key.verified { ", verified" } else { "" };
+            let (address, primary) = (&key.address, &key.primary);
+            format!("{primary}  {address} ({}{verified})\n", key.standing)
+        };
+        listed.iter().map(line).collect()
+    })?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn fetch(context: &Context, of: &str, accept_new: Option<&str>) -> Outcome {
     let client = context.client()?;
     let of = address(of)?;
+    let accepted = accept_new.map(fingerprint).transpose()?;
     let found = client.remote().fetch_for_writing(&of).await?;
     let now = client.world().now();
-    let settled = pin::settle(
-        client.store(),
-        &of,
-        &found.certificate,
-        found.assurance,
-        now,
-    )
-    .await;
-    let certificate = match settled {
-        Err(pin::PinError::Changed { .. }) if accept_new => pin::accept_held(client.store(), &of)
-            .await?
-            .unwrap_or(found.certificate),
-        settled => settled?,
+    let served = &found.certificate;
+    let settled = pin::settle_told(client.store(), &of, served, found.assurance, now).await;
+    let certificate = match (settled, accepted) {
+        (Err(pin::PinError::Changed { .. }), Some(seen)) => {
+            let accepted = pin::accept_held(client.store(), &of, &seen).await?;
+            accepted.unwrap_or(found.certificate)
+        }
+        (settled, _) => {
+            let (certificate, before) = settled?;
+            if let Some(before) = before {
+                context.output.note(&format!(
+                    "{of} replaced the key {before}; it signed that this one follows"
+                ));
+            }
+            certificate
+        }
     };
     let assurance = found
         .assurance
@@ -170,21 +242,74 @@ async fn fetch(context: &Context, of: &str, accept_new: bool) -> Outcome {
     )
 }
 
-async fn export(context: &Context, secret: bool, of: Option<&str>) -> Outcome {
+/// What two people compare.
+#[derive(Serialize)]
+struct Compared {
+    address: String,
+    code: String,
+    primary: String,
+    verified: bool,
+}
+
+async fn verify(context: &Context, with: &str, confirm: bool) -> Outcome {
     let client = context.client()?;
-    let armored = match (secret, of) {
-        (true, _) => own_key::armored_secret(&client)?,
-        (false, None) => keyring::certificate(client.place())?.armored(),
-        (false, Some(of)) => {
-            let of = address(of)?;
-            let known = pin::known(client.store(), &of).await?;
-            let known = known.ok_or_else(|| {
-                Failure::new(Code::NoUser, format_args!("no key of {of} is known here"))
-            })?;
-            known.armored()
-        }
+    let with = address(with)?;
+    let comparison = verified::compare(&client, &with).await?;
+    if confirm {
+        verified::confirm(client.store(), &with, comparison.theirs.primary()).await?;
+    }
+    let compared = Compared {
+        address: with.to_string(),
+        code: comparison.code,
+        primary: comparison.theirs.primary().to_string(),
+        verified: confirm || comparison.verified,
     };
+    context.output.data("verify", &compared, |compared| {
+        let (code, with) = (&compared.code, &compared.address);
+        if compared.verified {
+            return format!("{code}\nThe key of {with} is verified.\n");
+        }
+        format!(
+            "{code}\nRead this code to {with} by another way than mail. If theirs is the same:\n  \
+             email2 key verify {with} --confirm\nIf it differs, somebody gave one of you a false key.\n"
+        )
+    })?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn export_for_classic(context: &Context) -> Outcome {
+    let client = context.client()?;
+    let (key, passphrase) = context.key_and_passphrase(&client)?;
+    let armored = own_key::armored_classic(&client, &key, &passphrase).await?;
     context.output.raw(armored.as_bytes())?;
+    context.output.note(
+        "the key above is locked by your passphrase; from now on others encrypt to you so that \
+         this program can read it, which is not post-quantum",
+    );
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn export(
+    context: &Context,
+    secret: bool,
+    reader: Option<ClassicReader>,
+    of: Option<&str>,
+) -> Outcome {
+    let client = context.client()?;
+    let certificate = match (secret, of) {
+        (true, _) => {
+            let armored = own_key::armored_secret(&client)?;
+            context.output.raw(armored.as_bytes())?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        (false, None) => keyring::certificate(client.place())?,
+        (false, Some(of)) => pinned(&client, &address(of)?).await?,
+    };
+    let certificate = match reader {
+        Some(_) => certificate.without_post_quantum(),
+        None => certificate,
+    };
+    context.output.raw(certificate.armored().as_bytes())?;
     Ok(ExitCode::SUCCESS)
 }
 

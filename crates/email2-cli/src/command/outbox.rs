@@ -9,6 +9,7 @@ use email2_client::send::queue::{self, Entry};
 use email2_client::send::{Author, Report};
 
 use super::context::Context;
+use super::key::fingerprint;
 use super::send::{Told, finish};
 use crate::args::OutboxCommand;
 use crate::exit::{Code, Failure, Outcome};
@@ -19,11 +20,12 @@ pub(crate) async fn run(context: &Context, command: OutboxCommand) -> Outcome {
     match command {
         OutboxCommand::List => list(context, &client).await,
         OutboxCommand::Run => {
-            let reports = with_key(context, &client, None, false).await?;
+            let reports = with_key(context, &client, None, None).await?;
             finish(context, &reports)
         }
         OutboxCommand::Retry { id, accept_new } => {
-            let reports = with_key(context, &client, Some(number(&id)?), accept_new).await?;
+            let reports =
+                with_key(context, &client, Some(number(&id)?), accept_new.as_deref()).await?;
             finish(context, &reports)
         }
         OutboxCommand::Drop { id } => {
@@ -70,8 +72,9 @@ async fn with_key(
     context: &Context,
     client: &Client,
     id: Option<i64>,
-    accept_new: bool,
+    accept_new: Option<&str>,
 ) -> Result<Vec<Report>, Failure> {
+    let accept_new = accept_new.map(fingerprint).transpose()?;
     let key = context.key(client)?;
     let author = Author {
         key: &key,
@@ -79,7 +82,7 @@ async fn with_key(
     };
     let watch = Told(context.progress());
     Ok(match id {
-        Some(id) => queue::retry(client, &author, id, accept_new, &watch).await?,
+        Some(id) => queue::retry(client, &author, id, accept_new.as_ref(), &watch).await?,
         None => queue::run(client, Some(&author), Duration::ZERO, &watch).await?,
     })
 }

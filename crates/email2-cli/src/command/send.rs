@@ -188,6 +188,9 @@ pub(crate) struct Told(pub(crate) Progress);
 impl Watch for Told {
     fn step(&self, step: Step) {
         self.0.say(match step {
+            Step::Replaced { address, key } => {
+                format!("{address} has a new key ({key}); the old one signed that it follows")
+            }
             Step::Key(address) => format!("asking for the key of {address}"),
             Step::Deliver { domain, size } => format!("delivering {size} octets to {domain}"),
             Step::Wait(seconds) => format!("refused for now; next attempt in {seconds} s"),

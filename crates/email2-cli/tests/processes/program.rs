@@ -147,6 +147,31 @@ impl Home {
         data(&json(&output, arguments)?)
     }
 
+    /// Runs `email2` where it must fail: its exit code and what it said.
+    pub(crate) fn refused(&self, arguments: &[&str]) -> Outcome<(Option<i32>, String)> {
+        let output = self.command(arguments).output().step("email2")?;
+        let words = String::from_utf8_lossy(&output.stderr).into_owned();
+        Ok((output.status.code(), words))
+    }
+
+    /// What it says on standard error, beside its data.
+    pub(crate) fn said(&self, arguments: &[&str]) -> Outcome<String> {
+        Ok(self.refused(arguments)?.1)
+    }
+
+    /// The octets that it prints.
+    pub(crate) fn raw(&self, arguments: &[&str]) -> Outcome<Vec<u8>> {
+        let output = self.command(arguments).output().step("email2")?;
+        let words = String::from_utf8_lossy(&output.stderr).into_owned();
+        match output.status.success() {
+            true => Ok(output.stdout),
+            false => Err(Failure {
+                step: arguments.join(" "),
+                why: words,
+            }),
+        }
+    }
+
     /// The same, and the most memory that it had, in octets, as far as it was seen.
     pub(crate) fn run_measured(&self, arguments: &[&str]) -> Outcome<(Value, u64)> {
         let mut command = self.command(arguments);

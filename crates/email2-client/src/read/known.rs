@@ -8,7 +8,7 @@ use email2::content::{ContentError, Known, Reader};
 use email2::secret::SecretKey;
 use email2::{Fingerprint, Identity};
 
-use super::{Shown, author, read};
+use super::{Shown, author, known_keys, read};
 use crate::{Client, pin};
 
 /// The certificates at hand for one message.
@@ -35,18 +35,48 @@ pub async fn open(
     raw: &[u8],
     key: Option<&SecretKey>,
 ) -> Result<Shown, ContentError> {
-    let own = key.map(|key| key.certificate().clone());
-    let mut at_hand = Vec::from_iter(own);
-    if let Some(author) = author(raw) {
-        at_hand.extend(certificate(client, &author).await);
+    let author = author(raw);
+    let known = match &author {
+        Some(author) => certificate(client, author).await,
+        None => None,
+    };
+    let mut shown = read_with(client, raw, key, known)?;
+    // A device that the author set up since signs by a subkey that the pin lacks.
+    if shown.protection.standing == "unknown-key"
+        && let Some(author) = &author
+        && let Some(newer) = renewed(client, author).await
+    {
+        shown = read_with(client, raw, key, Some(newer))?;
     }
-    let known = AtHand(at_hand);
+    let told = known_keys::compare(client, &shown, key).await;
+    shown.notes.extend(told);
+    Ok(shown)
+}
+
+fn read_with(
+    client: &Client,
+    raw: &[u8],
+    key: Option<&SecretKey>,
+    author: Option<Certificate>,
+) -> Result<Shown, ContentError> {
+    let own = key.map(|key| key.certificate().clone());
+    let known = AtHand(own.into_iter().chain(author).collect());
     let reader = Reader {
         keys: key.as_slice(),
         known: &known,
         now: client.world().now(),
     };
     read(raw, &reader)
+}
+
+/// What the author's server gives now, put together with the pin; `None` without a pin, and when
+/// nothing new is there or another primary key is (spec §6.5.2).
+async fn renewed(client: &Client, author: &Address) -> Option<Certificate> {
+    let pinned = pin::known(client.store(), author).await.ok()??;
+    let found = client.remote().fetch_for_writing(author).await.ok()?;
+    let (store, now) = (client.store(), client.world().now());
+    let settled = pin::settle(store, author, &found.certificate, found.assurance, now).await;
+    settled.ok().filter(|certificate| *certificate != pinned)
 }
 
 /// Who cannot be asked is not known: the reading says so, and is made again

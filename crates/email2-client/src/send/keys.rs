@@ -6,7 +6,7 @@ use std::time::Duration;
 use email2::address::Address;
 use email2::certificate::Certificate;
 use email2::key_query::Etag;
-use email2_remote::KeyError;
+use email2_remote::{FoundKey, KeyError};
 use email2_store::StoreError;
 
 use super::report::{Report, State, Step, Watch};
@@ -66,7 +66,7 @@ pub async fn fetch(
     loop {
         for recipient in std::mem::take(&mut asked) {
             watch.step(Step::Key(recipient.address.clone()));
-            ask(client, recipient, &mut found).await?;
+            ask(client, recipient, watch, &mut found).await?;
         }
         if found.later.is_empty() || clock.monotonic() + pause > deadline {
             return Ok(found);
@@ -82,8 +82,24 @@ pub async fn fetch(
     }
 }
 
-async fn ask(client: &Client, recipient: Routed, found: &mut Found) -> Result<(), StoreError> {
-    match client.remote.key_for_writing(&recipient.address).await {
+/// The key in the cache, unless it expired or was revoked meanwhile: then its owner may have
+/// extended it, and the server is asked first (spec §6.6.1).
+async fn current(client: &Client, address: &Address) -> Result<FoundKey, KeyError> {
+    let kept = client.remote.key_for_writing(address).await?;
+    let now = client.world.now();
+    if kept.certificate.can_encrypt(now).is_ok() || kept.fetched >= now {
+        return Ok(kept);
+    }
+    client.remote.fetch_for_writing(address).await
+}
+
+async fn ask(
+    client: &Client,
+    recipient: Routed,
+    watch: &dyn Watch,
+    found: &mut Found,
+) -> Result<(), StoreError> {
+    match current(client, &recipient.address).await {
         // Whoever forged the MX records would read the message (spec §2.2).
         Ok(key) if key.assurance.is_none() => {
             let error = KeyError::Unauthenticated(recipient.address.clone());
@@ -95,9 +111,15 @@ async fn ask(client: &Client, recipient: Routed, found: &mut Found) -> Result<()
             let who = &recipient.address;
             let now = client.world.now();
             let settled =
-                pin::settle(&client.store, who, &key.certificate, key.assurance, now).await;
+                pin::settle_told(&client.store, who, &key.certificate, key.assurance, now).await;
             match settled {
-                Ok(certificate) => {
+                Ok((certificate, before)) => {
+                    if before.is_some() {
+                        watch.step(Step::Replaced {
+                            address: who.clone(),
+                            key: certificate.primary().clone(),
+                        });
+                    }
                     let etag = key.etag;
                     let key = Some(RecipientKey { certificate, etag });
                     found.keyed.push(keyed(client, recipient, key).await?);

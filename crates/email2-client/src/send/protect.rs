@@ -2,6 +2,7 @@
 //! apart (spec §5.4.1, §5.5.2, §5.8.1).
 
 use email2::address::Address;
+use email2::capability;
 use email2::certificate::Certificate;
 use email2::content::{self, Container, ContentError, Mode, OuterTo, Protect};
 use rand_core::{CryptoRng, RngCore};
@@ -156,7 +157,7 @@ impl Maker<'_> {
         if recipients.is_empty() {
             return Ok(Vec::new());
         }
-        let octets = self.make(Mode::SignOnly, rng)?;
+        let octets = self.make(Mode::SignOnly, "", rng)?;
         Ok(by_domain(recipients, &octets, Protection::Signed))
     }
 
@@ -181,9 +182,9 @@ impl Maker<'_> {
                 also_self: false,
                 container: audience.container,
             };
-            let octets = self.make(mode, rng)?;
             let of = |index: &usize| recipients.get(*index).cloned();
-            let members = audience.members.iter().filter_map(of).collect();
+            let members: Vec<Keyed> = audience.members.iter().filter_map(of).collect();
+            let octets = self.make(mode, &known_keys(&members), rng)?;
             let protection = if audience.post_quantum {
                 Protection::EncryptedPostQuantum
             } else {
@@ -197,10 +198,11 @@ impl Maker<'_> {
     fn make(
         &self,
         mode: Mode<'_>,
+        known: &str,
         rng: &mut (impl CryptoRng + RngCore),
     ) -> Result<Vec<u8>, ContentError> {
         let request = Protect {
-            message: &self.composed.message,
+            message: &[known.as_bytes(), &self.composed.message].concat(),
             author: self.author.key,
             from: self.author.address,
             mode,
@@ -209,6 +211,17 @@ impl Maker<'_> {
         };
         content::protect(&request, rng)
     }
+}
+
+/// By which keys the author knows those who read this copy (spec §5.3.4).
+fn known_keys(members: &[Keyed]) -> String {
+    let named = members.iter().filter_map(|to| {
+        let primary = to.key.as_ref()?.certificate.primary();
+        let field = capability::KNOWN_KEY_FIELD;
+        let line = format!("{field}: {}; {primary}\r\n", to.address);
+        line.is_ascii().then_some(line)
+    });
+    named.collect()
 }
 
 /// What the outer To says: those whom every recipient may see.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use email2::Fingerprint;
 use email2_store::StoreError;
 use email2_store::queue::{QueueEntry, QueueId, RecipientState};
 use serde::Serialize;
@@ -73,7 +74,8 @@ pub async fn run(
     deliver::until(client, author, &ids, (wait, Way::Direct), watch).await
 }
 
-/// Tries one entry now. With `accept_new` its author consents to the recipient's new key.
+/// Tries one entry now. With `accept_new` its author consents to a recipient's new
+/// key of this fingerprint.
 ///
 /// # Errors
 /// No such entry, a key that cannot be read, or the store failed.
@@ -81,7 +83,7 @@ pub async fn retry(
     client: &Client,
     author: &Author<'_>,
     id: i64,
-    accept_new: bool,
+    accept_new: Option<&Fingerprint>,
     watch: &dyn Watch,
 ) -> Result<Vec<Report>, PinError> {
     let id = QueueId(id);
@@ -93,10 +95,8 @@ pub async fn retry(
         let what = format!("entry {} in the outbox", id.0);
         return Err(StoreError::NotFound(what).into());
     };
-    if accept_new {
-        for to in &entry.recipients {
-            pin::accept_held(client.store(), &to.address).await?;
-        }
+    if let Some(seen) = accept_new {
+        consent(client, entry, seen).await?;
     }
     client
         .store()
@@ -104,6 +104,19 @@ pub async fn retry(
         .await?;
     let once = (Duration::ZERO, Way::Direct);
     Ok(deliver::until(client, Some(author), &[id], once, watch).await?)
+}
+
+/// The consent is to one key, and so to one of the recipients.
+async fn consent(client: &Client, entry: &QueueEntry, seen: &Fingerprint) -> Result<(), PinError> {
+    let mut other = None;
+    for to in &entry.recipients {
+        match pin::accept_held(client.store(), &to.address, seen).await {
+            Ok(Some(_)) => return Ok(()),
+            Ok(None) => {}
+            Err(error) => other = Some(error),
+        }
+    }
+    other.map_or(Ok(()), Err)
 }
 
 /// Takes an entry out; `false` when there is none, or somebody works on it.

@@ -9,6 +9,13 @@ use super::protect::Protection;
 /// What is being done.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
+    /// A correspondent has another key than before, and the old one signed that it follows.
+    Replaced {
+        /// Whose.
+        address: Address,
+        /// The new primary key.
+        key: email2::Fingerprint,
+    },
     /// A recipient's key is asked for.
     Key(Address),
     /// A message goes to a domain's server.
