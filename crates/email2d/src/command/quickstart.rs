@@ -57,6 +57,7 @@ struct Plan {
     domain: Domain,
     hostname: Domain,
     account: Address,
+    listen: IpAddr,
     ports: Ports,
     configuration: PathBuf,
     data: PathBuf,
@@ -73,7 +74,7 @@ struct Tls {
 pub(super) async fn run(arguments: &Arguments, path: &Path, json: bool) -> Result<(), Failure> {
     let plan = plan(arguments, path)?;
     let tls = tls(arguments, &plan)?;
-    write_configuration(arguments, &plan, &tls)?;
+    write_configuration(&plan, &tls)?;
     let mut desk = open(&plan, json).await?;
     let account = user::open_account(&desk, plan.account.clone(), None).await?;
     let code = user::issue(&mut desk, &account, Purpose::Add).await?;
@@ -109,6 +110,7 @@ fn plan(arguments: &Arguments, path: &Path) -> Result<Plan, Failure> {
         domain,
         hostname,
         account,
+        listen: arguments.listen,
         ports,
         configuration: absolute(path)?,
         data: absolute(&arguments.data)?,
@@ -144,7 +146,7 @@ fn tls(arguments: &Arguments, plan: &Plan) -> Result<Tls, Failure> {
     Ok(tls)
 }
 
-fn write_configuration(arguments: &Arguments, plan: &Plan, tls: &Tls) -> Result<(), Failure> {
+fn write_configuration(plan: &Plan, tls: &Tls) -> Result<(), Failure> {
     let text = Template {
         hostname: &plan.hostname,
         domain: &plan.domain,
@@ -152,7 +154,7 @@ fn write_configuration(arguments: &Arguments, plan: &Plan, tls: &Tls) -> Result<
         account: &plan.account,
         certificate: &tls.certificate,
         key: &tls.key,
-        listen: arguments.listen,
+        listen: plan.listen,
         ports: &plan.ports,
     }
     .to_string();
@@ -194,7 +196,7 @@ async fn open(plan: &Plan, json: bool) -> Result<Desk, Failure> {
 }
 
 fn report(plan: &Plan, tls: &Tls, code: &Secret, output: Output) -> Result<(), Failure> {
-    let records = records::records(&plan.domain, &plan.hostname, &plan.ports);
+    let records = records::records(&plan.domain, &plan.hostname, plan.listen, &plan.ports);
     let lines: Vec<String> = records.iter().map(|record| format!("  {record}")).collect();
     let authority = tls
         .authority

@@ -1,6 +1,7 @@
 //! The DNS records of a domain, for what is served and nothing else (spec §2.1, §2.3, §2.6).
 
 use std::fmt;
+use std::net::IpAddr;
 
 use email2::address::Domain;
 use email2::capability;
@@ -27,8 +28,13 @@ impl fmt::Display for Record {
     }
 }
 
-/// The records to add.
-pub(super) fn records(domain: &Domain, host: &Domain, ports: &Ports) -> Vec<Record> {
+/// The records to add, for a host that listens at `listen`.
+pub(super) fn records(
+    domain: &Domain,
+    host: &Domain,
+    listen: IpAddr,
+    ports: &Ports,
+) -> Vec<Record> {
     let record = |name: String, kind, value, comment| Record {
         name,
         kind,
@@ -46,12 +52,12 @@ pub(super) fn records(domain: &Domain, host: &Domain, ports: &Ports) -> Vec<Reco
         record(format!("{label}.{domain}."), "SRV", value, comment)
     };
     let mx = format!("10 {host}.");
-    let address = "the address of this host".to_owned();
+    let (kind, address, comment) = address(listen);
     let (sni, text) = (capability::HOST_LABEL, capability::TXT_LABEL);
     let quoted = format!("\"{policy}\"");
     vec![
         record(format!("{domain}."), "MX", mx, ""),
-        record(format!("{host}."), "A", address, "and AAAA, if it has one"),
+        record(format!("{host}."), kind, address, comment),
         record(
             format!("{sni}.{domain}."),
             "CNAME",
@@ -70,6 +76,18 @@ pub(super) fn records(domain: &Domain, host: &Domain, ports: &Ports) -> Vec<Reco
     ]
 }
 
+/// Type, value and comment of the host's address: all that is known is where it listens.
+fn address(listen: IpAddr) -> (&'static str, String, &'static str) {
+    match listen {
+        listen if listen.is_unspecified() => {
+            let value = "the address of this host".to_owned();
+            ("A", value, "and AAAA, if it has one")
+        }
+        IpAddr::V4(listen) => ("A", listen.to_string(), ""),
+        IpAddr::V6(listen) => ("AAAA", listen.to_string(), ""),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -79,7 +97,8 @@ mod tests {
         let domain = Domain::parse("example.org").unwrap();
         let host = Domain::parse("mail.example.org").unwrap();
         let ports = Ports::from(0).unwrap();
-        let lines: Vec<String> = records(&domain, &host, &ports)
+        let everywhere = IpAddr::from([0, 0, 0, 0]);
+        let lines: Vec<String> = records(&domain, &host, everywhere, &ports)
             .iter()
             .map(ToString::to_string)
             .collect();
@@ -93,5 +112,14 @@ mod tests {
             lines[6],
             "_imaps._tcp.example.org. SRV 0 0 993 mail.example.org."
         );
+    }
+    #[test]
+    fn the_address_is_the_one_that_is_listened_at() {
+        let here = address(IpAddr::from([127, 0, 0, 2]));
+        assert_eq!(here, ("A", "127.0.0.2".to_owned(), ""));
+        let here = address("2001:db8::25".parse().unwrap());
+        assert_eq!(here, ("AAAA", "2001:db8::25".to_owned(), ""));
+        let unknown = address("::".parse().unwrap());
+        assert_eq!(unknown.1, "the address of this host");
     }
 }
