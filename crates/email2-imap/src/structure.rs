@@ -17,7 +17,7 @@ use std::ops::Range;
 
 pub(crate) use body::write as write_body;
 pub(crate) use envelope::write as write_envelope;
-pub(crate) use field::Fields;
+pub(crate) use field::{Field, Fields};
 pub(crate) use parameters::Parameters;
 pub(crate) use scanner::Scanner;
 
@@ -64,6 +64,11 @@ impl Structure {
     /// The message itself.
     pub(crate) fn root(&self) -> Option<&Part> {
         self.parts.first()
+    }
+
+    /// All of its parts, each behind the one that holds it.
+    pub(crate) fn parts(&self) -> &[Part] {
+        &self.parts
     }
 
     /// The part of this index.

@@ -1,5 +1,7 @@
 //! LIST and LSUB (RFC 9051 §6.3.9, RFC 5258, RFC 5819, RFC 6154).
 
+use std::collections::BTreeSet;
+
 use crate::command::status::{self, Item};
 use crate::command::{Input, Run, Step};
 use crate::grammar::{Bad, Cursor, Parsed};
@@ -93,11 +95,32 @@ impl List {
         Ok(())
     }
 
-    fn wants(&self, info: &MailboxInfo) -> bool {
-        let name = info.name.as_str();
+    fn selects(&self, info: &MailboxInfo) -> bool {
         (!self.subscribed_only || info.subscribed)
             && (!self.special_only || info.special_use.is_some())
-            && self.patterns.iter().any(|pattern| matches(pattern, name))
+    }
+
+    fn wants(&self, info: &MailboxInfo) -> bool {
+        let name = info.name.as_str();
+        self.selects(info) && self.patterns.iter().any(|pattern| matches(pattern, name))
+    }
+
+    /// Names above those that are told, where nothing is to be told itself: whoever looks level
+    /// by level with `%` would else not find what lies below (RFC 3501 §6.3.8, §6.3.9).
+    fn levels<'a>(&self, all: &'a [MailboxInfo]) -> BTreeSet<&'a str> {
+        let by_level = self.patterns.iter().any(|pattern| pattern.contains('%'));
+        let selective = self.subscribed_only || self.special_only;
+        let told = all.iter().filter(|info| self.selects(info));
+        let told: BTreeSet<&str> = told.map(|info| info.name.as_str()).collect();
+        let above = told.iter().flat_map(|name| {
+            let ends = name.match_indices('/');
+            ends.filter_map(|(end, _)| name.get(..end))
+        });
+        above
+            .filter(|_| by_level && (self.verb == "LSUB" || !selective))
+            .filter(|name| !told.contains(name))
+            .filter(|name| self.patterns.iter().any(|pattern| matches(pattern, name)))
+            .collect()
     }
 
     fn write(&self, all: &[MailboxInfo], desk: &mut Desk) {
@@ -107,16 +130,22 @@ impl List {
                 .out
                 .untagged(&format!("{} (\\Noselect) \"/\" \"\"", self.verb));
         }
+        for level in self.levels(all) {
+            self.tell(level, "\\Noselect \\HasChildren", desk);
+        }
         for info in all.iter().filter(|info| self.wants(info)) {
-            let attributes = self.attributes(info, all);
-            desk.out
-                .raw(format!("* {} ({attributes}) \"/\" ", self.verb).as_bytes());
-            desk.out.raw(&mailbox(&info.name));
-            desk.out.line("");
+            self.tell(&info.name, &self.attributes(info, all), desk);
             if !self.status.is_empty() {
                 status::write(info, &self.status, &mut desk.out);
             }
         }
+    }
+
+    fn tell(&self, name: &str, attributes: &str, desk: &mut Desk) {
+        let line = format!("* {} ({attributes}) \"/\" ", self.verb);
+        desk.out.raw(line.as_bytes());
+        desk.out.raw(&mailbox(name));
+        desk.out.line("");
     }
 
     fn attributes(&self, info: &MailboxInfo, all: &[MailboxInfo]) -> String {

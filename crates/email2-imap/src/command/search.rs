@@ -6,6 +6,7 @@ mod header;
 mod key;
 mod needle;
 mod program;
+mod text;
 
 use std::collections::VecDeque;
 
@@ -19,6 +20,7 @@ use crate::structure::Scanner;
 use crate::view::Numbers;
 use crate::writer::Completion;
 use program::{Program, Reading};
+use text::Passage;
 
 /// `SEARCH [RETURN (…)] [CHARSET …] keys`
 pub(crate) fn parse(cursor: &mut Cursor<'_>) -> Parsed<Box<dyn Run>> {
@@ -61,7 +63,28 @@ struct Search {
     program: Program,
     messages: VecDeque<MessageInfo>,
     found: Vec<u32>,
-    reading: Option<(Reading, Scanner, u64)>,
+    reading: Option<(Reading, Place)>,
+}
+
+/// Where the message in front is being read.
+#[derive(Debug)]
+enum Place {
+    /// All of it in order, for its header and to learn of its parts.
+    Structure(Box<Scanner>, u64),
+    /// The passages of its parts; in the one in front, from here.
+    Passages(VecDeque<Passage>, u64),
+}
+
+impl Place {
+    /// The octets that are read next; `None` when nothing is left to read.
+    fn next(&self, size: u64) -> Option<(u64, usize)> {
+        let (from, to) = match self {
+            Self::Structure(_, offset) => (*offset, size.max(offset + 1)),
+            Self::Passages(passages, offset) => (*offset, passages.front()?.range.end),
+        };
+        let left = usize::try_from(to.saturating_sub(from)).unwrap_or(usize::MAX);
+        Some((from, left.min(limits::CHUNK_OCTETS)))
+    }
 }
 
 impl Search {
@@ -87,7 +110,7 @@ impl Search {
         while let Some(message) = self.messages.front() {
             let reading = self.program.begin(message);
             match self.program.verdict(&reading) {
-                None => return self.ask(reading, Scanner::new(), 0),
+                None => return self.read(reading, Place::Structure(Box::default(), 0), desk),
                 Some(found) => self.judge(found, desk),
             }
         }
@@ -109,40 +132,60 @@ impl Search {
         self.found.extend(number);
     }
 
-    fn ask(&mut self, reading: Reading, scanner: Scanner, offset: u64) -> Step {
-        let Some(message) = self.messages.front().map(|message| message.key) else {
-            return Step::ok("done");
+    /// Reads on in the message in front, or judges it when that cannot help.
+    fn read(&mut self, mut reading: Reading, place: Place, desk: &mut Desk) -> Step {
+        let Some(message) = self.messages.front() else {
+            return self.finish(desk);
         };
-        self.reading = Some((reading, scanner, offset));
-        Step::Ask(Request::Read {
-            message,
-            offset,
-            length: limits::CHUNK_OCTETS,
-        })
+        let next = place.next(message.size);
+        if next.is_none() {
+            reading.ended();
+        }
+        match (self.program.verdict(&reading), next) {
+            (None, Some((offset, length))) => {
+                let message = message.key;
+                self.reading = Some((reading, place));
+                Step::Ask(Request::Read {
+                    message,
+                    offset,
+                    length,
+                })
+            }
+            (found, _) => {
+                self.judge(found.unwrap_or_default(), desk);
+                self.next(desk)
+            }
+        }
     }
 
     fn octets(&mut self, octets: &[u8], desk: &mut Desk) -> Step {
-        let (Some((mut reading, mut scanner, offset)), Some(message)) =
+        let (Some((mut reading, place)), Some(message)) =
             (self.reading.take(), self.messages.front())
         else {
             return self.next(desk);
         };
-        let (header, body) = split_at_header_end(&mut scanner, offset, octets);
-        let offset = offset + octets.len() as u64;
-        let ended = octets.is_empty() || offset >= message.size;
-        reading.header(header);
-        if !header.is_empty() && (scanner.has_header() || ended) {
-            self.program.header_ended(&mut reading, &message.verdict);
-        }
-        reading.body(body);
-        if ended {
-            reading.ended();
-        }
-        match self.program.verdict(&reading) {
-            None => return self.ask(reading, scanner, offset),
-            Some(found) => self.judge(found, desk),
-        }
-        self.next(desk)
+        let place = match place {
+            Place::Structure(mut scanner, offset) => {
+                let had_header = scanner.has_header();
+                let header = header_part(&mut scanner, offset, octets);
+                reading.header(header);
+                let offset = offset + octets.len() as u64;
+                let ended = octets.is_empty() || offset >= message.size;
+                if !had_header && (scanner.has_header() || ended) {
+                    self.program.header_ended(&mut reading, &message.verdict);
+                }
+                if ended {
+                    let structure = scanner.finish(message.size);
+                    begin_passage(text::passages(&structure), &mut reading)
+                } else {
+                    Place::Structure(scanner, offset)
+                }
+            }
+            Place::Passages(passages, offset) => {
+                passage_octets(passages, offset, octets, &mut reading)
+            }
+        };
+        self.read(reading, place, desk)
     }
 
     fn finish(&mut self, desk: &mut Desk) -> Step {
@@ -161,21 +204,41 @@ impl Search {
     }
 }
 
-/// What of `octets`, which begin at `offset`, belongs to the header and what to
-/// the body.
-fn split_at_header_end<'a>(
-    scanner: &mut Scanner,
-    offset: u64,
-    octets: &'a [u8],
-) -> (&'a [u8], &'a [u8]) {
-    if scanner.has_header() {
-        return (&[], octets);
-    }
+/// What of `octets`, which begin at `offset`, belongs to the message's header.
+fn header_part<'a>(scanner: &mut Scanner, offset: u64, octets: &'a [u8]) -> &'a [u8] {
+    let had_header = scanner.has_header();
     scanner.push(octets);
+    if had_header {
+        return &[];
+    }
     let left = scanner.header_end().map(|end| end.saturating_sub(offset));
     let left = left.and_then(|left| usize::try_from(left).ok());
-    let at = left.unwrap_or(octets.len());
-    octets.split_at_checked(at).unwrap_or((octets, &[]))
+    left.and_then(|left| octets.get(..left)).unwrap_or(octets)
+}
+
+fn begin_passage(passages: VecDeque<Passage>, reading: &mut Reading) -> Place {
+    reading.passage();
+    let offset = passages.front().map_or(0, |passage| passage.range.start);
+    Place::Passages(passages, offset)
+}
+
+/// Looks at the next octets of the passage in front.
+fn passage_octets(
+    mut passages: VecDeque<Passage>,
+    offset: u64,
+    octets: &[u8],
+    reading: &mut Reading,
+) -> Place {
+    let offset = offset + octets.len() as u64;
+    if let Some(passage) = passages.front_mut() {
+        reading.text(&passage.text.push(octets));
+        if !octets.is_empty() && offset < passage.range.end {
+            return Place::Passages(passages, offset);
+        }
+        reading.text(&passage.text.end());
+    }
+    passages.pop_front();
+    begin_passage(passages, reading)
 }
 
 impl Run for Search {

@@ -57,6 +57,12 @@ pub(crate) struct Scanner {
     watch: NameWatch,
 }
 
+impl Default for Scanner {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Scanner {
     /// At the beginning of a message.
     pub(crate) fn new() -> Self {

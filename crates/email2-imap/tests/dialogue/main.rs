@@ -6,6 +6,7 @@
     reason = "a test may fail"
 )]
 
+mod cases;
 mod fetch;
 mod mailbox;
 mod office;

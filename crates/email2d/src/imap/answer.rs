@@ -11,7 +11,7 @@ use email2_imap::{
 };
 use email2_store::message::Append;
 use email2_store::{
-    Account, Appended, BodyReader, BodyWriter, FlagChange, Mailbox, MailboxId, Outcome,
+    Account, Appended, BodyReader, BodyWriter, FlagChange, Mailbox, MailboxId, Outcome, StoreError,
 };
 use tokio::sync::watch;
 
@@ -190,10 +190,14 @@ impl Answerer {
         renamed.await.map_err(refusal).map(|()| Answer::Done)
     }
 
+    /// A mailbox that is gone has no subscription: a program that deletes one and then
+    /// unsubscribes from it is not told of a failure.
     async fn subscribe(&mut self, name: &str, subscribed: bool) -> Answered {
         let account = self.account()?.id;
-        let done = self.site.store.subscribe(account, name, subscribed);
-        done.await.map_err(refusal).map(|()| Answer::Done)
+        match self.site.store.subscribe(account, name, subscribed).await {
+            Err(StoreError::NotFound(_)) if !subscribed => Ok(Answer::Done),
+            done => done.map_err(refusal).map(|()| Answer::Done),
+        }
     }
 
     async fn messages(&mut self, mailbox: MailboxKey, uids: &[u32]) -> Answered {

@@ -87,6 +87,34 @@ async fn a_sealed_message_is_shown_with_its_verdict() {
     );
 }
 
+/// Bob is who he is; whom he claims to have been verified as is shown as a stranger's field.
+#[tokio::test]
+async fn a_message_brings_no_verdict_of_its_own() {
+    let house = House::open().await;
+    let bob = house.person("bob@example.org").await;
+    let alice = house.person("alice@example.com").await;
+    let claim = "Email2-Verdict: verified; author=carol@example.com; assurance=local; at=1\r\n";
+    let letter = bob.letter("alice@example.com", "hello, alice\r\n");
+    let letter = format!("{claim}{letter}");
+    let sealed = house.sealed(&bob, &["alice@example.com"], &letter);
+    let mut wire = Wire::mx(&house).await;
+    let reply = wire.deliver(&bob, &["alice@example.com"], &sealed).await;
+    assert!(reply.starts_with("250 "), "{reply}");
+    let mut wire = in_inbox(&house, &alice).await;
+    let heard = say(
+        &mut wire,
+        "FETCH 1 BODY.PEEK[HEADER.FIELDS (Email2-Verdict)]",
+    )
+    .await;
+    let verdict = "Email2-Verdict: verified; author=bob@example.org; assurance=local; at=";
+    assert_eq!(heard.matches("Email2-Verdict: ").count(), 1, "{heard}");
+    assert!(heard.contains(verdict), "{heard}");
+    let heard = say(&mut wire, "FETCH 1 BODY.PEEK[HEADER]").await;
+    assert!(heard.contains(&format!("\r\nX-{claim}")), "{heard}");
+    let heard = say(&mut wire, "SEARCH HEADER Email2-Verdict carol").await;
+    assert_eq!(heard, "* SEARCH\r\nt OK done\r\n");
+}
+
 #[tokio::test]
 async fn what_a_person_appends_is_never_verified() {
     let house = House::open().await;

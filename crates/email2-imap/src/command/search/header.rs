@@ -12,7 +12,18 @@ use crate::verdict;
 /// (spec §10.3.2); names in lower case.
 pub(crate) fn fields(header: &[u8], verdict: &str) -> Vec<(String, String)> {
     let own = verdict::FIELD.to_ascii_lowercase();
-    let mut fields = vec![(own.clone(), verdict.to_owned())];
+    let mut fields = vec![(own.clone(), verdict.to_lowercase())];
+    let foreign = |(name, value): (String, String)| match name == own {
+        true => (format!("x-{own}"), value),
+        false => (name, value),
+    };
+    fields.extend(fields_below(header).into_iter().map(foreign));
+    fields
+}
+
+/// The fields of the header section of a part, or of a message within a message.
+pub(crate) fn fields_below(header: &[u8]) -> Vec<(String, String)> {
+    let mut fields: Vec<(String, String)> = Vec::new();
     for line in header.split(|octet| matches!(octet, b'\r' | b'\n')) {
         let text = String::from_utf8_lossy(line);
         if text.starts_with([' ', '\t']) {
@@ -21,11 +32,6 @@ pub(crate) fn fields(header: &[u8], verdict: &str) -> Vec<(String, String)> {
             }
         } else if let Some((name, value)) = text.split_once(':') {
             let name = name.trim_end().to_ascii_lowercase();
-            let name = if name == own {
-                format!("x-{own}")
-            } else {
-                name
-            };
             fields.push((name, value.trim_end().to_owned()));
         }
     }
@@ -86,12 +92,11 @@ fn encoded_word(word: &str) -> Option<(String, &str)> {
         "Q" | "q" => quoted(text)?,
         _ => return None,
     };
-    let text = match charset.to_ascii_lowercase().as_str() {
-        "utf-8" | "us-ascii" => String::from_utf8(octets).ok()?,
-        "iso-8859-1" => octets.into_iter().map(char::from).collect(),
-        _ => return None,
-    };
-    Some((text, behind))
+    // RFC 2231 §5: a language may follow the charset.
+    let label = charset.split('*').next()?;
+    let charset = encoding_rs::Encoding::for_label(label.as_bytes())?;
+    let text = charset.decode_without_bom_handling_and_without_replacement(&octets)?;
+    Some((text.into_owned(), behind))
 }
 
 fn quoted(text: &str) -> Option<Vec<u8>> {

@@ -46,6 +46,11 @@ impl Needle {
         }
     }
 
+    /// What comes next does not continue what came.
+    pub(crate) fn restart(&mut self) {
+        self.matched = 0;
+    }
+
     /// Looks at more of the stream; whether the text was found by now.
     pub(crate) fn push(&mut self, octets: &[u8]) -> bool {
         for octet in octets {

@@ -4,6 +4,7 @@
 use super::header;
 use super::key::Key;
 use super::needle::Needle;
+use super::text;
 use crate::grammar::{Bad, Cursor, Parsed};
 use crate::limits;
 use crate::request::MessageInfo;
@@ -137,6 +138,7 @@ impl Program {
                 *value = Some(header::passes(test, &fields));
             }
         }
+        reading.look(&text::lines(&fields), |looking| looking.in_header);
         reading.header = Vec::new();
     }
 
@@ -198,15 +200,23 @@ impl Reading {
     /// More octets of the header.
     pub(crate) fn header(&mut self, octets: &[u8]) {
         self.header.extend_from_slice(octets);
-        for looking in self.needles.iter_mut().filter(|looking| looking.in_header) {
-            looking.needle.push(octets);
+    }
+
+    /// Another passage begins: no text stands in two.
+    pub(crate) fn passage(&mut self) {
+        for looking in &mut self.needles {
+            looking.needle.restart();
         }
     }
 
-    /// More octets of the body.
-    pub(crate) fn body(&mut self, octets: &[u8]) {
-        for looking in &mut self.needles {
-            if looking.needle.push(octets)
+    /// More text below the header, in lower case.
+    pub(crate) fn text(&mut self, text: &str) {
+        self.look(text, |_| true);
+    }
+
+    fn look(&mut self, text: &str, looks: impl Fn(&Looking) -> bool) {
+        for looking in self.needles.iter_mut().filter(|looking| looks(looking)) {
+            if looking.needle.push(text.as_bytes())
                 && let Some(value) = self.values.get_mut(looking.key)
             {
                 *value = Some(true);
@@ -216,7 +226,7 @@ impl Reading {
 
     /// The message has ended: what was not found is not there.
     pub(crate) fn ended(&mut self) {
-        self.body(b"");
+        self.text("");
         for value in &mut self.values {
             *value = value.or(Some(false));
         }
