@@ -39,16 +39,25 @@ fn log(path: &Path) -> PathBuf {
     PathBuf::from(name)
 }
 
-/// SQLite keeps its locks on other files: closing this one releases none.
+/// SQLite keeps its locks on other files: closing this one releases none. A disk without so
+/// much room gets back what was taken.
 fn lengthen(log: &Path) -> std::io::Result<()> {
-    let mut file: File = OpenOptions::new().write(true).open(log)?;
-    let mut length = file.seek(SeekFrom::End(0))?;
+    let mut file = OpenOptions::new().write(true).open(log)?;
+    let before = file.seek(SeekFrom::End(0))?;
+    let filled = fill(&mut file, before).and_then(|()| file.sync_all());
+    if filled.is_err() {
+        file.set_len(before)?;
+    }
+    filled
+}
+
+fn fill(file: &mut File, mut length: u64) -> std::io::Result<()> {
     let zeros = vec![0; PIECE];
     while length < ROOM {
         file.write_all(&zeros)?;
         length += PIECE as u64;
     }
-    file.sync_all()
+    Ok(())
 }
 
 #[cfg(test)]
