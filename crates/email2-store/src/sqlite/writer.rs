@@ -256,8 +256,9 @@ impl Group {
 
     /// From here on the log is written over and does not grow.
     fn make_room(&self) {
-        if let Err(error) = room::make(&self.opened.connection, &self.opened.path) {
-            tracing::debug!(error, "the log of the database grows step by step");
+        match room::make(&self.opened.connection, &self.opened.path) {
+            Ok(()) => self.count.fsyncs(1),
+            Err(error) => tracing::debug!(error, "the log of the database grows step by step"),
         }
     }
 
