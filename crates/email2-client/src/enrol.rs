@@ -157,7 +157,7 @@ fn prepare(
     if !key.certificate().binds(&Identity::Address(address.clone())) {
         return Err(EnrolError::NotBound(address.clone()));
     }
-    key.signing_key(client.world.now())?;
+    let key = key.able_to_seal(client.world.now(), &mut client.world.rng())?;
     keep(client, here.as_ref(), &key, passphrase)?;
     Ok(key)
 }

@@ -84,9 +84,9 @@ pub async fn adopt(
     if !key.certificate().binds(&who) {
         return Err(OwnKeyError::NotBound(who));
     }
-    // Whether it can sign shows now, not at the first message.
-    key.signing_key(client.world().now())?;
+    // Whether it can sign and seal shows now, not at the first message.
     let mut rng = client.world().rng();
+    let key = key.able_to_seal(client.world().now(), &mut rng)?;
     let current = match keyring::has_key(client.place())? {
         true => Some(keyring::unlock(client.place(), passphrase)?),
         false => None,

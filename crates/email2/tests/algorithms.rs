@@ -123,7 +123,10 @@ fn a_key_of_ecdsa_p256_seals_and_one_of_p384_by_a_subkey_of_its_own() {
         sign(&request(LATER), &long, &mut rng()).unwrap_err(),
         SealError::Request("the key refused to sign")
     );
-    must_seal(&long.for_device(LATER, &mut rng()).unwrap(), LATER + 1);
+    must_seal(&long.able_to_seal(LATER, &mut rng()).unwrap(), LATER + 1);
+    let short = made(ECCCurve::P256);
+    let same = short.clone().able_to_seal(LATER, &mut rng()).unwrap();
+    assert_eq!(same.certificate(), short.certificate(), "it can already");
 }
 
 #[test]

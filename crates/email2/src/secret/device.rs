@@ -1,7 +1,7 @@
 //! One signing subkey a device, and what becomes of single subkeys (spec §6.9).
 
 use pgp::ser::Serialize;
-use pgp::types::KeyDetails;
+use pgp::types::{EcdsaPublicParams, KeyDetails, PublicParams};
 use rand_core::{CryptoRng, RngCore};
 
 use super::{SecretKey, SecretKeyError, made, refused};
@@ -46,6 +46,27 @@ impl SecretKey {
             subkeys,
             former: self.former.clone(),
         })
+    }
+
+    /// The same key where it can seal; else with a signing subkey that can, made at `now`: the hash
+    /// of a seal is too short for ECDSA P-384 (spec §6.2).
+    ///
+    /// # Errors
+    /// `NoSigningKey`, `NoPrimary`, or the library that does the arithmetic refused.
+    pub fn able_to_seal(
+        self,
+        now: u64,
+        rng: &mut (impl CryptoRng + RngCore),
+    ) -> Result<Self, SecretKeyError> {
+        let signer = self.signing_key(now)?;
+        let is_too_long = self.signer(&signer).is_some_and(|key| {
+            let params = key.public_params();
+            matches!(params, PublicParams::ECDSA(EcdsaPublicParams::P384 { .. }))
+        });
+        match is_too_long {
+            true => self.for_device(now, rng),
+            false => Ok(self),
+        }
     }
 
     /// The certificate with one subkey revoked at `now` (Unix seconds).
