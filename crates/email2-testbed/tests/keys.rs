@@ -7,9 +7,12 @@
     reason = "a test may fail"
 )]
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD as STANDARD;
 use email2::address::Address;
 use email2::certificate::generate::generate;
 use email2::certificate::{Certificate, RevocationReason};
+use email2::content::{Container, Mode, OuterTo, Protect, protect};
 use email2::secret::SecretKey;
 use email2::{Assurance, Identity, KeyFlags};
 use email2_client::config::Config;
@@ -456,6 +459,102 @@ async fn a_false_key_of_a_third_person_is_found_out_by_those_who_know_the_true_o
         "{:?}",
         shown.notes
     );
+    scene.testbed.stop().await;
+}
+
+/// spec §5.3.4
+#[tokio::test(flavor = "multi_thread")]
+async fn a_false_key_for_oneself_is_said_by_the_first_message() {
+    let scene = Scene::set().await;
+    let alice = scene.person("alice@example.com").await;
+    let bob = scene.person("bob@example.org").await;
+    let false_key = scene.false_key("alice@example.com");
+    let say = |primary: &email2::Fingerprint| {
+        let fields = "From: bob@example.org\r\nTo: alice@example.com\r\nSubject: hello";
+        let field = email2::capability::KNOWN_KEY_FIELD;
+        format!("{fields}\r\n{field}: alice@example.com; {primary}\r\n\r\nHello.\r\n")
+    };
+    let to = [alice.key().certificate().clone()];
+    let note = "bob@example.org was given a false key for you";
+    for (primary, told) in [
+        (false_key.certificate().primary(), true),
+        (alice.key().certificate().primary(), false),
+    ] {
+        let message = say(primary);
+        let request = Protect {
+            message: message.as_bytes(),
+            author: bob.key(),
+            from: &bob.address,
+            mode: Mode::Encrypt {
+                to: &to,
+                also_self: false,
+                container: Container::V2,
+            },
+            outer_to: OuterTo::Visible(vec![alice.address.clone()]),
+            now: scene.now(),
+        };
+        let raw = protect(&request, &mut scene.testbed.world.rng()).unwrap();
+        let shown = read::open(&alice.client, &raw, Some(alice.key()))
+            .await
+            .unwrap();
+        assert_eq!(shown.protection.standing, "verified");
+        let said = shown.notes.iter().any(|words| words.starts_with(note));
+        assert_eq!(said, told, "{:?}", shown.notes);
+    }
+    scene.testbed.stop().await;
+}
+
+/// The binary form of a case's armored certificate, as whoever made it wrote it.
+fn octets_of(armored: &str) -> Vec<u8> {
+    let lines = armored.lines().skip_while(|line| !line.is_empty());
+    let base64: String = lines
+        .take_while(|line| !line.starts_with(['=', '-']))
+        .collect();
+    STANDARD.decode(base64).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn k02_keyput_says_which_user_id_is_not_bound_and_why() {
+    let scene = Scene::set().await;
+    let octets = octets_of(include_str!("../cases/K02-critical-subpacket.txt"));
+    let client = scene.client("carol");
+    for (who, bound) in [
+        ("carol.two@example.com", false),
+        ("carol@example.com", true),
+    ] {
+        let who = address(who);
+        let code = scene.testbed.add_account(&who).await.unwrap();
+        let mut session = home::sign_in(&client, &who, &code).await.unwrap();
+        let put = home::publish(&client, &mut session, &who, &octets).await;
+        let refused = put.err().map(|error| error.to_string());
+        assert_eq!(refused.is_none(), bound, "{refused:?}");
+        if let Some(words) = refused {
+            assert!(
+                words.contains("carol.two") && words.contains("critical"),
+                "{words}"
+            );
+        }
+    }
+    scene.testbed.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn k07_a_flooded_certificate_is_stripped_before_it_is_served() {
+    let scene = Scene::set().await;
+    let octets = octets_of(include_str!("../cases/K07-flooded.txt"));
+    assert!(octets.len() > 32 * 1024, "{}", octets.len());
+    // Who strips it first, as every program of ours does, publishes what is small and good.
+    let stripped = Certificate::parse(&octets).unwrap();
+    let (who, client) = (address("frank@example.org"), scene.client("frank"));
+    let code = scene.testbed.add_account(&who).await.unwrap();
+    let mut session = home::sign_in(&client, &who, &code).await.unwrap();
+    let put = home::publish(&client, &mut session, &who, stripped.octets()).await;
+    put.unwrap();
+    // As it is, it passes the bound of a KEYPUT: nothing of it is read.
+    let refused = home::publish(&client, &mut session, &who, &octets).await;
+    assert!(refused.is_err(), "{} octets were taken", octets.len());
+    let found = client.remote().fetch_for_writing(&who).await.unwrap();
+    assert!(found.certificate.octets().len() < 1_000);
     scene.testbed.stop().await;
 }
 
