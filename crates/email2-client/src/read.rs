@@ -144,8 +144,10 @@ impl Verdict {
 }
 
 fn show(verdict: Verdict, reading: &Reading) -> Shown {
-    let message = reading.message();
-    let parsed = MessageParser::new().parse(&message).unwrap_or_default();
+    let section = header_section(reading);
+    let parsed = MessageParser::new()
+        .parse_headers(&section)
+        .unwrap_or_default();
     let found = part::take_apart(&reading.body);
     let from = only_author(reading);
     let from =
@@ -170,6 +172,19 @@ fn show(verdict: Verdict, reading: &Reading) -> Shown {
         attachments: found.attachments,
         notes,
     }
+}
+
+/// The header shown, as a section of its own: the body is not parsed again for its sake.
+fn header_section(reading: &Reading) -> Vec<u8> {
+    let mut section = Vec::new();
+    for field in &reading.header {
+        section.extend_from_slice(field.name.as_bytes());
+        section.push(b':');
+        section.extend_from_slice(&field.value);
+        section.extend_from_slice(b"\r\n");
+    }
+    section.extend_from_slice(b"\r\n");
+    section
 }
 
 /// The one From field, if it is one mailbox: with two, one would be checked and

@@ -66,7 +66,7 @@ pub(super) fn take_apart(entity: &[u8]) -> Found {
 /// Of alternatives the plain text, if there is one, in place of the HTML; what
 /// is neither is not left out.
 fn alternatives(parts: Vec<&[u8]>) -> Vec<&[u8]> {
-    let is = |part: &[u8], kind: &str| Parts::of(part).kind == kind;
+    let is = |part: &[u8], kind: &str| Parts::kind_of(part) == kind;
     let has_plain = parts.iter().any(|part| is(part, "text/plain"));
     let shown = parts.into_iter();
     shown

@@ -91,6 +91,8 @@ fn basic(part: &Part) -> Vec<u8> {
     let named = content.as_ref().and_then(Parameters::media_type);
     let (kind, subtype) = match part.kind {
         Kind::Opaque => (b"application".as_slice(), b"octet-stream".as_slice()),
+        // In a digest a part without a type is a message (RFC 2046 §5.1.5).
+        Kind::Message => named.unwrap_or((b"message", b"rfc822")),
         _ => named.unwrap_or((b"text", b"plain")),
     };
     let encoding = part.fields.get(Field::Encoding).unwrap_or(b"7bit");

@@ -1,6 +1,8 @@
 //! A MIME entity as octets: its fields, its body, its parts (RFC 5322 §2.2,
 //! RFC 2046 §5.1). Nothing is decoded, nothing copied, nothing recursive.
 
+use memchr::memmem;
+
 use crate::limits;
 
 /// A MIME entity, taken apart one level, as this protocol cuts it everywhere.
@@ -26,6 +28,12 @@ impl<'a> Parts<'a> {
             parts: cut.map(|cut| cut.parts).unwrap_or_default(),
             kind: content_type.map_or("text/plain".to_owned(), |it| it.kind),
         }
+    }
+
+    /// The kind of an entity, by its header alone.
+    pub fn kind_of(entity: &[u8]) -> String {
+        let content_type = Entity::parse(entity).content_type();
+        content_type.map_or("text/plain".to_owned(), |it| it.kind)
     }
 }
 
@@ -319,23 +327,33 @@ impl<'a> Multipart<'a> {
             closed: false,
         };
         let mut begin = None;
-        let mut at = 0;
-        for line in body.split_inclusive(|octet| *octet == b'\n') {
-            let delimiter = delimiter(line, boundary.as_bytes());
-            if let Some(closing) = delimiter {
-                found.parts.extend(begin.map(|begin| part(body, begin, at)));
-                found.closed = closing;
-                begin = Some(at + line.len());
-            }
-            at += line.len();
-            let full = found.parts.len() > limits::MIME_PARTS;
-            if found.closed || full {
+        // Searched for, not read line by line: a part may lie below many boundaries.
+        let needle = [b"--", boundary.as_bytes()].concat();
+        for at in memmem::find_iter(body, &needle) {
+            let line = line_at(body, at);
+            let Some(closing) = delimiter(line, boundary.as_bytes()) else {
+                continue;
+            };
+            found.parts.extend(begin.map(|begin| part(body, begin, at)));
+            found.closed = closing;
+            begin = Some(at + line.len());
+            if closing || found.parts.len() > limits::MIME_PARTS {
                 return found;
             }
         }
         found.parts.extend(begin.map(|begin| part(body, begin, at)));
         found
     }
+}
+
+/// The line that begins here, with its end; nothing where no line begins.
+fn line_at(body: &[u8], at: usize) -> &[u8] {
+    let (before, line) = body.split_at_checked(at).unwrap_or_default();
+    if before.last().is_some_and(|octet| *octet != b'\n') {
+        return &[];
+    }
+    let end = memchr::memchr(b'\n', line).map_or(line.len(), |end| end + 1);
+    line.get(..end).unwrap_or_default()
 }
 
 fn part(body: &[u8], begin: usize, end: usize) -> &[u8] {
