@@ -20,6 +20,14 @@ use crate::keyring::{self, KeyringError};
 use crate::{Client, ClientError};
 
 pub use fetch::Item;
+
+/// What a server's octets say of messages, as far as they are understood: for whoever wants to
+/// see what a broken server would come to. Octets behind the last whole response are left out.
+#[must_use]
+pub fn understood(octets: &[u8]) -> Vec<Item> {
+    let responses = response::cut(octets);
+    responses.iter().filter_map(Item::read).collect()
+}
 use response::{Response, Status, Token};
 use wire::Wire;
 

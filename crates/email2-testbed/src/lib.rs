@@ -10,6 +10,8 @@ pub mod device;
 pub mod domain;
 pub mod failure;
 pub mod forger;
+pub mod fuzzing;
+pub mod gauntlet;
 pub mod loopback;
 pub mod person;
 pub mod story;

@@ -1,5 +1,7 @@
 //! What a server says, as a flat row of tokens: nothing here recurses, indexes or panics.
 
+use super::wire::announced;
+
 /// A piece of a response as it came.
 #[derive(Debug)]
 pub(super) enum Piece {
@@ -155,6 +157,28 @@ impl Response {
         let pair = self.tokens.windows(2).find(named)?;
         is_metadata.then(|| Some(pair.get(1)?.as_octets()?.to_vec()))
     }
+}
+
+/// Cuts what came into responses, each with its literals.
+pub(super) fn cut(octets: &[u8]) -> Vec<Response> {
+    let (mut responses, mut pieces) = (Vec::new(), Vec::new());
+    let mut rest = octets;
+    while let Some(end) = rest.windows(2).position(|pair| pair == b"\r\n") {
+        let (line, behind) = rest.split_at_checked(end).unwrap_or_default();
+        rest = behind.get(2..).unwrap_or_default();
+        pieces.push(Piece::Line(line.to_vec()));
+        match announced(line) {
+            None => responses.push(Response::new(&std::mem::take(&mut pieces))),
+            Some(length) => {
+                let Some((literal, behind)) = rest.split_at_checked(length) else {
+                    break;
+                };
+                pieces.push(Piece::Literal(literal.to_vec()));
+                rest = behind;
+            }
+        }
+    }
+    responses
 }
 
 fn without_announcement(line: &[u8], is_announced: bool) -> &[u8] {

@@ -126,7 +126,7 @@ impl Wire {
 }
 
 /// The length of the literal that a line announces at its end: `{123}`.
-fn announced(line: &[u8]) -> Option<usize> {
+pub(super) fn announced(line: &[u8]) -> Option<usize> {
     let text = std::str::from_utf8(line.strip_suffix(b"}")?).ok()?;
     let (_, digits) = text.rsplit_once('{')?;
     digits

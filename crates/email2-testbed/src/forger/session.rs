@@ -83,6 +83,14 @@ impl Session {
         Ok(session)
     }
 
+    /// Connects where TLS comes first and says nothing: for protocols that are not SMTP.
+    ///
+    /// # Errors
+    /// The server cannot be reached.
+    pub async fn dial(world: &World, at: &Exchanger) -> Outcome<Stream> {
+        secure(connect(world, at).await?, at).await
+    }
+
     fn over(world: &World, stream: Stream) -> Session {
         Session {
             stream: BufReader::new(stream),

@@ -44,6 +44,7 @@ const ALLOWED: [(&str, &[&str]); 10] = [
             "email2-remote",
             "email2-io",
             "email2-smtp",
+            "email2-imap",
             "email2-store",
         ],
     ),
