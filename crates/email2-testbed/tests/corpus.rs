@@ -2,6 +2,13 @@
 //! to client, encrypted and signed only, and is compared part by part. Malformed ones are
 //! refused or carried, each with its stated verdict.
 
+#[path = "corpus/eml.rs"]
+mod eml;
+#[path = "corpus/files.rs"]
+mod files;
+#[path = "corpus/mailbox.rs"]
+mod mailbox;
+
 use std::path::Path;
 
 use email2::address::Address;
