@@ -2,6 +2,8 @@
 //! repository (STYLE.md gives the reasons). Each check is a function over text that is
 //! also shown a planted violation, so that a gate that stopped looking is found out.
 
+#[path = "architecture/attacks.rs"]
+mod attacks;
 #[path = "architecture/closure.rs"]
 mod closure;
 #[path = "architecture/configuration.rs"]

@@ -13,6 +13,8 @@ mod house;
 #[path = "mail/wire.rs"]
 mod wire;
 
+#[path = "mail/cases.rs"]
+mod cases;
 #[path = "mail/doors.rs"]
 mod doors;
 #[path = "mail/drain.rs"]

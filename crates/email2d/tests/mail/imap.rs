@@ -17,7 +17,7 @@ async fn arrived(house: &House) -> Wire {
 }
 
 /// Signed in, with INBOX selected.
-async fn in_inbox(house: &House, who: &Person) -> Wire {
+pub(crate) async fn in_inbox(house: &House, who: &Person) -> Wire {
     let mut wire = arrived(house).await;
     let login = format!("LOGIN {} {}", who.address, who.token);
     let heard = say(&mut wire, &login).await;
@@ -27,13 +27,13 @@ async fn in_inbox(house: &House, who: &Person) -> Wire {
 }
 
 /// Says a command; hears all up to its last line.
-async fn say(wire: &mut Wire, command: &str) -> String {
+pub(crate) async fn say(wire: &mut Wire, command: &str) -> String {
     wire.send(&format!("t {command}\r\n")).await;
     hear_to(wire, "t ").await
 }
 
 /// Hears all up to a line that begins so.
-async fn hear_to(wire: &mut Wire, beginning: &str) -> String {
+pub(crate) async fn hear_to(wire: &mut Wire, beginning: &str) -> String {
     let mut heard = String::new();
     loop {
         let line = wire.hear().await;
