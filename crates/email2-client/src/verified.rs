@@ -51,7 +51,7 @@ pub async fn compare(client: &Client, who: &Address) -> Result<Comparison, Verif
     let other = Identity::Address(who.clone());
     let verified = is_verified(client.store(), who, theirs.primary()).await;
     Ok(Comparison {
-        code: comparison::code((&own, &mine), (&other, &theirs)),
+        code: comparison::code((&own, mine.primary()), (&other, theirs.primary())),
         verified: verified.map_err(PinError::Store)?,
         theirs,
     })
