@@ -271,8 +271,8 @@ fn good(output: Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
-#[test]
-fn gnupg_verifies_and_opens_what_email2_made() {
+#[tokio::test(flavor = "multi_thread")]
+async fn gnupg_verifies_and_opens_what_email2_made() {
     let Some(place) = Place::with(&["gpg"]) else {
         return;
     };
@@ -293,8 +293,8 @@ fn gnupg_verifies_and_opens_what_email2_made() {
     }
 }
 
-#[test]
-fn gnupg_opens_with_an_exported_key_what_was_encrypted_to_it() {
+#[tokio::test(flavor = "multi_thread")]
+async fn gnupg_opens_with_an_exported_key_what_was_encrypted_to_it() {
     let Some(place) = Place::with(&["gpg"]) else {
         return;
     };
@@ -310,8 +310,8 @@ fn gnupg_opens_with_an_exported_key_what_was_encrypted_to_it() {
     );
 }
 
-#[test]
-fn email2_reads_what_gnupg_signed_and_encrypted() {
+#[tokio::test(flavor = "multi_thread")]
+async fn email2_reads_what_gnupg_signed_and_encrypted() {
     let Some(place) = Place::with(&["gpg"]) else {
         return;
     };
@@ -336,8 +336,8 @@ fn email2_reads_what_gnupg_signed_and_encrypted() {
 }
 
 /// The options are those of sq 0.27 (Debian 12).
-#[test]
-fn sequoia_verifies_and_opens_what_email2_made() {
+#[tokio::test(flavor = "multi_thread")]
+async fn sequoia_verifies_and_opens_what_email2_made() {
     let Some(place) = Place::with(&["sq", "gpg"]) else {
         return;
     };
@@ -371,8 +371,8 @@ fn sequoia_verifies_and_opens_what_email2_made() {
     assert!(good(output).contains(TEXT));
 }
 
-#[test]
-fn openpgp_js_reads_email2_and_email2_reads_openpgp_js() {
+#[tokio::test(flavor = "multi_thread")]
+async fn openpgp_js_reads_email2_and_email2_reads_openpgp_js() {
     let Some(place) = Place::with(&["openpgp.js"]) else {
         return;
     };
@@ -396,8 +396,8 @@ fn openpgp_js_reads_email2_and_email2_reads_openpgp_js() {
     place.bob_reads_alice(true);
 }
 
-#[test]
-fn the_library_of_thunderbird_reads_our_key_and_our_messages() {
+#[tokio::test(flavor = "multi_thread")]
+async fn the_library_of_thunderbird_reads_our_key_and_our_messages() {
     let Some(place) = Place::with(&["librnp", "gpg"]) else {
         return;
     };

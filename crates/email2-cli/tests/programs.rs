@@ -202,8 +202,8 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     found
 }
 
-#[test]
-fn imaplib_reads_searches_files_and_waits() {
+#[tokio::test(flavor = "multi_thread")]
+async fn imaplib_reads_searches_files_and_waits() {
     if !installed("python3") {
         return;
     }
@@ -213,8 +213,8 @@ fn imaplib_reads_searches_files_and_waits() {
     scene.stop();
 }
 
-#[test]
-fn imapflow_reads_and_moves() {
+#[tokio::test(flavor = "multi_thread")]
+async fn imapflow_reads_and_moves() {
     let modules = Path::new(env!("CARGO_TARGET_TMPDIR")).join("../npm/node_modules");
     if !installed("node") || !installed("python3") {
         return;
@@ -310,8 +310,8 @@ fn verified(messages: &[(PathBuf, String)]) -> Vec<&(PathBuf, String)> {
     verified.collect()
 }
 
-#[test]
-fn mbsync_mirrors_and_gives_back_flags_but_no_verdict() {
+#[tokio::test(flavor = "multi_thread")]
+async fn mbsync_mirrors_and_gives_back_flags_but_no_verdict() {
     if !installed("mbsync") || !installed("python3") {
         return;
     }
@@ -394,8 +394,8 @@ impl Drop for Terminal {
     }
 }
 
-#[test]
-fn neomutt_shows_the_verdict_beside_and_above_a_message() {
+#[tokio::test(flavor = "multi_thread")]
+async fn neomutt_shows_the_verdict_beside_and_above_a_message() {
     if !installed("neomutt") || !installed("tmux") || !installed("python3") {
         return;
     }
@@ -442,8 +442,8 @@ fn neomutt_shows_the_verdict_beside_and_above_a_message() {
     scene.stop();
 }
 
-#[test]
-fn thunderbird_keeps_all_messages_with_their_verdicts() {
+#[tokio::test(flavor = "multi_thread")]
+async fn thunderbird_keeps_all_messages_with_their_verdicts() {
     let needed = ["thunderbird", "certutil", "python3"];
     if !needed.iter().all(|program| installed(program)) {
         return;
