@@ -5,6 +5,8 @@
 mod keys;
 #[path = "processes/program.rs"]
 mod program;
+#[path = "processes/thunderbird.rs"]
+mod thunderbird;
 
 use email2_testbed::domain::Plan;
 use email2_testbed::failure::{Outcome, Step};

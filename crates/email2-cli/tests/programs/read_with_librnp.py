@@ -24,6 +24,21 @@ def source(path):
 split = sys.argv.index("--")
 ffi = ctypes.c_void_p()
 check(rnp.rnp_ffi_create(ctypes.byref(ffi), b"GPG", b"GPG"))
+Provider = ctypes.CFUNCTYPE(
+    ctypes.c_bool, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p,
+    ctypes.c_char_p, ctypes.c_void_p, ctypes.c_size_t,
+)
+
+
+@Provider
+def passphrase(_ffi, _context, _key, _why, buffer, size):
+    """The passphrase of a locked key, from the environment."""
+    secret = os.environ.get("PASSPHRASE", "").encode() + b"\0"
+    ctypes.memmove(buffer, secret, min(len(secret), size))
+    return len(secret) <= size
+
+
+check(rnp.rnp_ffi_set_pass_provider(ffi, passphrase, None))
 imported = []
 for path in sys.argv[1:split]:
     told = ctypes.c_char_p()
