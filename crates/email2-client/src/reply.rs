@@ -54,8 +54,8 @@ pub fn reply(answered: &Shown, me: &Address, ask: Ask) -> Result<Reply, ReplyErr
     let mut to = wanted(answered, author, ask.follow_reply_to, &mut notes);
     let mut cc = Vec::new();
     if ask.all {
-        to.extend(answered.to.iter().map(Person::line));
-        cc.extend(answered.cc.iter().map(Person::line));
+        to.extend(answered.to.iter().map(Person::recipient));
+        cc.extend(answered.cc.iter().map(Person::recipient));
     }
     let mut seen = vec![me.to_string()];
     keep_new(&mut to, &mut seen);
@@ -104,9 +104,9 @@ fn wanted(answered: &Shown, author: &Person, follow: bool, notes: &mut Vec<Strin
         ));
     }
     if answered.reply_to.is_empty() || (!others.is_empty() && !follow) {
-        return vec![author.line()];
+        return vec![author.recipient()];
     }
-    answered.reply_to.iter().map(Person::line).collect()
+    answered.reply_to.iter().map(Person::recipient).collect()
 }
 
 /// Leaves out whoever was seen before.

@@ -50,6 +50,23 @@ impl Person {
     }
 }
 
+impl Person {
+    /// Name and address as a recipient is written (RFC 5322 §3.4): a name with a comma stays one
+    /// name.
+    #[must_use]
+    pub fn recipient(&self) -> String {
+        let plain = |c: char| c.is_alphanumeric() || c == ' ' || c == '-';
+        match &self.name {
+            Some(name) if !name.chars().all(plain) => {
+                let visible: String = name.chars().filter(|c| !c.is_control()).collect();
+                let escaped = visible.replace('\\', "\\\\").replace('"', "\\\"");
+                format!("\"{escaped}\" <{}>", self.address)
+            }
+            _ => self.line(),
+        }
+    }
+}
+
 /// The mailboxes of all fields of that name; names of groups are left out.
 pub(super) fn list(parsed: &Message<'_>, name: &str) -> Vec<Person> {
     let values = parsed.header_values(name);
@@ -75,6 +92,7 @@ mod tests {
         assert!(person.note.is_some());
         let plain = Person::new(Some("Bob, M\u{fc}ller"), "bob@example.org");
         assert_eq!(plain.line(), "Bob, M\u{fc}ller <bob@example.org>");
+        assert_eq!(plain.recipient(), "\"Bob, M\u{fc}ller\" <bob@example.org>");
         assert_eq!(plain.domain().as_deref(), Some("example.org"));
     }
 }
