@@ -78,6 +78,8 @@ pub enum Setting {
     Forwarders,
     /// `/private/vendor/email2/legacy`
     Legacy,
+    /// `/private/vendor/email2/strangers`
+    Strangers,
 }
 
 /// A mailbox with its counters, all from one view.

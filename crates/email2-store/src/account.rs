@@ -36,8 +36,8 @@ pub struct Recipient {
     pub account: Account,
     /// The server's blocks, then its own, each in the order they were added.
     pub blocks: Vec<BlockPattern>,
-    /// The value of the setting that was asked for.
-    pub setting: Option<Vec<u8>>,
+    /// The values of the settings that were asked for, in the same order.
+    pub settings: Vec<Option<Vec<u8>>>,
 }
 
 /// What an account begins with.
@@ -66,12 +66,12 @@ pub trait Accounts: Send + Sync {
     /// The account of this address; local parts are compared octet for octet.
     async fn account(&self, address: &Address) -> Result<Option<Account>, StoreError>;
 
-    /// The account of this address, all blocks that hold for it and one of its settings, from
+    /// The account of this address, all blocks that hold for it and these of its settings, from
     /// one view: what must be known of everyone to whom mail comes.
     async fn recipient(
         &self,
         address: &Address,
-        setting: &str,
+        settings: &[&'static str],
     ) -> Result<Option<Recipient>, StoreError>;
 
     /// Those of `addresses` that have an account, in the same order.

@@ -1,8 +1,7 @@
 //! A person's settings (spec §10.2): what each may hold, and where it is kept.
-//! Blocks act, and stand where `email2d block` finds them; contacts and
-//! forwarders are kept as they are written.
+//! Blocks stand where `email2d block` finds them; the others are kept as they are written.
 
-use email2::address::Address;
+use email2::address::{Address, Identity};
 use email2::block::BlockPattern;
 use email2::limits;
 use email2_store::{AccountId, Scope, Store, StoreError};
@@ -12,12 +11,54 @@ use email2_store::{AccountId, Scope, Store, StoreError};
 pub(crate) enum Name {
     /// From whom nothing is wanted (spec §10.1).
     Blocks,
-    /// Whom the person knows.
+    /// Whom the person knows (spec §10.5).
     Contacts,
     /// Addresses of registered mediators, one a line (spec §4.6.4).
     Forwarders,
     /// How unsealed mail is treated (spec §10.4).
     Legacy,
+    /// Where the mail of those waits whom the person does not know (spec §10.5).
+    Strangers,
+}
+
+/// The mailbox where strangers' mail waits (spec §10.5).
+pub(crate) const REQUESTS: &str = "Requests";
+
+/// One line of the contacts (spec §10.5.2).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Contact {
+    /// Exactly this address.
+    Address(Address),
+    /// A domain or a pattern.
+    Pattern(BlockPattern),
+}
+
+impl Contact {
+    fn parse(line: &str) -> Option<Contact> {
+        match Address::parse(line) {
+            Ok(address) => Some(Contact::Address(address)),
+            Err(_) => Some(Contact::Pattern(BlockPattern::parse(line).ok()?)),
+        }
+    }
+
+    /// Is it about this author?
+    pub(crate) fn is(&self, author: &Address) -> bool {
+        match self {
+            Contact::Address(address) => address == author,
+            Contact::Pattern(pattern) => pattern.matches(&Identity::Address(author.clone())),
+        }
+    }
+}
+
+/// Whose mail goes to the Inbox; `None`: everybody's (spec §10.5.1). From the values of the two
+/// settings.
+pub(crate) fn contacts(strangers: Option<&[u8]>, contacts: Option<&[u8]>) -> Option<Vec<Contact>> {
+    if strangers.unwrap_or_default().trim_ascii() != b"requests" {
+        return None;
+    }
+    let text = String::from_utf8_lossy(contacts.unwrap_or_default());
+    let lines = text.lines().map(str::trim);
+    Some(lines.filter_map(Contact::parse).collect())
 }
 
 impl Name {
@@ -25,9 +66,10 @@ impl Name {
     fn as_str(self) -> &'static str {
         match self {
             Self::Blocks => "blocks",
-            Self::Contacts => "contacts",
+            Self::Contacts => CONTACTS,
             Self::Forwarders => FORWARDERS,
             Self::Legacy => "legacy",
+            Self::Strangers => STRANGERS,
         }
     }
 }
@@ -48,6 +90,9 @@ pub(crate) enum SettingError {
         /// What it should be.
         wanted: &'static str,
     },
+    /// Another word.
+    #[error("strangers is inbox or requests")]
+    Strangers,
     /// Ordinary mail is not taken yet.
     #[error("this server takes sealed mail only: legacy can only be reject")]
     Legacy,
@@ -58,6 +103,13 @@ pub(crate) enum SettingError {
 
 /// The name of the setting with the mediators' addresses.
 pub(crate) const FORWARDERS: &str = "forwarders";
+/// The name of the setting with those whom the person knows.
+pub(crate) const CONTACTS: &str = "contacts";
+/// The name of the setting that says where the mail of others goes.
+pub(crate) const STRANGERS: &str = "strangers";
+
+/// What must be known of everyone to whom mail comes.
+pub(crate) const OF_RECIPIENTS: [&str; 3] = [FORWARDERS, STRANGERS, CONTACTS];
 
 /// The mediators' addresses that an account registered (spec §4.6.4), from the setting's value.
 pub(crate) fn forwarders(value: &[u8]) -> Vec<Address> {
@@ -134,6 +186,8 @@ fn checked(name: Name, value: &[u8]) -> Result<&str, SettingError> {
         Name::Forwarders => drop(lines::<Address>(name, text, "an address")?),
         Name::Legacy if matches!(text.trim(), "" | "reject") => {}
         Name::Legacy => return Err(SettingError::Legacy),
+        Name::Strangers if matches!(text.trim(), "" | "inbox" | "requests") => {}
+        Name::Strangers => return Err(SettingError::Strangers),
     }
     Ok(text)
 }
@@ -179,6 +233,26 @@ mod tests {
         );
         assert!(checked(Name::Legacy, b"reject\n").is_ok());
         assert!(refused(Name::Legacy, "accept").starts_with("this server takes sealed mail only"));
+    }
+
+    /// A stranger whose address differs in nothing but case is another person's (spec §10.5.2).
+    #[test]
+    fn a_contact_is_an_address_exactly_or_a_pattern() {
+        let is = |line: &str, author: &str| {
+            let author = author.parse().unwrap();
+            Contact::parse(line).unwrap().is(&author)
+        };
+        assert!(is("bob@example.org", "bob@Example.ORG"));
+        assert!(!is("bob@example.org", "Bob@example.org"));
+        assert!(!is("bob@example.org", "bob+x@example.org"));
+        assert!(is("@example.org", "anybody@example.org"));
+        assert!(is("*@example.*", "anybody@example.net"));
+        assert!(Contact::parse("*").is_none() && Contact::parse("bob").is_none());
+        assert!(checked(Name::Strangers, b"requests\n").is_ok());
+        assert_eq!(
+            refused(Name::Strangers, "junk"),
+            "strangers is inbox or requests"
+        );
     }
 
     /// Both sides of each bound (spec §10.2.1).

@@ -15,7 +15,7 @@ use crate::config::Config;
 use crate::memory::StoreMemory;
 use crate::outbound::Departures;
 use crate::ownership::Ownership;
-use crate::settings::FORWARDERS;
+use crate::settings::OF_RECIPIENTS;
 
 /// Configuration, world, store and what is asked of others.
 #[derive(Debug)]
@@ -94,13 +94,13 @@ impl Site {
         &self,
         address: &Address,
     ) -> Result<Option<Recipient>, StoreError> {
-        let found = self.store.recipient(address, FORWARDERS).await?;
+        let found = self.store.recipient(address, &OF_RECIPIENTS).await?;
         if found.is_some() || !address.local().eq_ignore_ascii_case("postmaster") {
             return Ok(found);
         }
         let domain = self.config.domain(address.domain());
         match domain.and_then(|domain| domain.postmaster.as_ref()) {
-            Some(postmaster) => self.store.recipient(postmaster, FORWARDERS).await,
+            Some(postmaster) => self.store.recipient(postmaster, &OF_RECIPIENTS).await,
             None => Ok(None),
         }
     }

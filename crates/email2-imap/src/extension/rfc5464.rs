@@ -12,11 +12,12 @@ use crate::writer::{Completion, literal};
 /// Most entries of one command.
 const ENTRIES: usize = 32;
 const FOLDER: &str = "/private/vendor/email2";
-const NAMES: [(Setting, &str); 4] = [
+const NAMES: [(Setting, &str); 5] = [
     (Setting::Blocks, "blocks"),
     (Setting::Contacts, "contacts"),
     (Setting::Forwarders, "forwarders"),
     (Setting::Legacy, "legacy"),
+    (Setting::Strangers, "strangers"),
 ];
 
 fn setting_named(entry: &str) -> Option<Setting> {

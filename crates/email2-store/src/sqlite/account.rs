@@ -29,10 +29,10 @@ impl Accounts for SqliteStore {
     async fn recipient(
         &self,
         address: &Address,
-        setting: &str,
+        settings: &[&'static str],
     ) -> Result<Option<Recipient>, StoreError> {
-        let (address, setting) = (address.clone(), setting.to_owned());
-        self.read(move |connection| recipient(connection, &address, &setting))
+        let (address, settings) = (address.clone(), settings.to_vec());
+        self.read(move |connection| recipient(connection, &address, &settings))
             .await
     }
 
@@ -114,14 +114,18 @@ fn by_address(connection: &Connection, address: &Address) -> Result<Option<Accou
 fn recipient(
     connection: &Connection,
     address: &Address,
-    setting: &str,
+    settings: &[&str],
 ) -> Result<Option<Recipient>, StoreError> {
     let Some(account) = by_address(connection, address)? else {
         return Ok(None);
     };
+    let scope = Scope::Account(account.id);
+    let values = settings
+        .iter()
+        .map(|name| setting::get(connection, scope, name));
     Ok(Some(Recipient {
         blocks: block::of_recipient(connection, account.id)?,
-        setting: setting::get(connection, Scope::Account(account.id), setting)?,
+        settings: values.collect::<Result<_, _>>()?,
         account,
     }))
 }

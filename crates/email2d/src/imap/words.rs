@@ -105,6 +105,7 @@ pub(super) fn setting(setting: Setting) -> crate::settings::Name {
         Setting::Contacts => crate::settings::Name::Contacts,
         Setting::Forwarders => crate::settings::Name::Forwarders,
         Setting::Legacy => crate::settings::Name::Legacy,
+        Setting::Strangers => crate::settings::Name::Strangers,
     }
 }
 

@@ -5,7 +5,6 @@ use std::net::SocketAddr;
 
 use email2::rejection::Rejection;
 use email2::verdict::{Accepted, Provenance, Verdict};
-use email2_store::mailbox::INBOX;
 use email2_store::{Delivery, Outcome, SpooledBody, StoreError};
 
 use super::envelope::{Admitted, Envelope};
@@ -69,7 +68,7 @@ pub(crate) async fn store(
         .zip(accepted)
         .map(|(to, accepted)| Delivery {
             account: to.account.id,
-            mailbox: INBOX.to_owned(),
+            mailbox: to.preferences.mailbox_for(accepted.provenance()).to_owned(),
             trace: trace::fields(&hop, &to.address, accepted.provenance()),
             accepted,
             body: body.clone(),

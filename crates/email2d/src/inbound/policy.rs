@@ -3,10 +3,11 @@
 use email2::address::{Address, Identity};
 use email2::block::BlockPattern;
 use email2::rejection::Rejection;
-use email2::verdict::{Legacy, RecipientPolicy, UnregisteredStack};
+use email2::verdict::{Legacy, Provenance, RecipientPolicy, UnregisteredStack};
 use email2_store::Recipient;
+use email2_store::mailbox::INBOX;
 
-use crate::settings;
+use crate::settings::{self, CONTACTS, Contact, FORWARDERS, OF_RECIPIENTS, REQUESTS, STRANGERS};
 
 /// A recipient's decisions, owned for the time of a transaction.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,6 +17,8 @@ pub(crate) struct Preferences {
     legacy: Legacy,
     blocks: Vec<BlockPattern>,
     forwarders: Vec<Address>,
+    /// Whose mail goes to the Inbox; `None`: everybody's.
+    contacts: Option<Vec<Contact>>,
 }
 
 impl Preferences {
@@ -27,13 +30,17 @@ impl Preferences {
         } else {
             vec![address.clone()]
         };
-        let forwarders = recipient.setting.as_deref().map(settings::forwarders);
+        let of = |name: &str| {
+            let place = OF_RECIPIENTS.iter().position(|known| *known == name)?;
+            recipient.settings.get(place)?.as_deref()
+        };
         Preferences {
             mailbox,
             aliases,
             legacy: Legacy::Reject,
             blocks: recipient.blocks.clone(),
-            forwarders: forwarders.unwrap_or_default(),
+            forwarders: of(FORWARDERS).map(settings::forwarders).unwrap_or_default(),
+            contacts: settings::contacts(of(STRANGERS), of(CONTACTS)),
         }
     }
 
@@ -63,6 +70,17 @@ impl Preferences {
             forwarders: &self.forwarders,
             unregistered_stack: UnregisteredStack::Reject,
         }
+    }
+
+    /// Where an accepted message is kept: a verified stranger's waits in Requests, and the
+    /// stranger is not told (spec §10.5.1).
+    pub(crate) fn mailbox_for(&self, provenance: &Provenance) -> &'static str {
+        let (Provenance::Verified { author, .. }, Some(contacts)) = (provenance, &self.contacts)
+        else {
+            return INBOX;
+        };
+        let known = *author == self.mailbox || contacts.iter().any(|contact| contact.is(author));
+        if known { INBOX } else { REQUESTS }
     }
 
     /// Did this recipient register `address` as a mediator's (spec §4.6.4)?
