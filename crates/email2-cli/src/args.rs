@@ -1,11 +1,13 @@
 //! The command line: what may be typed, and its help.
 
+mod find;
 mod key;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+pub(crate) use find::{ContactCommand, InboxArgs, SearchArgs, Strangers};
 pub(crate) use key::{ClassicReader, KeyCommand, OriginArgs, Reason, SetupArgs};
 
 /// Mail that cannot be spoofed.
@@ -56,6 +58,8 @@ pub(crate) enum Command {
     Send(Box<SendArgs>),
     /// List the messages of a mailbox
     Inbox(InboxArgs),
+    /// Find messages
+    Search(SearchArgs),
     /// Show one message
     Read(ReadArgs),
     /// Answer a message
@@ -65,6 +69,9 @@ pub(crate) enum Command {
     /// Keys: one's own and those of others
     #[command(subcommand)]
     Key(KeyCommand),
+    /// Whose mail goes to the inbox; strangers' can wait in Requests
+    #[command(subcommand)]
+    Contact(ContactCommand),
     /// Block addresses and domains
     #[command(subcommand)]
     Block(BlockCommand),
@@ -146,17 +153,6 @@ pub(crate) struct SendArgs {
     /// Protection and time
     #[command(flatten)]
     pub(crate) delivery: DeliveryArgs,
-}
-
-/// `email2 inbox`
-#[derive(Debug, Args)]
-pub(crate) struct InboxArgs {
-    /// The mailbox
-    #[arg(long, default_value = "INBOX")]
-    pub(crate) mailbox: String,
-    /// At most so many, newest first
-    #[arg(short = 'n', long, default_value_t = 50)]
-    pub(crate) limit: u32,
 }
 
 /// Which message is meant.

@@ -1,12 +1,14 @@
 //! The commands: each opens what it needs, does one thing, prints its data.
 
 mod block;
+mod contact;
 mod inbox;
 mod key;
 mod outbox;
 mod read;
 mod reply;
 mod save;
+mod search;
 mod send;
 mod setup;
 mod tool;
@@ -30,10 +32,12 @@ pub(crate) async fn run(cli: Cli, output: Output) -> Outcome {
         Command::Setup(args) => setup::run(&context, args).await,
         Command::Send(args) => send::run(&context, *args).await,
         Command::Inbox(args) => inbox::run(&context, args).await,
+        Command::Search(args) => search::run(&context, args).await,
         Command::Read(args) => read::run(&context, args).await,
         Command::Reply(args) => reply::run(&context, *args).await,
         Command::Save(args) => save::run(&context, args).await,
         Command::Key(args) => key::run(&context, args).await,
+        Command::Contact(args) => contact::run(&context, args).await,
         Command::Block(args) => block::run(&context, args).await,
         Command::Outbox(args) => outbox::run(&context, args).await,
         Command::Tool(args) => tool::run(&context, args).await,

@@ -1,6 +1,8 @@
 //! The mission's exchange as separate processes: two `email2d`, two homes with `email2`, a
 //! DNS server, and nothing but the configuration's knobs to tell them of each other.
 
+#[path = "processes/daily.rs"]
+mod daily;
 #[path = "processes/keys.rs"]
 mod keys;
 #[path = "processes/program.rs"]

@@ -197,7 +197,16 @@ impl Mailboxes {
     /// # Errors
     /// See [`ImapError`].
     pub async fn uids(&mut self) -> Result<Vec<u32>, ImapError> {
-        let responses = self.command("UID SEARCH ALL").await?;
+        self.search("ALL").await
+    }
+
+    /// The UIDs in the mailbox that is open for which `criteria` holds (RFC 3501 §6.4.4), as
+    /// `UNSEEN SINCE 1-Nov-2026`, ascending.
+    ///
+    /// # Errors
+    /// See [`ImapError`].
+    pub async fn search(&mut self, criteria: &str) -> Result<Vec<u32>, ImapError> {
+        let responses = self.command(&format!("UID SEARCH {criteria}")).await?;
         let mut uids: Vec<u32> = responses.iter().flat_map(Response::search).collect();
         uids.sort_unstable();
         Ok(uids)
@@ -228,6 +237,19 @@ impl Mailboxes {
     pub async fn flag(&mut self, uid: u32, flags: &str) -> Result<(), ImapError> {
         let command = format!("UID STORE {uid} +FLAGS.SILENT ({flags})");
         self.command(&command).await.map(drop)
+    }
+
+    /// Moves messages of the mailbox that is open to another (RFC 6851).
+    ///
+    /// # Errors
+    /// See [`ImapError`].
+    pub async fn move_to(&mut self, uids: &[u32], mailbox: &str) -> Result<(), ImapError> {
+        for some in uids.chunks(AT_ONCE) {
+            let set: Vec<String> = some.iter().map(u32::to_string).collect();
+            let command = format!("UID MOVE {} {}", set.join(","), quoted(mailbox)?);
+            self.command(&command).await?;
+        }
+        Ok(())
     }
 
     /// Puts a message into a mailbox, with `flags` as `\Seen`.

@@ -1,5 +1,8 @@
 //! What is in a mailbox: one line a message, and a message whole.
 
+mod descent;
+pub(crate) mod inside;
+
 use std::collections::BTreeSet;
 
 use email2::header::parse_from;
@@ -11,6 +14,7 @@ use time::format_description::well_known::Rfc3339;
 
 use crate::Client;
 use crate::imap::{ImapError, Item, Mailboxes, Opened};
+pub(crate) use descent::Descent;
 
 /// What is asked of every message in a list; octets of its header at most.
 const LINE: &str = "FLAGS INTERNALDATE RFC822.SIZE BODY.PEEK[HEADER.FIELDS (EMAIL2-VERDICT FROM TO SUBJECT DATE CONTENT-TYPE)]<0.65536>";
@@ -71,19 +75,61 @@ pub struct Whole {
     pub seen: bool,
 }
 
+/// Which messages of a mailbox.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Page {
+    /// At most so many.
+    pub limit: usize,
+    /// Only those older than the message of this id.
+    pub before: Option<String>,
+}
+
 /// The newest messages of `mailbox`, at most `limit`, the newest first.
 ///
 /// # Errors
 /// See [`ImapError`].
 pub async fn list(client: &Client, mailbox: &str, limit: usize) -> Result<Vec<Entry>, ImapError> {
+    let before = None;
+    page(client, mailbox, &Page { limit, before }).await
+}
+
+/// A page of `mailbox`, the newest first. What it costs does not grow with the mailbox.
+///
+/// # Errors
+/// See [`ImapError`].
+pub async fn page(client: &Client, mailbox: &str, page: &Page) -> Result<Vec<Entry>, ImapError> {
     let mut mailboxes = Mailboxes::open(client).await?;
     let opened = mailboxes.select(mailbox).await?;
-    let mut uids = mailboxes.uids().await?;
-    let newest = uids.split_off(uids.len().saturating_sub(limit));
-    let mut entries = entries(&mut mailboxes, opened, &newest).await?;
+    let entries = newest(&mut mailboxes, opened, page).await?;
     mailboxes.close().await;
+    Ok(entries)
+}
+
+/// A page of the mailbox that is open, the newest first.
+pub(crate) async fn newest(
+    mailboxes: &mut Mailboxes,
+    opened: Opened,
+    page: &Page,
+) -> Result<Vec<Entry>, ImapError> {
+    let before = page.before.as_deref().map(|id| uid_of(id, opened));
+    let mut descent = Descent::new(opened, before.transpose()?, "ALL");
+    let mut newest = Vec::new();
+    while newest.len() < page.limit {
+        let uids = descent.next(mailboxes).await?;
+        if uids.is_empty() {
+            break;
+        }
+        newest.extend(uids);
+    }
+    newest.truncate(page.limit);
+    let mut entries = entries(mailboxes, opened, &newest).await?;
     entries.reverse();
     Ok(entries)
+}
+
+/// The UID that `id` names in the mailbox that is open.
+pub(crate) fn uid_of(id: &str, opened: Opened) -> Result<u32, ImapError> {
+    Name::parse(id)?.uid_in(opened)
 }
 
 /// One message of `mailbox`, whole.
@@ -305,7 +351,7 @@ mod tests {
     }
 
     #[test]
-    fn an_id_names_one_message_or_none() {
+    fn i05_an_id_names_one_message_or_none() {
         let opened = Opened {
             uid_validity: 7,
             ..Opened::default()

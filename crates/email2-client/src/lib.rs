@@ -29,9 +29,14 @@ pub mod inbox;
 pub mod settings;
 pub mod sync;
 
+pub mod contact;
+
 pub mod attachment;
 pub mod read;
 pub mod reply;
+
+pub mod search;
+pub mod thread;
 
 pub mod question;
 

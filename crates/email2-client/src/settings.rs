@@ -17,6 +17,8 @@ pub enum Setting {
     Forwarders,
     /// How ordinary mail is treated: `accept`, `junk` or `reject` (spec §10.4).
     Legacy,
+    /// Where the mail of those waits who are no contacts: `inbox` or `requests` (spec §10.5).
+    Strangers,
 }
 
 /// Why a setting cannot be read or changed.
@@ -47,6 +49,7 @@ impl Setting {
             Setting::Contacts => "/private/vendor/email2/contacts",
             Setting::Forwarders => "/private/vendor/email2/forwarders",
             Setting::Legacy => "/private/vendor/email2/legacy",
+            Setting::Strangers => "/private/vendor/email2/strangers",
         }
     }
 
@@ -58,22 +61,33 @@ impl Setting {
                 BlockPattern::parse(value).ok().map(|v| v.to_string()),
                 "an address, @domain or a pattern with *",
             ),
-            Setting::Contacts | Setting::Forwarders => (
+            // An address stays as it is (spec §10.5.2); a pattern has its own form.
+            Setting::Contacts => (
+                Address::parse(value)
+                    .map(|v| v.to_string())
+                    .or_else(|_| BlockPattern::parse(value).map(|v| v.to_string()))
+                    .ok(),
+                "an address, @domain or a pattern with *",
+            ),
+            Setting::Forwarders => (
                 Address::parse(value).ok().map(|v| v.to_string()),
                 "an address",
             ),
             Setting::Legacy => (
-                ["accept", "junk", "reject"]
-                    .contains(&value)
-                    .then(|| value.to_owned()),
+                word(value, &["accept", "junk", "reject"]),
                 "accept, junk or reject",
             ),
+            Setting::Strangers => (word(value, &["inbox", "requests"]), "inbox or requests"),
         };
         normal.ok_or_else(|| SettingError::Value {
             value: value.to_owned(),
             expected,
         })
     }
+}
+
+fn word(value: &str, of: &[&str]) -> Option<String> {
+    of.contains(&value).then(|| value.to_owned())
 }
 
 /// The values of a setting.
@@ -144,7 +158,7 @@ async fn change(
     changed
 }
 
-async fn rewrite(
+pub(crate) async fn rewrite(
     mailboxes: &mut Mailboxes,
     setting: Setting,
     apply: impl FnOnce(&mut Vec<String>) -> bool,
@@ -160,7 +174,10 @@ async fn rewrite(
     Ok(true)
 }
 
-async fn read(mailboxes: &mut Mailboxes, setting: Setting) -> Result<Vec<String>, ImapError> {
+pub(crate) async fn read(
+    mailboxes: &mut Mailboxes,
+    setting: Setting,
+) -> Result<Vec<String>, ImapError> {
     let value = mailboxes.metadata(setting.entry()).await?;
     let text = String::from_utf8_lossy(&value.unwrap_or_default()).into_owned();
     let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());

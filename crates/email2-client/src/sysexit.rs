@@ -20,6 +20,7 @@ use crate::own_key::OwnKeyError;
 use crate::pin::PinError;
 use crate::place::PlaceError;
 use crate::reply::ReplyError;
+use crate::search::QueryError;
 use crate::send::SendError;
 use crate::send::compose::ComposeError;
 use crate::send::protect::ProtectError;
@@ -79,6 +80,12 @@ impl Sysexit for ImapError {
                 Code::BadData
             }
         }
+    }
+}
+
+impl Sysexit for QueryError {
+    fn sysexit(&self) -> Code {
+        Code::Usage
     }
 }
 

@@ -7,10 +7,13 @@ use std::path::PathBuf;
 use email2::Address;
 use email2::certificate::Certificate;
 use email2::content::Reader;
+use email2::secret::SecretKey;
 use email2_client::attachment::save;
 use email2_client::display::{shown, shown_text};
+use email2_client::inbox::Entry;
 use email2_client::read::{Shown, read};
 use email2_client::reply::{Ask, Reply, reply};
+use email2_client::thread::{Node, arrange};
 
 /// Mon, 02 Mar 2026 12:00:00 UTC.
 const CASE_TIME: u64 = 1_772_452_800;
@@ -51,6 +54,67 @@ fn answer(message: &Shown, all: bool) -> Reply {
         ..Ask::default()
     };
     reply(message, &alice(), ask).unwrap()
+}
+
+fn node(uid: u32, message_id: &str, references: &[String]) -> Node {
+    let entry = Entry {
+        id: uid.to_string(),
+        uid_validity: 1,
+        verified: true,
+        verdict: String::new(),
+        from: None,
+        name: None,
+        subject: String::new(),
+        received: None,
+        size: 1,
+        seen: false,
+        answered: false,
+        encrypted: false,
+    };
+    Node {
+        entry,
+        message_id: Some(message_id.to_owned()),
+        references: references.to_vec(),
+    }
+}
+
+/// The ids of the messages of each thread.
+fn threads(nodes: Vec<Node>) -> Vec<Vec<String>> {
+    let threads = arrange(nodes).into_iter();
+    let ids = threads.map(|thread| thread.messages.into_iter().map(|one| one.entry.id));
+    ids.map(Iterator::collect).collect()
+}
+
+#[test]
+fn c07_an_answer_stands_in_the_thread_that_its_author_signed() {
+    let bob = SecretKey::unlock(&case("keys/bob.secret.txt"), None).unwrap();
+    let known = |_: &Address| Some(bob.certificate().clone());
+    let reader = Reader {
+        keys: &[],
+        known: &known,
+        now: CASE_TIME,
+    };
+    let answer = read(&case("C07-thread-moved.eml"), &reader).unwrap();
+    let page = vec![
+        node(1, "lunch@example.com", &[]),
+        node(2, "contract@example.com", &[]),
+        node(3, "c07@example.org", &answer.references),
+    ];
+    assert_eq!(threads(page), [vec!["1", "3"], vec!["2"]]);
+}
+
+#[test]
+fn references_in_a_circle_or_without_end_are_one_thread_and_cost_little() {
+    let id = |id: &str| id.to_owned();
+    let circle = vec![
+        node(1, "a@x", &[id("b@x")]),
+        node(2, "b@x", &[id("a@x")]),
+        node(3, "b@x", &[id("b@x")]),
+    ];
+    assert_eq!(threads(circle), [["2", "1", "3"].map(id).to_vec()]);
+    let many: Vec<String> = (0..100_000).map(|n| format!("{n}@x")).collect();
+    let long = (1..200).map(|uid| node(uid, &format!("{uid}@x"), &many));
+    assert_eq!(threads(long.collect()).len(), 1);
 }
 
 #[test]

@@ -2,8 +2,10 @@
 
 use std::process::ExitCode;
 
+use email2_client::contact;
 use email2_client::display::shown;
-use email2_client::inbox::{self, Entry};
+use email2_client::inbox::{self, Entry, Page};
+use email2_client::thread::{self, Thread, Threaded};
 
 use super::context::Context;
 use crate::args::InboxArgs;
@@ -12,12 +14,33 @@ use crate::exit::Outcome;
 /// Lists, after what is due in the outbox was tried.
 pub(crate) async fn run(context: &Context, args: InboxArgs) -> Outcome {
     let client = context.client()?;
+    let mailbox = match args.requests {
+        true => contact::existing_requests(&client).await?,
+        false => Some(args.mailbox.clone()),
+    };
+    let Some(mailbox) = mailbox else {
+        context.output.data("inbox", &Vec::<Entry>::new(), |_| {
+            "No stranger's mail waits.\n".to_owned()
+        })?;
+        return Ok(ExitCode::SUCCESS);
+    };
     context.run_due(&client).await?;
-    let limit = usize::try_from(args.limit).unwrap_or(usize::MAX);
-    let entries = inbox::list(&client, &args.mailbox, limit).await?;
+    let page = Page {
+        limit: usize::try_from(args.limit).unwrap_or(usize::MAX),
+        before: args.before,
+    };
+    if args.threads {
+        let key = context.key(&client)?;
+        let threads = thread::page(&client, Some(&key), &mailbox, &page).await?;
+        context.output.data("threads", &threads, |threads| {
+            threads.iter().map(conversation).collect()
+        })?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let entries = inbox::page(&client, &mailbox, &page).await?;
     context.output.data("inbox", &entries, |entries| {
         if entries.is_empty() {
-            return format!("{} is empty.\n", shown(&args.mailbox));
+            return format!("{} is empty.\n", shown(&mailbox));
         }
         entries.iter().map(line).collect()
     })?;
@@ -26,12 +49,26 @@ pub(crate) async fn run(context: &Context, args: InboxArgs) -> Outcome {
 
 /// The verdict stands in front, in a column that no text of a message reaches (spec §5.7.2); the
 /// author is an address, not a name (spec §5.7.1).
-fn line(entry: &Entry) -> String {
+pub(super) fn line(entry: &Entry) -> String {
+    indented(entry, 0)
+}
+
+/// A thread: what answers stands to the right of what it answers, the verdict in its column.
+fn conversation(thread: &Thread) -> String {
+    let line = |message: &Threaded| indented(&message.entry, message.depth.min(DEEPEST));
+    thread.messages.iter().map(line).collect::<String>() + "\n"
+}
+
+/// Steps to the right at most.
+const DEEPEST: usize = 8;
+
+fn indented(entry: &Entry, depth: usize) -> String {
+    let step = "  ".repeat(depth);
     let verdict = verdict(entry);
     let new = if entry.seen { ' ' } else { '*' };
     let lock = if entry.encrypted { "encrypted " } else { "" };
     format!(
-        "{verdict} {new} {id:>5}  {received}  {from}  {lock}{subject}\n",
+        "{verdict} {new} {id:>5}  {received}  {step}{from}  {lock}{subject}\n",
         id = entry.id,
         received = entry.received.as_deref().unwrap_or("-"),
         from = shown(entry.from.as_deref().unwrap_or("(no author)")),

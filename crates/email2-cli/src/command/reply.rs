@@ -6,7 +6,7 @@ use email2_client::send::compose::Source;
 use email2_client::{inbox, read};
 
 use super::context::Context;
-use super::send::{attachments, deliver, text};
+use super::send::{attachments, befriend, deliver, finish, text};
 use crate::args::ReplyArgs;
 use crate::exit::Outcome;
 
@@ -30,17 +30,16 @@ pub(crate) async fn run(context: &Context, mut args: ReplyArgs) -> Outcome {
     }
     // What came encrypted does not go back in the clear unless that was said.
     args.delivery.encrypt |= answer.encrypt && !args.delivery.no_encrypt;
-    let outcome = deliver(
+    let reports = deliver(
         context,
         &client,
         &key,
         Source::Letter(answer.letter),
         &args.delivery,
     )
-    .await;
-    if outcome.is_ok() {
-        // The answer is on its way or in the outbox; the flag is a courtesy.
-        let _ = inbox::mark(&client, mailbox, &whole.id, "\\Answered").await;
-    }
-    outcome
+    .await?;
+    // The answer is on its way or in the outbox; the flag is a courtesy.
+    let _ = inbox::mark(&client, mailbox, &whole.id, "\\Answered").await;
+    befriend(context, &client, &reports).await;
+    finish(context, &reports)
 }

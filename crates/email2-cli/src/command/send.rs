@@ -8,6 +8,7 @@ use std::time::Duration;
 use email2::limits;
 use email2::secret::SecretKey;
 use email2_client::Client;
+use email2_client::contact;
 use email2_client::display::shown;
 use email2_client::send::compose::{self, Attachment, File, Letter, Source};
 use email2_client::send::protect::Protection;
@@ -28,7 +29,9 @@ pub(crate) async fn run(context: &Context, args: SendArgs) -> Outcome {
     let client = context.client()?;
     context.run_due(&client).await?;
     let key = context.key(&client)?;
-    deliver(context, &client, &key, source, &args.delivery).await
+    let reports = deliver(context, &client, &key, source, &args.delivery).await?;
+    befriend(context, &client, &reports).await;
+    finish(context, &reports)
 }
 
 /// Sends a message that is there, with whatever else is due in the outbox. The key was opened
@@ -39,7 +42,7 @@ pub(crate) async fn deliver(
     key: &SecretKey,
     source: Source,
     args: &DeliveryArgs,
-) -> Outcome {
+) -> Result<Vec<Report>, Failure> {
     let author = Author {
         key,
         address: client.address()?,
@@ -47,7 +50,22 @@ pub(crate) async fn deliver(
     let watch = Told(context.progress());
     let sent = send::send(client, &author, source, &options(args), &watch).await;
     drop(watch);
-    finish(context, &sent?)
+    Ok(sent?)
+}
+
+/// Whoever is written to is no stranger (spec §10.5): their answer does not wait in Requests.
+pub(crate) async fn befriend(context: &Context, client: &Client, reports: &[Report]) {
+    let sent = reports.iter().filter(|report| {
+        let kept = [State::Delivered, State::Waiting];
+        kept.contains(&report.state)
+    });
+    let written_to: Vec<_> = sent.map(|report| report.recipient.clone()).collect();
+    if let Err(error) = contact::wrote_to(client, &written_to).await {
+        let error = shown(&error.to_string());
+        context
+            .output
+            .note(&format!("the contacts could not be changed: {error}"));
+    }
 }
 
 /// Prints reports; the gravest of them is the exit code.

@@ -172,6 +172,19 @@ impl Home {
         }
     }
 
+    /// Runs `email2 …` without `--json`; what it prints for people.
+    pub(crate) fn page(&self, arguments: &[&str]) -> Outcome<String> {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_email2"));
+        command
+            .env("EMAIL2_HOME", &self.folder)
+            .env("EMAIL2_PASSPHRASE_FILE", self.folder.join("passphrase"))
+            .args(arguments)
+            .stdin(Stdio::null());
+        let output = command.output().step("email2")?;
+        let (out, told) = (output.stdout, output.stderr);
+        String::from_utf8([out, told].concat()).step(arguments.join(" "))
+    }
+
     /// The same, and the most memory that it had, in octets, as far as it was seen.
     pub(crate) fn run_measured(&self, arguments: &[&str]) -> Outcome<(Value, u64)> {
         let mut command = self.command(arguments);

@@ -118,6 +118,21 @@ mod tests {
         );
     }
 
+    /// Case I07: three answers, the second of which is broken in four ways.
+    #[test]
+    fn i07_a_broken_answer_takes_no_other_with_it() {
+        let said = include_bytes!("../../../email2-testbed/cases/I07-bad-fetch.txt");
+        let lines = said.split(|octet| *octet == b'\n');
+        let lines = lines.filter(|line| line.starts_with(b"* "));
+        let read = lines.map(|line| {
+            let response = Response::new(&[Piece::Line(line.trim_ascii_end().to_vec())]);
+            Item::read(&response).map(|item| item.uid)
+        });
+        let uids: Vec<_> = read.collect();
+        assert_eq!((uids[0], uids[2]), (Some(11), Some(13)));
+        assert!(matches!(uids[1], None | Some(12)), "{uids:?}");
+    }
+
     #[test]
     fn what_is_no_fetch_is_none() {
         for line in [

@@ -186,4 +186,21 @@ mod tests {
             Err(ImapError::Broken(_))
         ));
     }
+
+    /// Case I08: what looks like an answer inside a literal is text.
+    #[tokio::test]
+    async fn i08_a_literal_is_counted_and_never_searched() {
+        let message = include_bytes!("../../../email2-testbed/cases/I08-looks-tagged.eml");
+        let announced = format!("* 1 FETCH (UID 5 BODY[] {{{}}}\r\n", message.len());
+        let said = [announced.as_bytes(), message, b")\r\na1 OK done\r\n"].concat();
+        let (mut far, near) = tokio::io::duplex(64 * 1024);
+        far.write_all(&said).await.unwrap();
+        let mut wire = Wire::new(Box::new(near), Arc::new(SystemClock::new()));
+        let limit = Duration::from_secs(5);
+        let fetched = wire.response(limit).await.unwrap();
+        let item = super::super::Item::read(&fetched).unwrap();
+        assert_eq!(item.octets.as_deref(), Some(&message[..]));
+        let end = wire.response(limit).await.unwrap();
+        assert!(end.is_tagged("a1") && end.text() == "done", "{end:?}");
+    }
 }

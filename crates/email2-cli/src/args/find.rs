@@ -1,0 +1,76 @@
+//! What may be typed to find messages, and about who is known.
+
+use clap::{Args, Subcommand, ValueEnum};
+
+/// `email2 inbox`
+#[derive(Debug, Args)]
+pub(crate) struct InboxArgs {
+    /// The mailbox
+    #[arg(long, default_value = "INBOX")]
+    pub(crate) mailbox: String,
+    /// The mail of strangers that waits (contact accept)
+    #[arg(long, conflicts_with = "mailbox")]
+    pub(crate) requests: bool,
+    /// At most so many, newest first
+    #[arg(short = 'n', long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub(crate) limit: u32,
+    /// Only messages older than the one of this id
+    #[arg(long, value_name = "ID")]
+    pub(crate) before: Option<String>,
+    /// Put messages below what they answer (opens them: asks for the passphrase)
+    #[arg(long)]
+    pub(crate) threads: bool,
+}
+
+/// `email2 search`
+#[derive(Debug, Args)]
+pub(crate) struct SearchArgs {
+    /// Words, or from: to: subject: body: since:YYYY-MM-DD before:YYYY-MM-DD
+    /// is:unread|read|answered|unanswered|verified|unverified|encrypted; all must hold
+    #[arg(required = true)]
+    pub(crate) terms: Vec<String>,
+    /// The mailbox
+    #[arg(long, default_value = "INBOX")]
+    pub(crate) mailbox: String,
+    /// At most so many, newest first
+    #[arg(short = 'n', long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub(crate) limit: u32,
+    /// Look at so many messages at most
+    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub(crate) look_at: u32,
+    /// Only messages older than the one of this id
+    #[arg(long, value_name = "ID")]
+    pub(crate) older_than: Option<String>,
+}
+
+/// `email2 contact …`
+#[derive(Debug, Subcommand)]
+pub(crate) enum ContactCommand {
+    /// List the contacts
+    List,
+    /// Make somebody a contact, and move what waits from them to the inbox
+    Accept {
+        /// An address, a domain (@example.org) or a pattern with *
+        who: String,
+    },
+    /// Take a contact back
+    Remove {
+        /// As it is listed
+        who: String,
+    },
+    /// Where the mail of those goes who are no contacts
+    Strangers {
+        /// Where (default: say where it goes now)
+        #[arg(value_enum)]
+        place: Option<Strangers>,
+    },
+}
+
+/// Where strangers' mail goes (spec §10.5).
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum Strangers {
+    /// To the inbox
+    Inbox,
+    /// To Requests, where it waits
+    Requests,
+}

@@ -1,0 +1,60 @@
+//! `email2 contact`: whose mail goes to the inbox (spec §10.5).
+
+use std::process::ExitCode;
+
+use email2_client::contact::{self, Accepted};
+use email2_client::display::shown;
+use email2_client::settings::{self, Setting};
+
+use super::context::Context;
+use crate::args::{ContactCommand, Strangers};
+use crate::exit::{Code, Failure, Outcome};
+
+/// Lists, accepts, removes, or says where strangers' mail goes.
+pub(crate) async fn run(context: &Context, command: ContactCommand) -> Outcome {
+    let client = context.client()?;
+    context.run_due(&client).await?;
+    match command {
+        ContactCommand::List => {
+            let contacts = settings::get(&client, Setting::Contacts).await?;
+            context.output.data("contacts", &contacts, |contacts| {
+                let line = |contact: &String| format!("{}\n", shown(contact));
+                contacts.iter().map(line).collect()
+            })?;
+        }
+        ContactCommand::Accept { who } => {
+            let accepted = contact::accept(&client, &who).await?;
+            context
+                .output
+                .data("accepted", &accepted, |accepted| told(&who, accepted))?;
+        }
+        ContactCommand::Remove { who } => {
+            if !settings::remove(&client, Setting::Contacts, &who).await? {
+                let line = format!("{} is no contact", shown(&who));
+                return Err(Failure::new(Code::NoInput, line));
+            }
+        }
+        ContactCommand::Strangers { place } => {
+            if let Some(place) = place {
+                let word = match place {
+                    Strangers::Inbox => "inbox",
+                    Strangers::Requests => "requests",
+                };
+                settings::set(&client, Setting::Strangers, &[word.to_owned()]).await?;
+            }
+            let word = settings::get(&client, Setting::Strangers).await?;
+            let word = word.into_iter().next().unwrap_or("inbox".to_owned());
+            context
+                .output
+                .data("strangers", &word, |word| format!("{}\n", shown(word)))?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn told(who: &str, accepted: &Accepted) -> String {
+    let who = shown(who);
+    let is = if accepted.is_new { "is now" } else { "was" };
+    let moved = accepted.moved;
+    format!("{who} {is} a contact; {moved} messages moved to the inbox\n")
+}

@@ -1,0 +1,161 @@
+//! What a person does every day: find, follow a conversation, decide about strangers.
+
+use email2_testbed::failure::{Outcome, Step};
+use serde_json::Value;
+
+use super::program::Home;
+use super::{World, only, text};
+
+fn write(from: &Home, to: &str, subject: &str, body: &str) -> Outcome<Value> {
+    let arguments = ["send", "--to", to, "--subject", subject, "--body", body];
+    from.run(&arguments)?.get(0).cloned().step("report")
+}
+
+/// The subjects that a search finds, the newest first.
+fn found(home: &Home, terms: &[&str]) -> Outcome<Vec<String>> {
+    let found = home.run(&[&["search"][..], terms].concat())?;
+    let messages = found["messages"].as_array().step("messages")?;
+    let subjects = messages.iter().map(|message| text(&message["subject"]));
+    Ok(subjects.map(str::to_owned).collect())
+}
+
+fn count(home: &Home, arguments: &[&str]) -> Outcome<usize> {
+    Ok(home.run(arguments)?.as_array().step("list")?.len())
+}
+
+/// Subject and text are encrypted: no server could have found them.
+#[tokio::test(flavor = "multi_thread")]
+async fn search_finds_what_stands_inside_the_protection() {
+    let world = World::start().unwrap();
+    let (alice, bob) = (&world.alice, &world.bob);
+    write(bob, "alice@example.com", "The bridge", "At noon.\n").unwrap();
+    write(bob, "alice@example.com", "Rain", "Take a coat.\n").unwrap();
+    assert_eq!(found(alice, &["body:NOON"]).unwrap(), ["The bridge"]);
+    assert_eq!(found(alice, &["coat", "is:verified"]).unwrap(), ["Rain"]);
+    let both = ["Rain", "The bridge"];
+    assert_eq!(found(alice, &["from:bob@example.org"]).unwrap(), both);
+    assert_eq!(
+        found(alice, &["is:unread", "since:2020-01-01", "a"]).unwrap(),
+        both
+    );
+    for nothing in [["subject:noon"], ["before:2020-01-01"], ["is:answered"]] {
+        assert!(found(alice, &nothing).unwrap().is_empty(), "{nothing:?}");
+    }
+    let bounded = ["search", "bridge", "--look-at", "1"];
+    let bounded = alice.run(&bounded).unwrap();
+    assert_eq!(bounded["looked_at"], 1, "{bounded}");
+    let older = text(&bounded["go_on_before"]);
+    let rest = ["bridge", "--older-than", older];
+    assert_eq!(found(alice, &rest).unwrap(), ["The bridge"]);
+    let page = ["inbox", "--before", older];
+    assert_eq!(count(alice, &page).unwrap(), 1);
+    world.stop().unwrap();
+}
+
+/// An answer stands below what it answers, by references that only the two can read.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_encrypted_answer_stands_below_what_it_answers() {
+    let world = World::start().unwrap();
+    let (alice, bob) = (&world.alice, &world.bob);
+    write(bob, "alice@example.com", "Lunch", "When?\n").unwrap();
+    let entry = only(&alice.run(&["inbox"]).unwrap()).unwrap();
+    alice
+        .run(&["reply", text(&entry["id"]), "--body", "At noon."])
+        .unwrap();
+    let entry = only(&bob.run(&["inbox"]).unwrap()).unwrap();
+    bob.run(&["reply", text(&entry["id"]), "--body", "Good."])
+        .unwrap();
+    write(bob, "alice@example.com", "Rain", "Take a coat.\n").unwrap();
+    bob.run(&["reply", text(&entry["id"]), "--body", "And bring Carol."])
+        .unwrap();
+    let threads = alice.run(&["inbox", "--threads"]).unwrap();
+    let told: Vec<Vec<&str>> = threads
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|thread| thread["messages"].as_array().unwrap())
+        .map(|messages| messages.iter().map(|m| text(&m["subject"])).collect())
+        .collect();
+    assert_eq!(
+        told,
+        [vec!["Lunch", "Re: Lunch", "Re: Lunch"], vec!["Rain"]]
+    );
+    assert_eq!(threads[0]["messages"][1]["depth"], 1, "{threads}");
+    world.stop().unwrap();
+}
+
+/// spec §10.5, §10.5.1
+#[tokio::test(flavor = "multi_thread")]
+async fn a_strangers_mail_waits_until_it_is_accepted_or_answered() {
+    let world = World::start().unwrap();
+    let (alice, bob) = (&world.alice, &world.bob);
+    for home in [alice, bob] {
+        assert_eq!(home.run(&["contact", "strangers"]).unwrap(), "inbox");
+        let set = home.run(&["contact", "strangers", "requests"]).unwrap();
+        assert_eq!(set, "requests");
+    }
+    assert_eq!(count(alice, &["inbox", "--requests"]).unwrap(), 0);
+    let report = write(bob, "alice@example.com", "Lunch", "When?\n").unwrap();
+    assert!(text(&report["words"]).contains("sealed by bob@example.org, stored"));
+    assert_eq!(count(alice, &["inbox"]).unwrap(), 0);
+    assert_eq!(count(alice, &["inbox", "--requests"]).unwrap(), 1);
+    let accepted = alice
+        .run(&["contact", "accept", "bob@example.org"])
+        .unwrap();
+    assert_eq!(
+        (&accepted["is_new"], &accepted["moved"]),
+        (&true.into(), &1.into())
+    );
+    assert_eq!(count(alice, &["inbox", "--requests"]).unwrap(), 0);
+    let entry = only(&alice.run(&["inbox"]).unwrap()).unwrap();
+    assert_eq!(entry["verified"], true, "{entry}");
+    // Bob wrote to her first: her answer does not wait.
+    alice
+        .run(&["reply", text(&entry["id"]), "--body", "At noon."])
+        .unwrap();
+    assert_eq!(count(bob, &["inbox"]).unwrap(), 1);
+    let known = bob.run(&["contact", "list"]).unwrap();
+    assert_eq!(known, serde_json::json!(["alice@example.com"]));
+    // Taken back, she waits; an answer accepts her again.
+    let removed = bob.raw(&["contact", "remove", "alice@example.com"]);
+    assert_eq!(removed.unwrap(), b"");
+    write(alice, "bob@example.org", "Later", "One o'clock?\n").unwrap();
+    let waiting = only(&bob.run(&["inbox", "--requests"]).unwrap()).unwrap();
+    let id = text(&waiting["id"]);
+    let reply = ["reply", id, "--mailbox", "Requests", "--body", "Yes."];
+    bob.run(&reply).unwrap();
+    assert_eq!(count(bob, &["inbox"]).unwrap(), 2);
+    assert_eq!(count(bob, &["inbox", "--requests"]).unwrap(), 0);
+    world.stop().unwrap();
+}
+
+/// Case M13, by the real program: nothing that a stranger wrote moves the cursor.
+#[tokio::test(flavor = "multi_thread")]
+async fn m13_no_page_of_the_program_moves_the_cursor() {
+    let world = World::start().unwrap();
+    let (alice, bob) = (&world.alice, &world.bob);
+    let hostile = "From: bob@example.org\nTo: alice@example.com\n\
+        Subject: =?utf-8?B?YRtbMkpiDQp2ZXJpZmllZCDigK54?=\n\
+        Content-Type: text/plain; charset=utf-8\n\nx\u{1b}]0;title\u{7}\u{9b}2Jy\u{202e}\n";
+    let file = bob.file("hostile.eml", hostile.as_bytes()).unwrap();
+    bob.run(&["send", "--eml", &file]).unwrap();
+    let entry = only(&alice.run(&["inbox"]).unwrap()).unwrap();
+    let id = text(&entry["id"]);
+    let pages: [&[&str]; 6] = [
+        &["inbox"],
+        &["inbox", "--threads"],
+        &["search", "from:bob"],
+        &["read", id],
+        &["read", "--headers", id],
+        &["read", "1\u{1b}[2J"],
+    ];
+    for arguments in pages {
+        let page = alice.page(arguments).unwrap();
+        let moves = |c: char| (c.is_control() && c != '\n') || c == '\u{202e}';
+        assert!(
+            !page.is_empty() && !page.contains(moves),
+            "{arguments:?}: {page:?}"
+        );
+    }
+    world.stop().unwrap();
+}
