@@ -1,7 +1,11 @@
 //! Seals and content by every algorithm that is accepted (spec §6.2), with keys that the OpenPGP
 //! library and GnuPG made, not our own generator; and what the life of a key does to them.
 
-#![expect(clippy::unwrap_used, reason = "a test may fail")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test may fail"
+)]
 #![expect(
     clippy::disallowed_methods,
     reason = "GnuPG reads and writes files in a home of its own"
