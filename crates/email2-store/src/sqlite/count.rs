@@ -63,9 +63,9 @@ impl Count {
     }
 
     fn look(&self, connection: &Connection) {
-        let looked = connection.query_row("PRAGMA wal_checkpoint(NOOP)", [], |row| {
-            Ok((row.get(1)?, row.get(2)?))
-        });
+        let pragma = connection.prepare_cached("PRAGMA wal_checkpoint(NOOP)");
+        let looked = pragma
+            .and_then(|mut pragma| pragma.query_row([], |row| Ok((row.get(1)?, row.get(2)?))));
         let (log, moved) = looked.unwrap_or((0, 0));
         self.log.store(log, Ordering::Relaxed);
         self.moved.store(moved, Ordering::Relaxed);

@@ -99,9 +99,12 @@ impl Readers {
         work: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         self.ask(move |connection| {
-            let view = connection.unchecked_transaction()?;
-            let result = work(&view);
-            view.finish()?;
+            statement(connection, "BEGIN")?;
+            let result = work(connection);
+            // Nothing was written: this ends the view, whatever came of the question.
+            if !connection.is_autocommit() {
+                statement(connection, "ROLLBACK")?;
+            }
             result
         })
         .await
@@ -122,6 +125,12 @@ impl Readers {
             .await
             .unwrap_or_else(|_| Err(StoreError::Stopped("the readers ended".to_owned())))
     }
+}
+
+/// Kept prepared: there are two of them for every question.
+fn statement(connection: &Connection, sql: &str) -> Result<(), StoreError> {
+    connection.prepare_cached(sql)?.execute([])?;
+    Ok(())
 }
 
 fn run(connection: &Connection, waiting: &Waiting) {
