@@ -186,6 +186,19 @@ fn found(rows: usize) -> Result<(), StoreError> {
     if rows == 0 { Err(missing()) } else { Ok(()) }
 }
 
+/// Adds to what the account holds, if its quota has room for it; whether it had.
+pub(super) fn charge_within_quota(
+    connection: &Connection,
+    id: AccountId,
+    octets: u64,
+) -> Result<bool, StoreError> {
+    let mut charge = connection.prepare_cached(
+        "UPDATE account SET used = used + ?2
+         WHERE id = ?1 AND (quota IS NULL OR used + ?2 <= quota)",
+    )?;
+    Ok(charge.execute((id.0, octets))? == 1)
+}
+
 /// Adds to what the account holds; octets, negative when they go.
 pub(super) fn charge(
     connection: &Connection,

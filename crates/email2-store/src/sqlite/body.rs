@@ -308,27 +308,25 @@ impl SqliteStore {
 /// The row of a body, made if it is the first to use it.
 pub(super) fn keep(change: &mut Change<'_>, body: &SpooledBody) -> Result<i64, StoreError> {
     let spooled = &body.0;
-    let known = "SELECT id FROM body WHERE name = ?1";
-    let mut known = change.connection.prepare_cached(known)?;
-    if let Some(id) = known
-        .query_row([&spooled.name], |row| row.get(0))
-        .optional()?
-    {
-        return Ok(id);
-    }
-    let inline = match &spooled.octets {
-        SpooledOctets::Inline(octets) => Some(octets),
-        SpooledOctets::File(file) if file.is_kept() => {
-            return Err(StoreError::Refused(
-                "the body was delivered and removed already",
-            ));
-        }
-        SpooledOctets::File(_) => None,
+    let (inline, removed) = match &spooled.octets {
+        SpooledOctets::Inline(octets) => (Some(octets), false),
+        SpooledOctets::File(file) => (None, file.is_kept()),
     };
-    let mut insert = change
-        .connection
-        .prepare_cached("INSERT INTO body (name, size, octets) VALUES (?1, ?2, ?3)")?;
-    let id = insert.insert((&spooled.name, spooled.size, inline))?;
+    // Most bodies are new: the question whether it is comes with the answer.
+    let mut insert = change.connection.prepare_cached(
+        "INSERT INTO body (name, size, octets) VALUES (?1, ?2, ?3) ON CONFLICT (name) DO NOTHING",
+    )?;
+    if insert.execute((&spooled.name, spooled.size, inline))? == 0 {
+        let known = "SELECT id FROM body WHERE name = ?1";
+        let mut known = change.connection.prepare_cached(known)?;
+        return Ok(known.query_row([&spooled.name], |row| row.get(0))?);
+    }
+    if removed {
+        return Err(StoreError::Refused(
+            "the body was delivered and removed already",
+        ));
+    }
+    let id = change.connection.last_insert_rowid();
     change.keep(body);
     Ok(id)
 }

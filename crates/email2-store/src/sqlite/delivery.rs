@@ -42,15 +42,9 @@ pub(super) fn deliver(
         Memory::New => None,
         Memory::Worse(body) => Some(body),
     };
-    if account::by_id(change.connection, delivery.account)?.is_none() {
+    let Some(mailbox) = mailbox_for(change, delivery)? else {
         return Ok(Outcome::Gone);
-    }
-    let mailbox = mailbox::ensure(
-        change,
-        delivery.account,
-        &delivery.mailbox,
-        delivery.received,
-    )?;
+    };
     let incoming = Incoming {
         account: delivery.account,
         mailbox,
@@ -68,6 +62,20 @@ pub(super) fn deliver(
         }
     }
     Ok(outcome)
+}
+
+/// The mailbox that a delivery goes to, made if there is none; `None` when its account is gone.
+fn mailbox_for(
+    change: &mut Change<'_>,
+    delivery: &Delivery,
+) -> Result<Option<MailboxId>, StoreError> {
+    let (account, name) = (delivery.account, &delivery.mailbox);
+    // A mailbox that is there has an account.
+    let existing = mailbox::existing(change.connection, account, name)?;
+    if existing.is_some() || account::by_id(change.connection, account)?.is_none() {
+        return Ok(existing);
+    }
+    mailbox::ensure(change, account, name, delivery.received).map(Some)
 }
 
 /// What the memory says of a stack of seals.
@@ -168,7 +176,7 @@ fn store(
     replaced: bool,
 ) -> Result<(Outcome, Option<i64>), StoreError> {
     let size = incoming.trace.len() as u64 + incoming.body.size();
-    if !has_room(change, incoming.account, size)? {
+    if !account::charge_within_quota(change.connection, incoming.account, size)? {
         return Ok((Outcome::OverQuota, None));
     }
     let body = body::keep(change, incoming.body)?;
@@ -190,7 +198,6 @@ fn store(
         body,
         size,
     ])?;
-    account::charge(change.connection, incoming.account, size.cast_signed())?;
     change.touch(incoming.account);
     let (mailbox, uid_validity, uid) = (incoming.mailbox, numbers.uid_validity, numbers.uid);
     Ok((
@@ -202,11 +209,4 @@ fn store(
         },
         Some(body),
     ))
-}
-
-/// Whether the account may hold so much more.
-fn has_room(change: &Change<'_>, account: AccountId, size: u64) -> Result<bool, StoreError> {
-    let select = "SELECT quota IS NULL OR used + ?2 <= quota FROM account WHERE id = ?1";
-    let mut select = change.connection.prepare_cached(select)?;
-    Ok(select.query_row((account.0, size), |row| row.get(0))?)
 }

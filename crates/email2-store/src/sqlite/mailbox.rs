@@ -213,6 +213,15 @@ fn make_levels_above(
     Ok(())
 }
 
+/// The mailbox of this name, if there is one.
+pub(super) fn existing(
+    connection: &Connection,
+    account: AccountId,
+    name: &str,
+) -> Result<Option<MailboxId>, StoreError> {
+    id(connection, account, canonical(name))
+}
+
 /// The mailbox of this name, made if there is none.
 pub(super) fn ensure(
     change: &mut Change<'_>,
