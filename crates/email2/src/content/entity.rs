@@ -341,7 +341,8 @@ impl<'a> Multipart<'a> {
                 return found;
             }
         }
-        found.parts.extend(begin.map(|begin| part(body, begin, at)));
+        let end = body.len();
+        found.parts.extend(begin.map(|begin| part(body, begin, end)));
         found
     }
 }
