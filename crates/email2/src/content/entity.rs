@@ -342,7 +342,9 @@ impl<'a> Multipart<'a> {
             }
         }
         let end = body.len();
-        found.parts.extend(begin.map(|begin| part(body, begin, end)));
+        found
+            .parts
+            .extend(begin.map(|begin| part(body, begin, end)));
         found
     }
 }
