@@ -84,6 +84,7 @@ impl Server {
     pub async fn start(config: Config, world: World) -> Result<Running, StartError> {
         let site = Arc::new(Site::open(config, world)?);
         housekeeping::serve_domains(&site).await?;
+        site.ownership.recall(&site.store).await?;
         let stop = CancellationToken::new();
         let tasks = TaskTracker::new();
         let listening = listen::open(&site, &stop, &tasks)

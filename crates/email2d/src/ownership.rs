@@ -7,12 +7,16 @@ use std::time::Duration;
 
 use email2::address::Domain;
 use email2_remote::resolve::{Host, ResolveError};
+use email2_store::{Scope, Store, StoreError};
 use tokio_util::sync::CancellationToken;
 
 use crate::site::Site;
 
 /// How often DNS is looked at again.
 const RECHECK: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Settings of the server with this prefix and a domain's name stand for each that was named.
+const KEPT: &str = "ownership/";
 
 /// The domains whose published hosts named this server when they were last looked at.
 #[derive(Debug, Default)]
@@ -25,6 +29,21 @@ impl Ownership {
     pub(crate) fn is_named(&self, domain: &Domain) -> bool {
         let named = self.named.lock().unwrap_or_else(PoisonError::into_inner);
         named.contains(domain)
+    }
+
+    /// Takes up again what was found before the last stop: who cannot be asked at the start keeps
+    /// the last answer (spec §2.2.5).
+    ///
+    /// # Errors
+    /// As the store says.
+    pub(crate) async fn recall(&self, store: &Store) -> Result<(), StoreError> {
+        for (name, _) in store.settings(Scope::Server, KEPT).await? {
+            let domain = name.strip_prefix(KEPT).map(Domain::parse);
+            if let Some(Ok(domain)) = domain {
+                self.set(&domain, true);
+            }
+        }
+        Ok(())
     }
 
     fn set(&self, domain: &Domain, is_named: bool) {
@@ -61,11 +80,22 @@ async fn look(site: &Site, domain: &Domain) {
     let hosts = site.remote.hosts(domain).await;
     let is_named = conclude(before, &hosts, site.config.hostname.as_str());
     site.ownership.set(domain, is_named);
+    if is_named != before
+        && let Err(error) = keep(&site.store, domain, is_named).await
+    {
+        tracing::warn!(%domain, %error, "what its hosts name is forgotten at the next stop");
+    }
     match (is_named, hosts) {
         (true, _) => tracing::info!(%domain, "its published hosts name this server"),
         (false, Ok(_)) => tracing::warn!(%domain, "its published hosts do not name this server"),
         (false, Err(error)) => tracing::warn!(%domain, %error, "its hosts cannot be looked up"),
     }
+}
+
+async fn keep(store: &Store, domain: &Domain, is_named: bool) -> Result<(), StoreError> {
+    let value = is_named.then(|| b"named".to_vec());
+    let values = vec![(format!("{KEPT}{domain}"), value)];
+    store.set(Scope::Server, values).await
 }
 
 /// A failing lookup keeps the last answer; a definite other answer ends it.
@@ -80,8 +110,27 @@ fn conclude(before: bool, hosts: &Result<Vec<Host>, ResolveError>, us: &str) -> 
 mod tests {
     use email2_io::DnsError;
     use email2_remote::resolve::Way;
+    use email2_store::Opening;
 
     use super::*;
+
+    #[tokio::test]
+    async fn the_last_answer_survives_a_restart() {
+        let folder = tempfile::tempdir().unwrap();
+        let domain: Domain = "example.org".parse().unwrap();
+        let recalled = async || {
+            let store = Store::open(folder.path(), Opening::Visit, 1).unwrap();
+            let ownership = Ownership::default();
+            ownership.recall(&store).await.unwrap();
+            ownership.is_named(&domain)
+        };
+        let store = Store::open(folder.path(), Opening::Serve, 1).unwrap();
+        assert!(!recalled().await);
+        keep(&store, &domain, true).await.unwrap();
+        assert!(recalled().await);
+        keep(&store, &domain, false).await.unwrap();
+        assert!(!recalled().await);
+    }
 
     fn host(name: &str) -> Host {
         Host {
