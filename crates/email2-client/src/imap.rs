@@ -20,14 +20,6 @@ use crate::keyring::{self, KeyringError};
 use crate::{Client, ClientError};
 
 pub use fetch::Item;
-
-/// What a server's octets say of messages, as far as they are understood: for whoever wants to
-/// see what a broken server would come to. Octets behind the last whole response are left out.
-#[must_use]
-pub fn understood(octets: &[u8]) -> Vec<Item> {
-    let responses = response::cut(octets);
-    responses.iter().filter_map(Item::read).collect()
-}
 use response::{Response, Status, Token};
 use wire::Wire;
 
@@ -36,6 +28,14 @@ const REPLY_LIMIT: Duration = Duration::from_secs(60);
 
 /// Messages fetched by one command.
 const AT_ONCE: usize = 200;
+
+/// What a server's octets say of messages, as far as they are understood: for whoever wants to
+/// see what a broken server would come to. Octets behind the last whole response are left out.
+#[must_use]
+pub fn understood(octets: &[u8]) -> Vec<Item> {
+    let responses = response::cut(octets);
+    responses.iter().filter_map(Item::read).collect()
+}
 
 /// Why one's own mailboxes cannot be used.
 #[derive(Debug, thiserror::Error)]
