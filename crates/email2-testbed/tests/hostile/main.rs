@@ -68,7 +68,7 @@ fn cost(path: Path, message: &[u8]) -> Duration {
     })
 }
 
-/// The least cost of some runs: one, if that is within `bound`.
+/// The least cost of some runs: of one, if that is within `bound`.
 fn least(path: Path, message: &[u8], bound: Duration) -> Duration {
     let mut least = cost(path, message);
     for _ in 0..AGAIN {
@@ -83,34 +83,35 @@ fn least(path: Path, message: &[u8], bound: Duration) -> Duration {
 /// What is wrong with how this shape is borne; its cost at 20 MiB.
 fn examine(shape: &Shape, path: Path) -> (Vec<String>, Duration) {
     let mut wrong = Vec::new();
-    let mut before: Option<Duration> = None;
-    for octets in [OCTETS / 4, OCTETS / 2, OCTETS] {
-        let message = made(shape, octets, path);
-        let twice = before.map_or(LIMIT, |cost| (cost * 5 / 2).max(NOISE).min(LIMIT));
-        let mut found = least(path, &message, twice);
-        if found > twice && before.is_some_and(|before| found > before * 5 / 2) {
-            // Perhaps the smaller one was lucky: then it is not again.
-            let smaller = made(shape, octets / 2, path);
-            let again = (0..3)
-                .map(|_| cost(path, &smaller))
-                .min()
-                .unwrap_or_default();
-            if found > (again * 5 / 2).max(NOISE) {
-                wrong.push(format!(
-                    "{}: {found:?} for {octets} octets, {again:?} for half",
-                    shape.name
-                ));
-            }
-        }
-        before = Some(found);
-        if found > LIMIT {
-            found = least(path, &message, LIMIT);
-            if found > LIMIT {
-                wrong.push(format!("{}: {found:?} for {octets} octets", shape.name));
-            }
-        }
+    let mut message = made(shape, OCTETS, path);
+    let whole = least(path, &message, LIMIT);
+    if whole > LIMIT {
+        wrong.push(format!("{}: {whole:?}", shape.name));
     }
-    (wrong, before.unwrap_or_default())
+    let (mut larger, mut octets) = (whole, OCTETS);
+    // What costs next to nothing is no more than twice something at any size.
+    while larger > NOISE && octets > OCTETS / 4 {
+        octets /= 2;
+        let half = made(shape, octets, path);
+        let mut smaller = cost(path, &half);
+        for _ in 0..AGAIN {
+            if is_proportionate(larger, smaller) {
+                break;
+            }
+            larger = larger.min(cost(path, &message));
+            smaller = smaller.min(cost(path, &half));
+        }
+        if !is_proportionate(larger, smaller) {
+            wrong.push(format!("{}: {larger:?}, {smaller:?} for half", shape.name));
+        }
+        (larger, message) = (smaller, half);
+    }
+    (wrong, whole)
+}
+
+/// Twice the octets, at most two and a half times the cost.
+fn is_proportionate(larger: Duration, smaller: Duration) -> bool {
+    larger <= NOISE || larger * 2 <= smaller * 5
 }
 
 /// The message; below a seal where that is what is tried, and one can be made over such octets.
