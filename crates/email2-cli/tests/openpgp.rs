@@ -2,7 +2,11 @@
 //! Sequoia, OpenPGP.js and the library inside Thunderbird. One that is not installed is skipped,
 //! with a line on standard error.
 
-#![expect(clippy::unwrap_used, reason = "a test may fail")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test may fail"
+)]
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};

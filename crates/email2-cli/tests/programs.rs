@@ -1,7 +1,12 @@
 //! Programs that people have read a mailbox of the real server over TLS, and each of them is
 //! told the verdict. One that is not installed is skipped, with a line on standard error.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may fail")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test may fail"
+)]
 
 #[path = "processes/program.rs"]
 #[expect(dead_code, reason = "the other test uses all of it")]

@@ -144,7 +144,10 @@ async fn c11_no_copy_but_his_own_names_the_blind_recipient() {
         assert_eq!(seal.recipients.len(), 2, "{:?}", seal.recipients);
         assert!(!copy.contains("dave"), "{copy}");
     }
-    assert_eq!(seal_of(&own).recipients, [dave.address.clone()]);
+    assert_eq!(
+        seal_of(&own).recipients,
+        std::slice::from_ref(&dave.address)
+    );
     assert_ne!(seal_of(&own).nonce, seal_of(&other).nonce);
     let body = |copy: &str| copy.split_once("-----BEGIN PGP").unwrap().1.to_owned();
     assert_ne!(body(&own), body(&other), "a ciphertext of its own");

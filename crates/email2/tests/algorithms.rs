@@ -219,7 +219,7 @@ fn ciphertext(message: &[u8]) -> String {
     let from = text.find("-----BEGIN PGP MESSAGE-----").unwrap();
     let end = "-----END PGP MESSAGE-----";
     let to = text.find(end).unwrap() + end.len();
-    format!("{}\n", &text[from..to])
+    format!("{}\n", text.get(from..to).unwrap())
 }
 
 /// spec §6.10: GnuPG imports what is exported for it, opens a message that was encrypted to it,

@@ -14,7 +14,10 @@ fn write(from: &Home, to: &str, subject: &str, body: &str) -> Outcome<Value> {
 /// The subjects that a search finds, the newest first.
 fn found(home: &Home, terms: &[&str]) -> Outcome<Vec<String>> {
     let found = home.run(&[&["search"][..], terms].concat())?;
-    let messages = found["messages"].as_array().step("messages")?;
+    let messages = found
+        .get("messages")
+        .and_then(|them| them.as_array())
+        .step("messages")?;
     let subjects = messages.iter().map(|message| text(&message["subject"]));
     Ok(subjects.map(str::to_owned).collect())
 }

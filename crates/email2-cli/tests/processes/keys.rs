@@ -159,7 +159,7 @@ async fn gnupg_opens_mail_with_the_key_that_was_exported_for_it() {
     let from = message.find("-----BEGIN PGP MESSAGE").unwrap();
     let until = message.find("-----END PGP MESSAGE-----").unwrap() + 25;
     let file = folder.path().join("message.asc");
-    std::fs::write(&file, &message[from..until]).unwrap();
+    std::fs::write(&file, message.get(from..until).unwrap()).unwrap();
     let opened = gpg(folder.path(), &["--decrypt", file.to_str().unwrap()]).unwrap();
     let clear = String::from_utf8_lossy(&opened.stdout).into_owned();
     assert!(

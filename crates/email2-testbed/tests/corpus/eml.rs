@@ -13,7 +13,6 @@ use email2_client::read::{self, Shown};
 use email2_client::send::compose::Source;
 use email2_client::send::import::File;
 use email2_client::send::{Encryption, State};
-use email2_store::{Accounts as _, Mailboxes as _, Messages as _};
 use email2_testbed::failure::{Failure, Outcome, Step};
 use email2_testbed::forger::session::{Letter, Session, deliver};
 use email2_testbed::forger::{Claim, announcement, seal_over};
