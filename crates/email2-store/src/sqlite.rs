@@ -7,6 +7,8 @@
 //! DIRECTORY/bodies/        bodies over 32 KiB, one file each
 //! ```
 
+mod disk;
+
 mod open;
 mod reader;
 mod room;
@@ -41,6 +43,7 @@ use crate::Opening;
 use crate::account::AccountId;
 use crate::error::StoreError;
 use count::Count;
+use disk::Ground;
 use reader::Readers;
 use writer::{Change, Stop, Writer};
 
@@ -65,17 +68,29 @@ impl SqliteStore {
     /// # Errors
     /// As [`Store::open`](crate::Store::open).
     pub fn open(directory: &Path, opening: Opening, now: u64) -> Result<Self, StoreError> {
-        let opened = open::open(directory, opening, now)?;
+        Self::open_on(&Ground::default(), directory, opening, now)
+    }
+
+    /// Opens it on any ground.
+    fn open_on(
+        ground: &Ground,
+        directory: &Path,
+        opening: Opening,
+        now: u64,
+    ) -> Result<Self, StoreError> {
+        let opened = open::open(ground, directory, opening, now)?;
         let stop = Arc::new(Stop::default());
         let watches = Arc::new(Watches::default());
-        let count = Arc::new(Count::default());
+        let count = Arc::new(Count::new(ground.log_pages));
         let bodies = Arc::new(body::Directory::new(
+            Arc::clone(&ground.disk),
             directory.join(open::BODIES),
             opened.openings,
             Arc::clone(&stop),
             Arc::clone(&count),
-        ));
-        let readers = Readers::start(&opened.path)?;
+        )?);
+        count.look(&opened.connection);
+        let readers = Readers::start(ground, &opened.path)?;
         let writer = Writer::start(opened, stop, Arc::clone(&watches), Arc::clone(&count))?;
         Ok(Self {
             writer,

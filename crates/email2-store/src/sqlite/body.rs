@@ -1,9 +1,6 @@
 //! Bodies: inline up to 32 KiB, else a file that is on stable storage before
 //! its row is.
 
-use std::fs::File;
-use std::io::Write;
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -13,6 +10,7 @@ use rusqlite::{Connection, OptionalExtension};
 
 use super::SqliteStore;
 use super::count::Count;
+use super::disk::{Disk, DiskFile, Names};
 use super::reader::Readers;
 use super::writer::{Change, Stop};
 use crate::body::{
@@ -23,6 +21,8 @@ use crate::error::StoreError;
 /// The directory of large bodies, and the names that it gives.
 #[derive(Debug)]
 pub(super) struct Directory {
+    disk: Arc<dyn Disk>,
+    names: Box<dyn Names>,
     path: PathBuf,
     openings: u64,
     bodies: AtomicU64,
@@ -31,14 +31,24 @@ pub(super) struct Directory {
 }
 
 impl Directory {
-    pub(super) fn new(path: PathBuf, openings: u64, stop: Arc<Stop>, count: Arc<Count>) -> Self {
-        Self {
+    pub(super) fn new(
+        disk: Arc<dyn Disk>,
+        path: PathBuf,
+        openings: u64,
+        stop: Arc<Stop>,
+        count: Arc<Count>,
+    ) -> Result<Self, StoreError> {
+        let failed = |error| StoreError::io(path.display().to_string(), &error);
+        let names = disk.names(&path).map_err(failed)?;
+        Ok(Self {
+            disk,
+            names,
             path,
             openings,
             bodies: AtomicU64::new(0),
             stop,
             count,
-        }
+        })
     }
 
     pub(super) fn file(&self, name: &str) -> PathBuf {
@@ -60,16 +70,17 @@ impl Directory {
     }
 
     /// Brings a file and its name to stable storage.
-    fn sync(&self, file: &File) -> std::io::Result<()> {
+    fn sync(&self, file: &dyn DiskFile) -> std::io::Result<()> {
         self.count.fsyncs(2);
-        file.sync_all()?;
-        File::open(&self.path)?.sync_all()
+        file.sync()?;
+        self.names.sync()
     }
 }
 
 /// A file that is removed on drop unless a row names it.
 #[derive(Debug)]
 pub(crate) struct SpoolFile {
+    disk: Arc<dyn Disk>,
     path: PathBuf,
     kept: AtomicBool,
 }
@@ -89,7 +100,7 @@ impl Drop for SpoolFile {
     fn drop(&mut self) {
         if !self.is_kept() {
             // What cannot be removed now is swept when the server is started again.
-            let _ = std::fs::remove_file(&self.path);
+            let _ = self.disk.remove(&self.path);
         }
     }
 }
@@ -99,7 +110,7 @@ struct Writing {
     name: String,
     size: u64,
     buffer: Vec<u8>,
-    spill: Option<(File, SpoolFile)>,
+    spill: Option<Spill>,
     directory: Arc<Directory>,
     readers: Arc<Readers>,
 }
@@ -110,9 +121,10 @@ impl Writing {
         let octets = std::mem::take(&mut self.buffer);
         let path = self.directory.file(&self.name);
         let open = self.spill.take();
+        let disk = Arc::clone(&self.directory.disk);
         let (file, octets) = self
             .readers
-            .ask(move |_| write_out(open, &path, octets))
+            .ask(move |_| write_out(&disk, open, &path, octets))
             .await?;
         (self.spill, self.buffer) = (Some(file), octets);
         self.buffer.clear();
@@ -125,7 +137,7 @@ impl Writing {
         };
         let directory = Arc::clone(&self.directory);
         let synced = self.readers.ask(move |_| {
-            let synced = directory.sync(&file);
+            let synced = directory.sync(&*file);
             synced.map_err(|error| directory.stopped(&error.to_string()))
         });
         synced.await?;
@@ -133,28 +145,25 @@ impl Writing {
     }
 }
 
-type Spill = (File, SpoolFile);
+type Spill = (Box<dyn DiskFile>, SpoolFile);
 
 fn write_out(
+    disk: &Arc<dyn Disk>,
     open: Option<Spill>,
     path: &Path,
     octets: Vec<u8>,
 ) -> Result<(Spill, Vec<u8>), StoreError> {
     let failed = |error| StoreError::io(path.display().to_string(), &error);
-    let (mut file, guard) = open.map_or_else(|| create(path).map_err(failed), Ok)?;
-    file.write_all(&octets).map_err(failed)?;
+    let (mut file, guard) = open.map_or_else(|| create(disk, path).map_err(failed), Ok)?;
+    file.append(&octets).map_err(failed)?;
     Ok(((file, guard), octets))
 }
 
-fn create(path: &Path) -> std::io::Result<Spill> {
-    let file = File::options()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)?;
+fn create(disk: &Arc<dyn Disk>, path: &Path) -> std::io::Result<Spill> {
     Ok((
-        file,
+        disk.create(path)?,
         SpoolFile {
+            disk: Arc::clone(disk),
             path: path.to_owned(),
             kept: AtomicBool::new(false),
         },
@@ -202,7 +211,7 @@ impl BodyWriter for Writing {
 /// Octets that are read in ranges: a head in memory, then a file or nothing.
 struct Reading {
     head: Vec<u8>,
-    file: Option<Arc<File>>,
+    file: Option<Arc<dyn DiskFile>>,
     size: u64,
     readers: Arc<Readers>,
 }
@@ -224,7 +233,7 @@ impl BodyReader for Reading {
         if wanted > 0 && offset < self.size {
             octets.extend(
                 self.readers
-                    .ask(move |_| read_file(&file, from, wanted))
+                    .ask(move |_| read_file(&*file, from, wanted))
                     .await?,
             );
         }
@@ -232,13 +241,9 @@ impl BodyReader for Reading {
     }
 }
 
-fn read_file(file: &File, from: u64, wanted: usize) -> Result<Vec<u8>, StoreError> {
+fn read_file(file: &dyn DiskFile, from: u64, wanted: usize) -> Result<Vec<u8>, StoreError> {
     let failed = |error| StoreError::io("a body", &error);
-    let left = file.metadata().map_err(failed)?.len().saturating_sub(from);
-    let length = wanted.min(usize::try_from(left).unwrap_or(usize::MAX));
-    let mut octets = vec![0; length];
-    file.read_exact_at(&mut octets, from).map_err(failed)?;
-    Ok(octets)
+    file.read(from, wanted).map_err(failed)
 }
 
 #[async_trait]
@@ -289,7 +294,7 @@ impl SqliteStore {
                 head.extend(octets);
                 None
             }
-            None => Some(Arc::new(self.open_file(&body.name)?)),
+            None => Some(Arc::from(self.open_file(&body.name)?)),
         };
         Ok(Box::new(Reading {
             head,
@@ -299,9 +304,10 @@ impl SqliteStore {
         }))
     }
 
-    fn open_file(&self, name: &str) -> Result<File, StoreError> {
+    fn open_file(&self, name: &str) -> Result<Box<dyn DiskFile>, StoreError> {
         let path = self.bodies.file(name);
-        File::open(&path).map_err(|error| StoreError::io(path.display().to_string(), &error))
+        let opened = self.bodies.disk.open(&path);
+        opened.map_err(|error| StoreError::io(path.display().to_string(), &error))
     }
 }
 

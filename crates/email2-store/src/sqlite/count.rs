@@ -7,12 +7,11 @@ use rusqlite::Connection;
 use super::SqliteStore;
 use crate::commit::{Commits, Counted};
 
-/// Pages in the log from which on it is moved into the database: 4 MiB.
-const LOG_PAGES: u64 = 1000;
-
 /// What was counted so far; one thread commits, many write bodies.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Count {
+    /// Pages in the log from which on it is moved into the database.
+    enough: u64,
     commits: AtomicU64,
     changes: AtomicU64,
     fsyncs: AtomicU64,
@@ -22,6 +21,18 @@ pub(super) struct Count {
 }
 
 impl Count {
+    pub(super) fn new(enough: u64) -> Self {
+        let zero = || AtomicU64::new(0);
+        Self {
+            enough,
+            commits: zero(),
+            changes: zero(),
+            fsyncs: zero(),
+            log: zero(),
+            moved: zero(),
+        }
+    }
+
     /// So many fsyncs were done.
     pub(super) fn fsyncs(&self, number: u64) {
         self.fsyncs.fetch_add(number, Ordering::Relaxed);
@@ -53,7 +64,7 @@ impl Count {
         let (log, moved) = (&self.log, &self.moved);
         log.load(Ordering::Relaxed)
             .saturating_sub(moved.load(Ordering::Relaxed))
-            >= LOG_PAGES
+            >= self.enough
     }
 
     /// The log was moved into the database: both were synced.
@@ -62,7 +73,8 @@ impl Count {
         self.look(connection);
     }
 
-    fn look(&self, connection: &Connection) {
+    /// Looks how much is in the log.
+    pub(super) fn look(&self, connection: &Connection) {
         let pragma = connection.prepare_cached("PRAGMA wal_checkpoint(NOOP)");
         let looked = pragma
             .and_then(|mut pragma| pragma.query_row([], |row| Ok((row.get(1)?, row.get(2)?))));

@@ -1,12 +1,12 @@
 //! Opening: directory, lock, schema, the check after an unclean end, the sweep.
 
-use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
-use rusqlite::Connection;
+use rusqlite::{Connection, OpenFlags};
 
+use super::disk::{Disk, Ground, Lock};
 use super::{SCHEMA, database};
 use crate::Opening;
 use crate::error::StoreError;
@@ -28,24 +28,33 @@ const PATIENCE_WITH_FILES: u64 = 24 * 60 * 60;
 
 /// What opening gives.
 pub(super) struct Opened {
+    pub(super) disk: Arc<dyn Disk>,
     pub(super) path: PathBuf,
     pub(super) connection: Connection,
-    pub(super) lock: Option<File>,
+    pub(super) lock: Option<Lock>,
     pub(super) openings: u64,
 }
 
-pub(super) fn open(directory: &Path, opening: Opening, now: u64) -> Result<Opened, StoreError> {
+pub(super) fn open(
+    ground: &Ground,
+    directory: &Path,
+    opening: Opening,
+    now: u64,
+) -> Result<Opened, StoreError> {
     let path = database(directory);
-    make_directory(directory)?;
-    make_directory(&directory.join(BODIES))?;
-    sync_directory(directory)?;
+    let bodies = directory.join(BODIES);
+    for made in [directory, &*bodies] {
+        let failed = |error| StoreError::io(made.display().to_string(), &error);
+        ground.disk.make_directory(made).map_err(failed)?;
+    }
     let lock = match opening {
-        Opening::Serve => Some(lock(&directory.join("store.lock"))?),
+        Opening::Serve => Some(lock(&*ground.disk, &directory.join("store.lock"))?),
         Opening::Visit => None,
     };
-    let prepared = prepare(directory, &path, opening, now).map_err(|error| error.at(&path));
-    let (connection, openings) = prepared?;
+    let prepared = prepare(ground, &path, &bodies, opening, now);
+    let (connection, openings) = prepared.map_err(|error| error.at(&path))?;
     Ok(Opened {
+        disk: Arc::clone(&ground.disk),
         path,
         connection,
         lock,
@@ -54,12 +63,13 @@ pub(super) fn open(directory: &Path, opening: Opening, now: u64) -> Result<Opene
 }
 
 fn prepare(
-    directory: &Path,
+    ground: &Ground,
     path: &Path,
+    bodies: &Path,
     opening: Opening,
     now: u64,
 ) -> Result<(Connection, u64), StoreError> {
-    let connection = connect(path)?;
+    let connection = connect(ground, path)?;
     make_schema(&connection, path)?;
     if opening == Opening::Serve {
         check_after_unclean_end(&connection, path)?;
@@ -67,53 +77,43 @@ fn prepare(
     let serving = opening == Opening::Serve;
     // Beside others, what is young may still be written.
     let patience = if serving { 0 } else { PATIENCE_WITH_FILES };
-    sweep(&connection, &directory.join(BODIES), now, patience)?;
-    let openings = connection.query_row(
+    sweep(&connection, &*ground.disk, bodies, now, patience)?;
+    let openings = count_opening(&connection, serving)?;
+    Ok((connection, openings))
+}
+
+/// The number of this opening. It names bodies: it must be on stable storage before it is
+/// used, and a statement with RETURNING outside a transaction does not say whether it is.
+fn count_opening(connection: &Connection, serving: bool) -> Result<u64, StoreError> {
+    let transaction = connection.unchecked_transaction()?;
+    let openings = transaction.query_row(
         "UPDATE state SET openings = openings + 1, serving = max(serving, ?1) RETURNING openings",
         [serving],
         |row| row.get(0),
     )?;
-    Ok((connection, openings))
+    transaction.commit()?;
+    Ok(openings)
 }
 
-fn make_directory(directory: &Path) -> Result<(), StoreError> {
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(directory)
-        .map_err(|error| StoreError::io(directory.display().to_string(), &error))
-}
-
-fn lock(path: &Path) -> Result<File, StoreError> {
-    let failed = |error| StoreError::io(path.display().to_string(), &error);
-    let file = private_file(path).map_err(failed)?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(StoreError::Locked {
+fn lock(disk: &dyn Disk, path: &Path) -> Result<Lock, StoreError> {
+    match disk.lock(path) {
+        Ok(Some(lock)) => Ok(lock),
+        Ok(None) => Err(StoreError::Locked {
             path: path.to_owned(),
         }),
-        Err(TryLockError::Error(error)) => Err(failed(error)),
+        Err(error) => Err(StoreError::io(path.display().to_string(), &error)),
     }
 }
 
-/// Opens or makes a file that only its owner reads.
-fn private_file(path: &Path) -> std::io::Result<File> {
-    OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600)
-        .open(path)
-}
-
-fn connect(path: &Path) -> Result<Connection, StoreError> {
+fn connect(ground: &Ground, path: &Path) -> Result<Connection, StoreError> {
     // SQLite gives its other files the mode of this one.
-    private_file(path).map_err(|error| StoreError::io(path.display().to_string(), &error))?;
-    let connection = Connection::open(path)?;
+    let made = ground.disk.ensure(path);
+    made.map_err(|error| StoreError::io(path.display().to_string(), &error))?;
+    let vfs = ground.disk.vfs();
+    let connection = Connection::open_with_flags_and_vfs(path, OpenFlags::default(), vfs)?;
     connection.busy_timeout(PATIENCE)?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
-    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "synchronous", ground.synchronous)?;
     // The writer does it, after those who wait are answered.
     connection.pragma_update(None, "wal_autocheckpoint", 0)?;
     connection.pragma_update(None, "foreign_keys", true)?;
@@ -124,8 +124,8 @@ fn connect(path: &Path) -> Result<Connection, StoreError> {
 }
 
 /// A connection that only reads.
-pub(super) fn connect_reader(path: &Path) -> Result<Connection, StoreError> {
-    let connection = connect(path).map_err(|error| error.at(path))?;
+pub(super) fn connect_reader(ground: &Ground, path: &Path) -> Result<Connection, StoreError> {
+    let connection = connect(ground, path).map_err(|error| error.at(path))?;
     connection.pragma_update(None, "query_only", true)?;
     Ok(connection)
 }
@@ -188,26 +188,18 @@ fn damaged(path: &Path, detail: String) -> StoreError {
 /// deliveries that were cut off.
 fn sweep(
     connection: &Connection,
+    disk: &dyn Disk,
     bodies: &Path,
     now: u64,
     patience: u64,
 ) -> Result<(), StoreError> {
     let failed = |error| StoreError::io(bodies.display().to_string(), &error);
     let mut named = connection.prepare_cached("SELECT 1 FROM body WHERE name = ?1")?;
-    for entry in std::fs::read_dir(bodies).map_err(failed)? {
-        let entry = entry.map_err(failed)?;
-        let written = u64::try_from(entry.metadata().map_err(failed)?.mtime()).unwrap_or(0);
-        let is_old = patience == 0 || written.saturating_add(patience) < now;
-        if is_old && !named.exists([entry.file_name().to_str()])? {
-            std::fs::remove_file(entry.path()).map_err(failed)?;
+    for file in disk.list(bodies).map_err(failed)? {
+        let is_old = patience == 0 || file.written.saturating_add(patience) < now;
+        if is_old && !named.exists([file.name.to_str()])? {
+            disk.remove(&bodies.join(file.name)).map_err(failed)?;
         }
     }
     Ok(())
-}
-
-/// Brings the names in a directory to stable storage.
-fn sync_directory(directory: &Path) -> Result<(), StoreError> {
-    File::open(directory)
-        .and_then(|directory| directory.sync_all())
-        .map_err(|error| StoreError::io(directory.display().to_string(), &error))
 }

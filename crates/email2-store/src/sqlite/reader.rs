@@ -7,11 +7,9 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
+use super::disk::Ground;
 use super::open;
 use crate::error::StoreError;
-
-/// Reader threads of one store.
-const READERS: usize = 4;
 
 type Question = Box<dyn FnOnce(&Connection) + Send>;
 
@@ -78,12 +76,12 @@ impl Drop for Readers {
 }
 
 impl Readers {
-    pub(super) fn start(path: &Path) -> Result<Self, StoreError> {
+    pub(super) fn start(ground: &Ground, path: &Path) -> Result<Self, StoreError> {
         let readers = Self {
             waiting: Arc::default(),
         };
-        for number in 1..=READERS {
-            let connection = open::connect_reader(path)?;
+        for number in 1..=ground.readers {
+            let connection = open::connect_reader(ground, path)?;
             let waiting = Arc::clone(&readers.waiting);
             std::thread::Builder::new()
                 .name(format!("store-reader-{number}"))

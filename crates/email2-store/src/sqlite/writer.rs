@@ -12,6 +12,7 @@ use tokio::sync::oneshot;
 
 use super::Watches;
 use super::count::Count;
+use super::disk::Disk;
 use super::open::Opened;
 use super::room;
 use crate::account::AccountId;
@@ -87,7 +88,7 @@ impl After {
         self.removed.extend(other.removed);
     }
 
-    fn happen(self, connection: &Connection, watches: &Watches) {
+    fn happen(self, connection: &Connection, disk: &dyn Disk, watches: &Watches) {
         for body in &self.kept {
             if let SpooledOctets::File(file) = &body.0.octets {
                 file.keep();
@@ -99,7 +100,7 @@ impl After {
             .filter(|file| !super::body::is_named(connection, file))
         {
             // What cannot be removed now is swept when the server is started again.
-            let _ = std::fs::remove_file(file);
+            let _ = disk.remove(file);
         }
         watches.moved(&self.touched.into_iter().collect::<Vec<_>>());
     }
@@ -231,7 +232,7 @@ impl Group {
             let more = waiting.try_iter().take(GROUP - 1);
             self.commit(std::iter::once(first).chain(more).collect());
         }
-        if self.opened.lock.is_some() {
+        if self.opened.lock.is_some() && self.stop.check().is_ok() {
             // Notes a clean end; when that fails, the next opening checks.
             let note = "UPDATE state SET serving = 0";
             let _ = self.opened.connection.execute(note, []);
@@ -243,7 +244,8 @@ impl Group {
         let result = self.transaction(&mut jobs, &mut after);
         if result.is_ok() {
             self.count.committed(&self.opened.connection, jobs.len());
-            after.happen(&self.opened.connection, &self.watches);
+            let connection = &self.opened.connection;
+            after.happen(connection, &*self.opened.disk, &self.watches);
         }
         for job in jobs {
             job.answer(result.clone());
