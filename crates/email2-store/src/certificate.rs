@@ -67,6 +67,8 @@ pub struct Enrolment {
     pub version: Version,
     /// What it does to those before it.
     pub replaces: Replaces,
+    /// The etag of the version that was served when this one was made; `None`: none was.
+    pub over: Option<Etag>,
     /// SHA-256 of the octets that KEYPUT brought.
     pub put: [u8; 32],
     /// The token that the device gets.
@@ -84,6 +86,19 @@ pub enum EnrolmentOutcome {
     CodeEnded,
     /// It must keep the served primary key; the code stays valid (spec §3.7.4).
     OtherPrimary,
+    /// Another version is served than the one it was made over; the code stays valid.
+    Moved,
+}
+
+/// What became of a version that was made over another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Published {
+    /// It is served, or was already.
+    Kept,
+    /// Its primary key is `hard`, or nothing links it to the one that is or was served.
+    OtherPrimary,
+    /// Another version is served than the one it was made over: make it again.
+    Moved,
 }
 
 /// Certificates.
@@ -111,6 +126,17 @@ pub trait Certificates: Send + Sync {
         replaces: Replaces,
         now: u64,
     ) -> Result<bool, StoreError>;
+
+    /// Keeps a version that was made over the one with the etag `over` (`None`: none was
+    /// served), unless another is served by now: a merge made outside the transaction
+    /// would lose what that one brought (spec §6.5.1).
+    async fn publish_over(
+        &self,
+        version: Version,
+        replaces: Replaces,
+        over: Option<&Etag>,
+        now: u64,
+    ) -> Result<Published, StoreError>;
 
     /// Keeps a version and the token of a device at once.
     async fn enrol(

@@ -49,7 +49,7 @@ pub use account::{Account, AccountId, Accounts, NewAccount, Recipient};
 pub use block::{Blocks, Scope};
 pub use body::{Bodies, BodyReader, BodyWriter, SpooledBody};
 pub use certificate::{
-    CertificateVersion, Certificates, Enrolment, EnrolmentOutcome, Replaces, Version,
+    CertificateVersion, Certificates, Enrolment, EnrolmentOutcome, Published, Replaces, Version,
 };
 pub use change::{Changed, Changes};
 pub use commit::{Commits, Counted};

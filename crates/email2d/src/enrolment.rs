@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use email2::Etag;
 use email2::address::{Address, Identity, ReversePath};
 use email2::certificate::Certificate;
 use email2::certificate::succession::{Succession, succeed};
@@ -9,10 +10,15 @@ use email2::key_query::{KeyPutAnswer, Token};
 use email2::rejection::Rejection;
 use email2_smtp::Credentials;
 use email2_store::credential::{CodeId, Purpose};
-use email2_store::{Account, Enrolment, EnrolmentOutcome, Replaces, Secret, StoreError, Version};
+use email2_store::{
+    Account, Enrolment, EnrolmentOutcome, Published, Replaces, Secret, StoreError, Version,
+};
 use sha2::{Digest, Sha256};
 
 use crate::site::Site;
+
+/// How often a certificate is merged again because another one came first.
+const MERGES: usize = 16;
 
 /// A user who is signed in on a connection.
 #[derive(Clone, Debug)]
@@ -113,27 +119,52 @@ pub(crate) async fn publish(
         return Err(Rejection::KeyPutNotYours);
     }
     let put = usable(who, octets)?;
-    let purpose = login.code.map(|(_, purpose)| purpose);
-    let (certificate, replaces) = replacing(site, who, put, purpose).await?;
-    let version = version(who, &certificate);
-    match login.code {
-        None => keep(site, version, replaces).await,
-        Some((code, _)) => {
-            let put = Sha256::digest(octets).into();
-            enrol(
-                site,
-                login,
-                Enrolment {
-                    code,
-                    version,
-                    replaces,
-                    put,
-                    token: Secret::token(&mut site.world.rng()),
-                },
-            )
-            .await
+    for _ in 0..MERGES {
+        if let Some(answer) = merge(site, login, who, &put, octets).await? {
+            return Ok(answer);
         }
     }
+    Err(Rejection::LocalError {
+        why: format!("the certificate of {who} changed again and again while it was merged"),
+    })
+}
+
+/// Merges with what is served and keeps it. `None`: something else is served by now.
+async fn merge(
+    site: &Site,
+    login: &Login,
+    who: &Identity,
+    put: &Certificate,
+    octets: &[u8],
+) -> Result<Option<KeyPutAnswer>, Rejection> {
+    let purpose = login.code.map(|(_, purpose)| purpose);
+    let Next {
+        certificate,
+        replaces,
+        over,
+    } = replacing(site, who, put.clone(), purpose).await?;
+    let version = version(who, &certificate);
+    let Some((code, _)) = login.code else {
+        return keep(site, version, replaces, over).await;
+    };
+    let enrolment = Enrolment {
+        code,
+        version,
+        replaces,
+        over,
+        put: Sha256::digest(octets).into(),
+        token: Secret::token(&mut site.world.rng()),
+    };
+    enrol(site, login, enrolment).await
+}
+
+/// The certificate to keep.
+struct Next {
+    certificate: Certificate,
+    /// What becomes of the others.
+    replaces: Replaces,
+    /// The one it was made over.
+    over: Option<Etag>,
 }
 
 /// A certificate that others can use for this address; what was left out of it is said.
@@ -154,25 +185,25 @@ fn usable(who: &Identity, octets: &[u8]) -> Result<Certificate, Rejection> {
     )))
 }
 
-/// How the certificate follows the one served (spec §3.6.2, §6.5): the one to keep, and what
-/// becomes of the others.
+/// How the certificate follows the one served (spec §3.6.2, §6.5).
 async fn replacing(
     site: &Site,
     who: &Identity,
     put: Certificate,
     purpose: Option<Purpose>,
-) -> Result<(Certificate, Replaces), Rejection> {
+) -> Result<Next, Rejection> {
     let served = site.store.served(who).await.map_err(local)?;
     let reset = purpose == Some(Purpose::Reset);
     let Some(served) = served else {
-        return Ok((
-            put,
-            if reset {
+        return Ok(Next {
+            certificate: put,
+            replaces: if reset {
                 Replaces::Reset
             } else {
                 Replaces::Keep
             },
-        ));
+            over: None,
+        });
     };
     let known = Certificate::parse(&served.octets).map_err(|error| Rejection::LocalError {
         why: format!("the certificate served for {who} cannot be read: {error}"),
@@ -180,15 +211,20 @@ async fn replacing(
     let succession = succeed(&known, &put).map_err(|error| Rejection::CertificateRefused {
         why: error.to_string(),
     })?;
-    match succession {
+    let (certificate, replaces) = match succession {
         // What was put adds nothing, or leaves out: a revocation must not get lost (spec §6.5.1).
-        Succession::Same => Ok((known, Replaces::Keep)),
-        Succession::Merged(both) => Ok((both, Replaces::Keep)),
-        _ if reset => Ok((put, Replaces::Reset)),
-        _ if purpose.is_some() => Err(Rejection::CodeKeepsPrimary),
-        Succession::Transition(next) => Ok((next, Replaces::Transition)),
-        Succession::New => Err(Rejection::PrimaryUnlinked),
-    }
+        Succession::Same => (known, Replaces::Keep),
+        Succession::Merged(both) => (both, Replaces::Keep),
+        _ if reset => (put, Replaces::Reset),
+        _ if purpose.is_some() => return Err(Rejection::CodeKeepsPrimary),
+        Succession::Transition(next) => (next, Replaces::Transition),
+        Succession::New => return Err(Rejection::PrimaryUnlinked),
+    };
+    Ok(Next {
+        certificate,
+        replaces,
+        over: Some(served.etag),
+    })
 }
 
 /// A certificate as the store keeps it.
@@ -206,23 +242,24 @@ async fn keep(
     site: &Site,
     version: Version,
     replaces: Replaces,
-) -> Result<KeyPutAnswer, Rejection> {
-    let kept = site
+    over: Option<Etag>,
+) -> Result<Option<KeyPutAnswer>, Rejection> {
+    let now = site.world.now();
+    let published = site
         .store
-        .publish(version, replaces, site.world.now())
-        .await
-        .map_err(local)?;
-    if kept {
-        return Ok(KeyPutAnswer { token: None });
+        .publish_over(version, replaces, over.as_ref(), now);
+    match published.await.map_err(local)? {
+        Published::Kept => Ok(Some(KeyPutAnswer { token: None })),
+        Published::OtherPrimary => Err(Rejection::PrimaryUnlinked),
+        Published::Moved => Ok(None),
     }
-    Err(Rejection::PrimaryUnlinked)
 }
 
 async fn enrol(
     site: &Site,
     login: &Login,
     enrolment: Enrolment,
-) -> Result<KeyPutAnswer, Rejection> {
+) -> Result<Option<KeyPutAnswer>, Rejection> {
     let token = enrolment.token.reveal().parse::<Token>();
     let outcome = site
         .store
@@ -231,12 +268,13 @@ async fn enrol(
     match outcome.map_err(local)? {
         EnrolmentOutcome::Enrolled | EnrolmentOutcome::TokenReplaced => {
             tracing::info!(account = %login.account.address, "device enrolled");
-            Ok(KeyPutAnswer {
+            Ok(Some(KeyPutAnswer {
                 token: Some(token.map_err(|error| Rejection::LocalError {
                     why: error.to_string(),
                 })?),
-            })
+            }))
         }
+        EnrolmentOutcome::Moved => Ok(None),
         EnrolmentOutcome::CodeEnded => Err(Rejection::EnrolmentOnly),
         EnrolmentOutcome::OtherPrimary => Err(Rejection::CodeKeepsPrimary),
     }

@@ -7,7 +7,7 @@ use rand_core::OsRng;
 use super::{NOW, account};
 use crate::Store;
 use crate::account::Account;
-use crate::certificate::{Enrolment, EnrolmentOutcome, Replaces, Version};
+use crate::certificate::{Enrolment, EnrolmentOutcome, Published, Replaces, Version};
 use crate::credential::{CodeId, Login, Purpose, Secret};
 
 fn version(who: &Identity) -> Version {
@@ -116,6 +116,34 @@ pub(crate) async fn another_primary_needs_a_transition_or_a_reset(store: &Store)
     );
 }
 
+/// Of two who merged into the same version, the second must merge again.
+pub(crate) async fn a_version_made_over_an_older_one_is_not_kept(store: &Store) {
+    let first = version(&bob());
+    let with_etag = |etag: &str| Version {
+        etag: etag.parse::<Etag>().unwrap(),
+        ..first.clone()
+    };
+    let put = async |version: Version, over: Option<&Etag>| {
+        let put = store.publish_over(version, Replaces::Keep, over, NOW);
+        put.await.unwrap()
+    };
+    let (one, other) = (with_etag("aa"), with_etag("bb"));
+    let nothing = put(one.clone(), Some(&first.etag)).await;
+    assert_eq!(nothing, Published::Moved, "none is served");
+    assert_eq!(put(first.clone(), None).await, Published::Kept);
+    let over = Some(&first.etag);
+    assert_eq!(put(one.clone(), over).await, Published::Kept);
+    assert_eq!(put(other.clone(), over).await, Published::Moved);
+    let served = store.served(&bob()).await.unwrap().unwrap();
+    assert_eq!(served.etag, one.etag);
+    assert_eq!(put(other, Some(&one.etag)).await, Published::Kept);
+    let mut stranger = version(&bob());
+    stranger.etag = "cc".parse::<Etag>().unwrap();
+    let served = store.served(&bob()).await.unwrap().unwrap();
+    let refused = put(stranger, Some(&served.etag)).await;
+    assert_eq!(refused, Published::OtherPrimary);
+}
+
 pub(crate) async fn what_is_hard_is_not_served(store: &Store) {
     let only = version(&bob());
     store
@@ -165,6 +193,7 @@ fn enrolment(code: CodeId, version: &Version, token: &Secret) -> Enrolment {
         code,
         version: version.clone(),
         replaces: Replaces::Keep,
+        over: None,
         put: [1; 32],
         token: token.clone(),
     }

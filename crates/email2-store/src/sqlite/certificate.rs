@@ -1,14 +1,14 @@
 //! Certificates: every version, and what a new one does to those before it.
 
 use async_trait::async_trait;
-use email2::{Fingerprint, Identity};
+use email2::{Etag, Fingerprint, Identity};
 use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::row::{collect, first, parsed};
 use super::{SqliteStore, credential};
 use crate::account::AccountId;
 use crate::certificate::{
-    CertificateVersion, Certificates, Enrolment, EnrolmentOutcome, Replaces, Version,
+    CertificateVersion, Certificates, Enrolment, EnrolmentOutcome, Published, Replaces, Version,
 };
 use crate::credential::{CodeId, TokenId};
 use crate::error::StoreError;
@@ -66,6 +66,20 @@ impl Certificates for SqliteStore {
     ) -> Result<bool, StoreError> {
         self.write(move |change| publish(change.connection, &version, replaces, now))
             .await
+    }
+
+    async fn publish_over(
+        &self,
+        version: Version,
+        replaces: Replaces,
+        over: Option<&Etag>,
+        now: u64,
+    ) -> Result<Published, StoreError> {
+        let over = over.cloned();
+        self.write(move |change| {
+            publish_over(change.connection, &version, replaces, over.as_ref(), now)
+        })
+        .await
     }
 
     async fn enrol(
@@ -157,6 +171,23 @@ fn publish(
         now,
     )?;
     Ok(true)
+}
+
+fn publish_over(
+    connection: &Connection,
+    version: &Version,
+    replaces: Replaces,
+    over: Option<&Etag>,
+    now: u64,
+) -> Result<Published, StoreError> {
+    let served = served(connection, &version.identity.to_string())?;
+    if served.as_ref().map(|served| &served.etag) != over {
+        return Ok(Published::Moved);
+    }
+    Ok(match publish(connection, version, replaces, now)? {
+        true => Published::Kept,
+        false => Published::OtherPrimary,
+    })
 }
 
 /// Whether the identity ever had a certificate here.
@@ -259,8 +290,13 @@ fn enrol(
     if earned.put.is_some() && !again {
         return Ok(EnrolmentOutcome::CodeEnded);
     }
-    if !again && !publish(connection, &enrolment.version, enrolment.replaces, now)? {
-        return Ok(EnrolmentOutcome::OtherPrimary);
+    if !again {
+        let (version, over) = (&enrolment.version, enrolment.over.as_ref());
+        match publish_over(connection, version, enrolment.replaces, over, now)? {
+            Published::Kept => {}
+            Published::OtherPrimary => return Ok(EnrolmentOutcome::OtherPrimary),
+            Published::Moved => return Ok(EnrolmentOutcome::Moved),
+        }
     }
     if let Some(token) = earned.token {
         connection.execute("DELETE FROM token WHERE id = ?1", [token.0])?;

@@ -46,6 +46,7 @@ conformance! { fresh:
     certificate {
         every_version_is_kept_and_the_newest_served,
         another_primary_needs_a_transition_or_a_reset,
+        a_version_made_over_an_older_one_is_not_kept,
         what_is_hard_is_not_served,
         the_code_ends_by_the_first_login_with_the_token,
         a_code_to_add_keeps_the_primary_and_stays_valid,

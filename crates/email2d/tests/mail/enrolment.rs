@@ -1,6 +1,11 @@
 //! Enrolment by one-time code, and KEYPUT (spec §3.6, §3.7).
 
+use std::future::Future;
+use std::task::Poll;
+
 use email2::certificate::generate::generate;
+use email2::certificate::succession::{Succession, succeed};
+use email2::certificate::{Certificate, RevocationReason};
 use email2::secret::SecretKey;
 use email2::{Address, Identity, KeyPutAnswer};
 use email2_store::{Purpose, Secret};
@@ -82,6 +87,59 @@ async fn a_code_opens_a_device_and_nothing_else() {
     assert!(late.sign_in(alice.into(), &code).await.starts_with("535 "));
     let served = Wire::mx(&house).await.ask("KEY <alice@example.com>").await;
     assert!(served.starts_with("250-2.0.0 v=1 "), "{served}");
+}
+
+/// Whoever merges last must not lose what the others brought (spec §6.5.1).
+#[tokio::test]
+async fn of_certificates_put_at_once_each_is_merged() {
+    let house = House::open().await;
+    let alice = house.person("alice@example.com").await;
+    let who: Identity = "alice@example.com".parse().unwrap();
+    let (mut wires, mut puts) = (Vec::new(), Vec::new());
+    for number in 0..8 {
+        let (mut rng, at) = (house.world.rng(), house.world.now() - number);
+        let revoked = alice
+            .secret
+            .revoke(RevocationReason::Superseded, at, &mut rng);
+        puts.push(revoked.unwrap());
+        wires.push(Wire::signed_in(&house, &alice).await);
+    }
+    let all = wires
+        .iter_mut()
+        .zip(&puts)
+        .map(|(wire, certificate)| async move {
+            let octets = certificate.octets();
+            let command = format!("KEYPUT <alice@example.com> {}\r\n", octets.len());
+            wire.send(&command).await;
+            wire.send_octets(octets).await;
+            wire.hear().await
+        });
+    let mut all: Vec<_> = all.map(Box::pin).collect();
+    let mut replies = vec![String::new(); all.len()];
+    std::future::poll_fn(|context| {
+        for (one, reply) in all.iter_mut().zip(&mut replies) {
+            if reply.is_empty()
+                && let Poll::Ready(heard) = one.as_mut().poll(context)
+            {
+                *reply = heard;
+            }
+        }
+        match replies.iter().any(String::is_empty) {
+            true => Poll::Pending,
+            false => Poll::Ready(()),
+        }
+    })
+    .await;
+    assert!(
+        replies.iter().all(|reply| reply.starts_with("250")),
+        "{replies:?}"
+    );
+    let served = house.store.served(&who).await.unwrap().unwrap();
+    let served = Certificate::parse(&served.octets).unwrap();
+    for put in &puts {
+        let after = succeed(&served, put).unwrap();
+        assert!(matches!(after, Succession::Same), "a revocation was lost");
+    }
 }
 
 #[tokio::test]
