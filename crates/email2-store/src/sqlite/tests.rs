@@ -4,6 +4,7 @@
 mod crash;
 mod files;
 mod group;
+mod power;
 mod schema;
 
 use tempfile::TempDir;
