@@ -12,6 +12,7 @@ pub mod failure;
 pub mod forger;
 pub mod fuzzing;
 pub mod gauntlet;
+pub mod kept;
 pub mod loopback;
 pub mod person;
 pub mod story;

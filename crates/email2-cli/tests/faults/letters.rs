@@ -1,0 +1,169 @@
+//! Sealed messages, made once, and what became of each.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use email2::Address;
+use email2::seal::ContentDigest;
+use email2_testbed::device::Device;
+use email2_testbed::failure::{Failure, Outcome, Step};
+use email2_testbed::forger::session::{Letter, Reply};
+use email2_testbed::forger::{Claim, announcement, seal_over};
+use email2_testbed::testbed::Testbed;
+
+/// Every so many letters one is too large to stand in a row of the database.
+const LARGE_EVERY: usize = 10;
+/// Its octets.
+const LARGE: usize = 60_000;
+
+pub(crate) struct Letters {
+    testbed: Arc<Testbed>,
+    device: Device,
+    to: Address,
+    book: Mutex<Book>,
+}
+
+#[derive(Default)]
+struct Book {
+    letters: Vec<Letter>,
+    waiting: VecDeque<usize>,
+    acknowledged: BTreeSet<usize>,
+    refusals: Vec<String>,
+}
+
+/// What was acknowledged, and what is there.
+#[derive(Debug, Default)]
+pub(crate) struct Tally {
+    pub(crate) acknowledged: usize,
+    pub(crate) lost: usize,
+    pub(crate) duplicated: usize,
+}
+
+impl Letters {
+    pub(crate) fn new(testbed: &Arc<Testbed>, device: Device, to: &Address) -> Letters {
+        Letters {
+            testbed: Arc::clone(testbed),
+            device,
+            to: to.clone(),
+            book: Mutex::default(),
+        }
+    }
+
+    fn book(&self) -> MutexGuard<'_, Book> {
+        self.book.lock().unwrap()
+    }
+
+    /// Seals letters until so many wait.
+    pub(crate) fn top_up(&self, waiting: usize) -> Outcome<()> {
+        while self.book().waiting.len() < waiting {
+            let number = self.book().letters.len();
+            let letter = self.seal(number)?;
+            let mut book = self.book();
+            book.letters.push(letter);
+            book.waiting.push_back(number);
+        }
+        Ok(())
+    }
+
+    fn seal(&self, number: usize) -> Outcome<Letter> {
+        let from = self.device.address.to_string();
+        let length = if number.is_multiple_of(LARGE_EVERY) {
+            LARGE
+        } else {
+            1000
+        };
+        let content = format!(
+            "From: {from}\r\nTo: {}\r\nSubject: {number}\r\n\
+             Date: Thu, 26 Nov 2026 10:00:00 +0000\r\nMessage-ID: <{number}@letters.example>\r\n\r\n{}\r\n",
+            self.to,
+            "All is well.\r\n".repeat(length / 14)
+        );
+        let digest = ContentDigest::of(content.as_bytes()).step("digest")?;
+        let claim = Claim::now(&self.device.address, &from, &self.device.secret);
+        let seal = seal_over(&self.testbed.world, &self.to, &claim, digest)?;
+        Ok(Letter {
+            announced: Some(announcement(&seal.signer)),
+            recipients: vec![self.to.to_string()],
+            content: format!("{}{content}", seal.field()).into_bytes(),
+            from,
+        })
+    }
+
+    pub(crate) fn letter(&self, number: usize) -> Letter {
+        self.book().letters[number].clone()
+    }
+
+    /// The next that waits.
+    pub(crate) fn next(&self) -> Option<usize> {
+        self.book().waiting.pop_front()
+    }
+
+    fn take(&self, wanted: impl Fn(&usize) -> bool) -> usize {
+        let mut book = self.book();
+        let place = book.waiting.iter().position(wanted).unwrap();
+        book.waiting.remove(place).unwrap()
+    }
+
+    /// One that stands in its row.
+    pub(crate) fn small(&self) -> usize {
+        self.take(|number| !number.is_multiple_of(LARGE_EVERY))
+    }
+
+    /// One that needs a file.
+    pub(crate) fn large(&self) -> usize {
+        self.take(|number| number.is_multiple_of(LARGE_EVERY))
+    }
+
+    /// It is delivered again, the same octets.
+    pub(crate) fn again(&self, number: usize) {
+        self.book().waiting.push_front(number);
+    }
+
+    pub(crate) fn answered(&self, number: usize, reply: &Reply) {
+        match reply.code {
+            250 => drop(self.book().acknowledged.insert(number)),
+            _ => self.book().refusals.push(reply.to_string()),
+        }
+    }
+
+    pub(crate) fn acknowledged(&self) -> usize {
+        self.book().acknowledged.len()
+    }
+
+    /// Every answer that was not 250.
+    pub(crate) fn refusals(&self) -> Vec<String> {
+        self.book().refusals.clone()
+    }
+
+    /// Compares what is kept with what was sealed, octet for octet.
+    pub(crate) fn tally(&self, kept: &[Vec<u8>]) -> Outcome<Tally> {
+        let book = self.book();
+        let mut copies: BTreeMap<usize, usize> = BTreeMap::new();
+        for octets in kept {
+            let number = number(octets)?;
+            if !octets.ends_with(&book.letters[number].content) {
+                return Err(Failure {
+                    step: format!("letter {number}"),
+                    why: "other octets are kept than were delivered".to_owned(),
+                });
+            }
+            *copies.entry(number).or_default() += 1;
+        }
+        let acknowledged = book.acknowledged.iter();
+        Ok(Tally {
+            acknowledged: book.acknowledged.len(),
+            lost: acknowledged
+                .filter(|number| !copies.contains_key(number))
+                .count(),
+            duplicated: copies.values().filter(|copies| **copies > 1).count(),
+        })
+    }
+}
+
+/// The number in a Message-ID.
+fn number(octets: &[u8]) -> Outcome<usize> {
+    let text = String::from_utf8_lossy(octets);
+    let after = text.split("Message-ID: <").nth(1).step("Message-ID")?;
+    let number = after.split('@').next().step("Message-ID")?;
+    number.parse().step("Message-ID")
+}
