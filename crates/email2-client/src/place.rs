@@ -108,6 +108,12 @@ impl Place {
         self.config.join("config.toml")
     }
 
+    /// The signature that stands below letters, which need not exist.
+    #[must_use]
+    pub fn signature_file(&self) -> PathBuf {
+        self.config.join("signature.txt")
+    }
+
     /// The directory of the store; made with its parents when absent.
     ///
     /// # Errors

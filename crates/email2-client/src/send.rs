@@ -14,6 +14,7 @@ pub mod queue;
 pub mod route;
 pub mod seal;
 pub mod settle;
+pub mod template;
 
 pub mod report;
 

@@ -26,6 +26,7 @@ use crate::send::compose::ComposeError;
 use crate::send::protect::ProtectError;
 use crate::send::report::State;
 use crate::send::seal::SealingError;
+use crate::send::template::TemplateError;
 use crate::settings::SettingError;
 use crate::verified::VerifyError;
 use crate::watch_own::WatchError;
@@ -80,6 +81,12 @@ impl Sysexit for ImapError {
                 Code::BadData
             }
         }
+    }
+}
+
+impl Sysexit for TemplateError {
+    fn sysexit(&self) -> Code {
+        Code::BadData
     }
 }
 
