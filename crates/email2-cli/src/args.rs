@@ -98,12 +98,18 @@ pub(crate) enum Command {
 /// The text and the files of a message.
 #[derive(Debug, Args)]
 pub(crate) struct BodyArgs {
-    /// The text (default: standard input)
+    /// The text (default: an editor on a terminal, else standard input)
     #[arg(short, long, value_name = "TEXT", conflicts_with = "body_file")]
     pub(crate) body: Option<String>,
     /// Read the text from a file
     #[arg(long, value_name = "FILE")]
     pub(crate) body_file: Option<PathBuf>,
+    /// Write the letter in $VISUAL or $EDITOR (on a terminal the default where no text is given)
+    #[arg(short, long)]
+    pub(crate) edit: bool,
+    /// Put no signature (signature.txt beside the configuration) below the text
+    #[arg(long)]
+    pub(crate) no_signature: bool,
     /// Attach a file (may be repeated)
     #[arg(short, long, value_name = "FILE")]
     pub(crate) attach: Vec<PathBuf>,
@@ -124,6 +130,9 @@ pub(crate) struct DeliveryArgs {
     /// Hand it to your own server, which carries it on: for networks that block port 25
     #[arg(long)]
     pub(crate) via_server: bool,
+    /// Send at once; on a terminal it can else be taken back for 10 seconds
+    #[arg(long)]
+    pub(crate) now: bool,
 }
 
 /// `email2 send`
@@ -145,7 +154,7 @@ pub(crate) struct SendArgs {
     #[command(flatten)]
     pub(crate) body: BodyArgs,
     /// Send this message file (- is standard input)
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["body", "body_file", "attach"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["body", "body_file", "attach", "edit"])]
     pub(crate) eml: Option<PathBuf>,
     /// With --eml: put the account in place of another author
     #[arg(long, requires = "eml")]

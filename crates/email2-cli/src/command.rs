@@ -4,6 +4,7 @@ mod block;
 mod contact;
 mod inbox;
 mod key;
+mod letter;
 mod outbox;
 mod read;
 mod reply;
@@ -12,6 +13,7 @@ mod search;
 mod send;
 mod setup;
 mod tool;
+mod undo;
 
 mod context;
 mod manual;

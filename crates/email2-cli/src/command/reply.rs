@@ -6,7 +6,8 @@ use email2_client::send::compose::Source;
 use email2_client::{inbox, read};
 
 use super::context::Context;
-use super::send::{attachments, befriend, deliver, finish, text};
+use super::letter;
+use super::send::{attachments, befriend, deliver, finish};
 use crate::args::ReplyArgs;
 use crate::exit::Outcome;
 
@@ -21,7 +22,7 @@ pub(crate) async fn run(context: &Context, mut args: ReplyArgs) -> Outcome {
         all: args.all,
         quote: !args.no_quote,
         follow_reply_to: args.follow_reply_to,
-        body: text(&args.body)?,
+        body: letter::text(&client, &args.body)?,
         attachments: attachments(&args.body)?,
     };
     let answer = reply(&message, client.address()?, ask)?;
@@ -30,14 +31,13 @@ pub(crate) async fn run(context: &Context, mut args: ReplyArgs) -> Outcome {
     }
     // What came encrypted does not go back in the clear unless that was said.
     args.delivery.encrypt |= answer.encrypt && !args.delivery.no_encrypt;
-    let reports = deliver(
-        context,
-        &client,
-        &key,
-        Source::Letter(answer.letter),
-        &args.delivery,
-    )
-    .await?;
+    let (letter, typed) = letter::finish(context, answer.letter, &args.body)?;
+    let source = Source::Letter(letter);
+    let sent = deliver(context, &client, &key, source, &args.delivery).await;
+    if let (Err(_), Some(typed)) = (&sent, typed) {
+        typed.keep(context);
+    }
+    let reports = sent?;
     // The answer is on its way or in the outbox; the flag is a courtesy.
     let _ = inbox::mark(&client, mailbox, &whole.id, "\\Answered").await;
     befriend(context, &client, &reports).await;

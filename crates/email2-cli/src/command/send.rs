@@ -16,22 +16,40 @@ use email2_client::send::{self, Author, Encryption, Options, Report, State, Step
 
 use super::context::Context;
 use super::setup::read;
+use super::{letter, undo};
 use crate::args::{BodyArgs, DeliveryArgs, SendArgs};
 use crate::exit::{Code, Failure, Outcome};
 use crate::progress::Progress;
 
 /// Sends, and prints one line a recipient.
 pub(crate) async fn run(context: &Context, args: SendArgs) -> Outcome {
-    let source = match &args.eml {
-        Some(file) => Source::File(message(&args, file)?),
-        None => Source::Letter(letter(&args)?),
-    };
     let client = context.client()?;
-    context.run_due(&client).await?;
-    let key = context.key(&client)?;
-    let reports = deliver(context, &client, &key, source, &args.delivery).await?;
-    befriend(context, &client, &reports).await;
-    finish(context, &reports)
+    let (source, typed) = match &args.eml {
+        Some(file) => (Source::File(message(&args, file)?), None),
+        None => {
+            let letter = letter(&client, &args)?;
+            let (letter, typed) = letter::finish(context, letter, &args.body)?;
+            (Source::Letter(letter), typed)
+        }
+    };
+    let posted = post(context, &client, source, &args.delivery).await;
+    if let (Err(_), Some(typed)) = (&posted, typed) {
+        typed.keep(context);
+    }
+    finish(context, &posted?)
+}
+
+async fn post(
+    context: &Context,
+    client: &Client,
+    source: Source,
+    args: &DeliveryArgs,
+) -> Result<Vec<Report>, Failure> {
+    context.run_due(client).await?;
+    let key = context.key(client)?;
+    let reports = deliver(context, client, &key, source, args).await?;
+    befriend(context, client, &reports).await;
+    Ok(reports)
 }
 
 /// Sends a message that is there, with whatever else is due in the outbox. The key was opened
@@ -47,6 +65,10 @@ pub(crate) async fn deliver(
         key,
         address: client.address()?,
     };
+    if !args.now && !undo::passes(context, client).await {
+        let line = "taken back; nothing was sent";
+        return Err(Failure::new(Code::Refused, line));
+    }
     let watch = Told(context.progress());
     let sent = send::send(client, &author, source, &options(args), &watch).await;
     drop(watch);
@@ -121,13 +143,13 @@ fn options(args: &DeliveryArgs) -> Options {
     }
 }
 
-fn letter(args: &SendArgs) -> Result<Letter, Failure> {
+fn letter(client: &Client, args: &SendArgs) -> Result<Letter, Failure> {
     Ok(Letter {
         to: args.to.clone(),
         cc: args.cc.clone(),
         bcc: args.bcc.clone(),
         subject: args.subject.clone(),
-        body: text(&args.body)?,
+        body: letter::text(client, &args.body)?,
         attachments: attachments(&args.body)?,
         ..Letter::default()
     })
@@ -148,7 +170,7 @@ fn message(args: &SendArgs, file: &Path) -> Result<File, Failure> {
 }
 
 /// The text that was given, else standard input.
-pub(crate) fn text(args: &BodyArgs) -> Result<String, Failure> {
+pub(crate) fn given(args: &BodyArgs) -> Result<String, Failure> {
     let octets = match (&args.body, &args.body_file) {
         (Some(text), _) => return Ok(text.clone()),
         (None, Some(file)) => read(file)?,

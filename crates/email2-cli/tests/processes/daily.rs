@@ -162,3 +162,36 @@ async fn m13_no_page_of_the_program_moves_the_cursor() {
     }
     world.stop().unwrap();
 }
+
+/// What leaves is what the editor left, with the signature.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_letter_is_written_in_an_editor() {
+    let world = World::start().unwrap();
+    let (alice, bob) = (&world.alice, &world.bob);
+    bob.file("signature.txt", b"Bob, by the bridge\n").unwrap();
+    let script = "sed -i 's/^Subject: .*/Subject: From the editor/' \"$1\"\nprintf 'PS: at noon.\\n' >> \"$1\"\n";
+    let script = bob.file("editor", script.as_bytes()).unwrap();
+    let editor = format!("sh {script}");
+    let send = [
+        "send",
+        "--edit",
+        "--to",
+        "alice@example.com",
+        "--body",
+        "Hello.",
+    ];
+    let reports = bob.run_with_editor(&editor, &send).unwrap();
+    assert_eq!(reports[0]["state"], "delivered", "{reports}");
+    let entry = only(&alice.run(&["inbox"]).unwrap()).unwrap();
+    let message = alice.run(&["read", text(&entry["id"])]).unwrap();
+    assert_eq!(message["subject"], "From the editor", "{message}");
+    let wanted = "Hello.\n\n-- \nBob, by the bridge\nPS: at noon.";
+    let shown = text(&message["sections"][0]["text"]).replace("\r\n", "\n");
+    assert_eq!(shown.trim_end(), wanted);
+    // An editor that changes nothing, or fails, sends nothing.
+    for idle in ["true", "false"] {
+        assert!(bob.run_with_editor(idle, &send).is_err(), "{idle}");
+    }
+    assert_eq!(count(alice, &["inbox"]).unwrap(), 1);
+    world.stop().unwrap();
+}

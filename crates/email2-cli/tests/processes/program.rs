@@ -172,6 +172,13 @@ impl Home {
         }
     }
 
+    /// Runs `email2 --json …` with this editor; the data that it prints.
+    pub(crate) fn run_with_editor(&self, editor: &str, arguments: &[&str]) -> Outcome<Value> {
+        let mut command = self.command(arguments);
+        let output = command.env("VISUAL", editor).output().step("email2")?;
+        data(&json(&output, arguments)?)
+    }
+
     /// Runs `email2 …` without `--json`; what it prints for people.
     pub(crate) fn page(&self, arguments: &[&str]) -> Outcome<String> {
         let mut command = Command::new(env!("CARGO_BIN_EXE_email2"));
