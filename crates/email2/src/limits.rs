@@ -159,6 +159,10 @@ pub const LOOKUPS_UNKNOWN_DOMAIN_MINUTE: usize = 10;
 pub const LOOKUPS_TOTAL: usize = 256;
 /// Failing KEY commands a minute for a known domain.
 pub const FAILING_KEYS_MINUTE: usize = 60;
+/// KEY commands of writers (without `FPR`) a minute that one source prefix sends about one domain.
+pub const WRITERS_KEYS_MINUTE: usize = 240;
+/// Addresses that are not there that one source prefix tries a minute at one domain, by KEY or RCPT.
+pub const UNKNOWN_MINUTE: usize = 60;
 /// The share of any common budget that one source prefix may hold, as a divisor.
 pub const BUDGET_SHARE: usize = 16;
 /// Most questions of the walk up the DNS tree (RFC 9989 §4.10).

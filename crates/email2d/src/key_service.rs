@@ -8,7 +8,7 @@ use email2::rejection::Rejection;
 use email2_store::{CertificateVersion, StoreError};
 
 use crate::config::DomainConfig;
-use crate::enrolment::Login;
+use crate::session::Caller;
 use crate::site::Site;
 
 /// Answers a question for a key. A domain that is not served here is asked on behalf of a user
@@ -16,17 +16,33 @@ use crate::site::Site;
 ///
 /// # Errors
 /// One and the same refusal for an unknown address, an address without a key, an unlisted one
-/// and a wrong fingerprint (spec §3.4.2, §3.4.3); 451 when the store cannot be read (spec §3.4.5).
-pub(crate) async fn answer(
-    site: &Site,
-    query: &KeyQuery,
-    login: Option<&Login>,
-) -> Result<KeyAnswer, Rejection> {
-    match (site.config.domain(query.subject.domain()), login) {
+/// and a wrong fingerprint (spec §3.4.2, §3.4.3); 450 when one network asks for too many
+/// (spec §3.4.6); 451 when the store cannot be read (spec §3.4.5).
+pub(crate) async fn answer(caller: &Caller, query: &KeyQuery) -> Result<KeyAnswer, Rejection> {
+    let site = &*caller.site;
+    match (site.config.domain(query.subject.domain()), &caller.login) {
+        (Some(domain), None) if query.fingerprint.is_none() => {
+            stranger(caller, domain, query).await
+        }
         (Some(domain), _) => own(site, domain, query).await,
         (None, Some(login)) if login.may_do_all() => foreign(site, query).await,
         _ => Err(no_key(query)),
     }
+}
+
+/// A writer whom nobody knows: their network's questions are counted (spec §3.4.6).
+async fn stranger(
+    caller: &Caller,
+    domain: &DomainConfig,
+    query: &KeyQuery,
+) -> Result<KeyAnswer, Rejection> {
+    let (site, source) = (&*caller.site, caller.peer.ip());
+    site.harvest.ask(source, &domain.name)?;
+    let answer = own(site, domain, query).await;
+    if let Err(Rejection::NoKey { .. }) = &answer {
+        site.harvest.missed(source, &domain.name);
+    }
+    answer
 }
 
 async fn own(site: &Site, domain: &DomainConfig, query: &KeyQuery) -> Result<KeyAnswer, Rejection> {

@@ -13,6 +13,7 @@ mod inbound;
 mod mx;
 
 mod enrolment;
+mod harvest;
 mod key_service;
 mod submission;
 

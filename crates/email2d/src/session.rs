@@ -178,7 +178,7 @@ impl Session {
             Event::StartTls => return Next::Secure,
             Event::Authenticate(credentials) => self.authenticate(&credentials).await,
             Event::Key { id, query } => {
-                let answer = key_service::answer(&caller.site, &query, caller.login.as_ref()).await;
+                let answer = key_service::answer(caller, &query).await;
                 let now = self.now();
                 self.driver.machine().answer_key(id, answer, now);
             }

@@ -12,6 +12,7 @@ use rand_core::RngCore as _;
 
 use crate::StartError;
 use crate::config::Config;
+use crate::harvest::Harvest;
 use crate::memory::StoreMemory;
 use crate::outbound::Departures;
 use crate::ownership::Ownership;
@@ -32,6 +33,8 @@ pub(crate) struct Site {
     pub(crate) tls: ServerTls,
     /// Failed logins.
     pub(crate) auth: AuthBudget,
+    /// Who asks for many addresses.
+    pub(crate) harvest: Harvest,
     /// Which served domains' published hosts name this server.
     pub(crate) ownership: Ownership,
     /// Who may leave for which domain.
@@ -62,7 +65,9 @@ impl Site {
             config.hostname.as_str(),
         )?;
         let auth = AuthBudget::new(AuthLimits::default(), Arc::clone(&world.clock));
+        let harvest = Harvest::new(Arc::clone(&world.clock));
         Ok(Site {
+            harvest,
             config,
             world,
             store,

@@ -154,6 +154,8 @@ rejections! {
     /// No such mailbox here.
     NoSuchMailbox { /** Who. */ recipient: Address }
         = "no-such-mailbox", 550, (5, 1, 1), "RFC 5321 §3.3", "No such mailbox: {recipient}";
+    /// Too many addresses that are not here were tried.
+    TooManyUnknown = "too-many-unknown", 450, (4, 7, 1), "spec §3.4", "Too many unknown recipients from your network, try again later";
     /// A domain that this server does not serve.
     RelayDenied { /** Which. */ domain: Domain }
         = "relay-denied", 550, (5, 7, 1), "RFC 5321 §3.6.2", "Mail for {domain} is not taken here";

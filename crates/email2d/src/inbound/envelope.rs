@@ -63,7 +63,7 @@ impl Envelope {
         if self.submitted && !site.serves(to.address.domain()) {
             return self.admit_onward(site, to);
         }
-        let known = self.recipient_of(site, &to.address).await?;
+        let known = self.recipient_of(caller, &to.address).await?;
         let preferences = Preferences::of(&to.address, &known);
         let account = known.account;
         if let Some(announced) = &self.mail.announced {
@@ -107,14 +107,22 @@ impl Envelope {
     }
 
     /// Who that is here. Nothing is relayed for strangers (RFC 5321 §3.6.2).
-    async fn recipient_of(&self, site: &Site, address: &Address) -> Result<Known, Rejection> {
+    /// Whose network tries too many addresses that are not here waits (spec §3.4.6).
+    async fn recipient_of(&self, caller: &Caller, address: &Address) -> Result<Known, Rejection> {
+        let (site, source) = (&*caller.site, caller.peer.ip());
         let domain = address.domain();
         if !site.serves(domain) {
             let domain = domain.clone();
             return Err(Rejection::RelayDenied { domain });
         }
+        if !self.submitted {
+            site.harvest.name(source, domain)?;
+        }
         let found = site.recipient_for(address).await;
         let known = found.map_err(super::accept::store_failed)?;
+        if known.is_none() && !self.submitted {
+            site.harvest.missed(source, domain);
+        }
         known.ok_or_else(|| Rejection::NoSuchMailbox {
             recipient: address.clone(),
         })

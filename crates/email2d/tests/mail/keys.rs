@@ -2,7 +2,7 @@
 
 use email2::certificate::RevocationReason;
 use email2::certificate::generate::generate;
-use email2::{Identity, KeyAnswer};
+use email2::{Identity, KeyAnswer, limits};
 use email2_store::Replaces;
 
 use crate::house::House;
@@ -150,4 +150,28 @@ async fn a_message_to_a_compromised_key_is_not_taken() {
     let rcpt = format!("RCPT TO:<alice@example.com> EMAIL2KEY={before}");
     let reply = wire.ask(&rcpt).await;
     assert!(reply.contains("key-changed "), "{reply}");
+}
+
+/// spec §3.4.6: at both commands, and not for who verifies or is at home here.
+#[tokio::test]
+async fn who_collects_addresses_waits() {
+    let house = House::open().await;
+    let alice = house.person("alice@example.com").await;
+    let bob = house.person("bob@example.org").await;
+    let mut wire = Wire::mx(&house).await;
+    for number in 0..limits::UNKNOWN_MINUTE {
+        let reply = wire.ask(&format!("KEY <a{number}@example.com>")).await;
+        assert!(reply.starts_with("550 5.7.1 No key for a"), "{reply}");
+    }
+    let waits = "450 4.7.1 Too many questions for keys, try again later\r\n";
+    assert_eq!(wire.ask("KEY <alice@example.com>").await, waits);
+    let key = &alice.secret.certificate().signing_keys()[0];
+    let verifier = format!("KEY <alice@example.com> FPR={key}");
+    assert!(wire.ask(&verifier).await.starts_with("250-2.0.0 v=1"));
+    wire.ask(&bob.announces()).await;
+    let waits = "450 4.7.1 Too many unknown recipients from your network, try again later\r\n";
+    assert_eq!(wire.ask("RCPT TO:<alice@example.com>").await, waits);
+    let mut own = Wire::signed_in(&house, &alice).await;
+    let reply = own.ask("KEY <alice@example.com>").await;
+    assert!(reply.starts_with("250-2.0.0 v=1"), "{reply}");
 }
