@@ -111,6 +111,16 @@ pub enum Opening {
     Visit,
 }
 
+/// Who does a store's work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Threads {
+    /// Threads of its own: one writer that commits in groups, a few readers.
+    Own,
+    /// Whoever asks, before the call first waits: then nothing happens but what is called, in
+    /// the order of the calls. For simulations; a busy server would hold its I/O threads up.
+    None,
+}
+
 impl Store {
     /// Opens the store in `directory`, and makes it there when there is none
     /// (directory 0700, database 0600). `now` is Unix seconds.
@@ -119,8 +129,21 @@ impl Store {
     /// [`StoreError::Locked`], [`StoreError::Damaged`], [`StoreError::Newer`],
     /// [`StoreError::Io`], each naming the file.
     pub fn open(directory: &Path, opening: Opening, now: u64) -> Result<Self, StoreError> {
-        Ok(Self::over(sqlite::SqliteStore::open(
-            directory, opening, now,
+        Self::open_with(directory, opening, Threads::Own, now)
+    }
+
+    /// The same, with or without threads of its own.
+    ///
+    /// # Errors
+    /// As [`Store::open`].
+    pub fn open_with(
+        directory: &Path,
+        opening: Opening,
+        threads: Threads,
+        now: u64,
+    ) -> Result<Self, StoreError> {
+        Ok(Self::over(sqlite::SqliteStore::open_with(
+            directory, opening, threads, now,
         )?))
     }
 

@@ -39,9 +39,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rusqlite::Connection;
 use tokio::sync::watch;
 
-use crate::Opening;
 use crate::account::AccountId;
 use crate::error::StoreError;
+use crate::{Opening, Threads};
 use count::Count;
 use disk::Ground;
 use reader::Readers;
@@ -68,7 +68,24 @@ impl SqliteStore {
     /// # Errors
     /// As [`Store::open`](crate::Store::open).
     pub fn open(directory: &Path, opening: Opening, now: u64) -> Result<Self, StoreError> {
-        Self::open_on(&Ground::default(), directory, opening, now)
+        Self::open_with(directory, opening, Threads::Own, now)
+    }
+
+    /// The same, with or without threads of its own.
+    ///
+    /// # Errors
+    /// As [`Store::open`](crate::Store::open).
+    pub fn open_with(
+        directory: &Path,
+        opening: Opening,
+        threads: Threads,
+        now: u64,
+    ) -> Result<Self, StoreError> {
+        let ground = Ground {
+            threads,
+            ..Ground::default()
+        };
+        Self::open_on(&ground, directory, opening, now)
     }
 
     /// Opens it on any ground.
@@ -91,7 +108,13 @@ impl SqliteStore {
         )?);
         count.look(&opened.connection);
         let readers = Readers::start(ground, &opened.path)?;
-        let writer = Writer::start(opened, stop, Arc::clone(&watches), Arc::clone(&count))?;
+        let writer = Writer::start(
+            opened,
+            ground.threads,
+            stop,
+            Arc::clone(&watches),
+            Arc::clone(&count),
+        )?;
         Ok(Self {
             writer,
             readers: Arc::new(readers),

@@ -10,12 +10,16 @@ use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::Threads;
+
 /// What a store stands on.
 #[derive(Clone, Debug)]
 pub(crate) struct Ground {
     /// Its disk.
     pub(crate) disk: Arc<dyn Disk>,
-    /// Threads that read.
+    /// Who does the work.
+    pub(crate) threads: Threads,
+    /// Threads that read, if there are any.
     pub(crate) readers: usize,
     /// Pages in the log from which on it is moved into the database.
     pub(crate) log_pages: u64,
@@ -27,6 +31,7 @@ impl Default for Ground {
     fn default() -> Self {
         Self {
             disk: Arc::new(SystemDisk),
+            threads: Threads::Own,
             readers: 4,
             log_pages: 1000,
             synchronous: "FULL",

@@ -27,6 +27,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const PATIENCE_WITH_FILES: u64 = 24 * 60 * 60;
 
 /// What opening gives.
+#[derive(Debug)]
 pub(super) struct Opened {
     pub(super) disk: Arc<dyn Disk>,
     pub(super) path: PathBuf,

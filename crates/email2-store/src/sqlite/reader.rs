@@ -9,6 +9,7 @@ use tokio::sync::oneshot;
 
 use super::disk::Ground;
 use super::open;
+use crate::Threads;
 use crate::error::StoreError;
 
 type Question = Box<dyn FnOnce(&Connection) + Send>;
@@ -58,9 +59,10 @@ impl Waiting {
     }
 }
 
-/// The reader threads; they end when this is dropped.
+/// Who reads: the reader threads, which end when this is dropped, or whoever asks.
 pub(super) struct Readers {
     waiting: Arc<Waiting>,
+    here: Option<Mutex<Connection>>,
 }
 
 impl std::fmt::Debug for Readers {
@@ -77,9 +79,14 @@ impl Drop for Readers {
 
 impl Readers {
     pub(super) fn start(ground: &Ground, path: &Path) -> Result<Self, StoreError> {
-        let readers = Self {
+        let mut readers = Self {
             waiting: Arc::default(),
+            here: None,
         };
+        if ground.threads == Threads::None {
+            readers.here = Some(Mutex::new(open::connect_reader(ground, path)?));
+            return Ok(readers);
+        }
         for number in 1..=ground.readers {
             let connection = open::connect_reader(ground, path)?;
             let waiting = Arc::clone(&readers.waiting);
@@ -108,11 +115,14 @@ impl Readers {
         .await
     }
 
-    /// Runs `work` on a reader thread, because it may wait for the disk.
+    /// Runs `work` on a reader thread, if there are any, because it may wait for the disk.
     pub(super) async fn ask<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
+        if let Some(connection) = &self.here {
+            return work(&connection.lock().unwrap_or_else(PoisonError::into_inner));
+        }
         let (asked, answered) = oneshot::channel();
         let question: Question = Box::new(move |connection| {
             // Who asked may have gone.

@@ -4,6 +4,7 @@
 mod crash;
 mod files;
 mod group;
+mod inline;
 mod power;
 mod schema;
 

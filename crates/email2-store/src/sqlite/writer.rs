@@ -15,6 +15,7 @@ use super::count::Count;
 use super::disk::Disk;
 use super::open::Opened;
 use super::room;
+use crate::Threads;
 use crate::account::AccountId;
 use crate::body::{SpooledBody, SpooledOctets};
 use crate::error::StoreError;
@@ -148,37 +149,43 @@ fn ended() -> StoreError {
     StoreError::Stopped("the writer ended".to_owned())
 }
 
-/// The writer thread. Dropped, it commits what was handed in, and ends.
+/// Who writes. Dropped, it commits what was handed in, and ends.
 #[derive(Debug)]
 pub(super) struct Writer {
-    jobs: Mutex<Option<Sender<Box<dyn Job>>>>,
+    way: Way,
     stop: Arc<Stop>,
-    thread: Option<JoinHandle<()>>,
+}
+
+#[derive(Debug)]
+enum Way {
+    /// The writer thread: whatever waits is one group.
+    Thread {
+        jobs: Mutex<Option<Sender<Box<dyn Job>>>>,
+        thread: Option<JoinHandle<()>>,
+    },
+    /// Whoever asks: each change is a group of its own.
+    Here(Mutex<Group>),
 }
 
 impl Writer {
     pub(super) fn start(
         opened: Opened,
+        threads: Threads,
         stop: Arc<Stop>,
         watches: Arc<Watches>,
         count: Arc<Count>,
     ) -> Result<Self, StoreError> {
-        let (jobs, waiting) = channel();
         let group = Group {
             opened,
             watches,
             stop: Arc::clone(&stop),
             count,
         };
-        let thread = std::thread::Builder::new()
-            .name("store-writer".to_owned())
-            .spawn(move || group.run(&waiting))
-            .map_err(|error| StoreError::io("the writer thread", &error))?;
-        Ok(Self {
-            jobs: Mutex::new(Some(jobs)),
-            stop,
-            thread: Some(thread),
-        })
+        let way = match threads {
+            Threads::None => Way::Here(Mutex::new(group)),
+            Threads::Own => Way::thread(group)?,
+        };
+        Ok(Self { way, stop })
     }
 
     /// Does `work` in the next group; returns after its commit. When `work`
@@ -198,27 +205,55 @@ impl Writer {
     }
 
     fn hand_in(&self, job: Box<dyn Job>) {
-        let jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(jobs) = jobs.as_ref() {
-            // A thread that ended drops the job, and who waits is told so.
-            let _ = jobs.send(job);
+        match &self.way {
+            Way::Thread { jobs, .. } => {
+                let jobs = jobs.lock().unwrap_or_else(PoisonError::into_inner);
+                if let Some(jobs) = jobs.as_ref() {
+                    // A thread that ended drops the job, and who waits is told so.
+                    let _ = jobs.send(job);
+                }
+            }
+            Way::Here(group) => {
+                let group = group.lock().unwrap_or_else(PoisonError::into_inner);
+                group.commit(vec![job]);
+            }
         }
+    }
+}
+
+impl Way {
+    fn thread(group: Group) -> Result<Self, StoreError> {
+        let (jobs, waiting) = channel();
+        let thread = std::thread::Builder::new()
+            .name("store-writer".to_owned())
+            .spawn(move || group.run(&waiting))
+            .map_err(|error| StoreError::io("the writer thread", &error))?;
+        Ok(Self::Thread {
+            jobs: Mutex::new(Some(jobs)),
+            thread: Some(thread),
+        })
     }
 }
 
 impl Drop for Writer {
     fn drop(&mut self) {
-        self.jobs
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
+        match &mut self.way {
+            Way::Thread { jobs, thread } => {
+                jobs.lock().unwrap_or_else(PoisonError::into_inner).take();
+                if let Some(thread) = thread.take() {
+                    let _ = thread.join();
+                }
+            }
+            Way::Here(group) => group
+                .get_mut()
+                .unwrap_or_else(PoisonError::into_inner)
+                .note_clean_end(),
         }
     }
 }
 
-/// What the writer thread works with.
+/// What the writer works with.
+#[derive(Debug)]
 struct Group {
     opened: Opened,
     watches: Arc<Watches>,
@@ -232,8 +267,12 @@ impl Group {
             let more = waiting.try_iter().take(GROUP - 1);
             self.commit(std::iter::once(first).chain(more).collect());
         }
+        self.note_clean_end();
+    }
+
+    /// When that fails, the next opening checks.
+    fn note_clean_end(&self) {
         if self.opened.lock.is_some() && self.stop.check().is_ok() {
-            // Notes a clean end; when that fails, the next opening checks.
             let note = "UPDATE state SET serving = 0";
             let _ = self.opened.connection.execute(note, []);
         }

@@ -12,13 +12,13 @@ use rand_core::OsRng;
 use super::disk::{Image, Power, PowerDisk};
 use super::expected::Letter;
 use super::platter::Plan;
-use crate::Opening;
 use crate::certificate::Version;
 use crate::conformance::sealed::{Author, By};
 use crate::conformance::{NOW, address};
 use crate::error::StoreError;
 use crate::sqlite::SqliteStore;
 use crate::sqlite::disk::Ground;
+use crate::{Opening, Threads};
 
 /// Nonces; every fourth message is too large to stand in a row.
 pub(crate) const LETTERS: usize = 12;
@@ -101,6 +101,7 @@ pub(crate) fn open(
 ) -> Result<SqliteStore, StoreError> {
     let ground = Ground {
         disk: Arc::new(Power(Arc::clone(disk))),
+        threads: Threads::Own,
         readers: 1,
         log_pages: 40,
         synchronous,
