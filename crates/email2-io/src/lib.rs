@@ -5,6 +5,7 @@
 //! whole world runs on loopback, or in memory, as it runs in production.
 
 pub mod accept;
+pub mod aside;
 pub mod clock;
 pub mod connect;
 pub mod dns;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use email2::certificate::Certificate;
 use email2::key_query::KeyQuery;
 use email2::{Assurance, Domain, Identity, KeyAnswer, KeyFlags, limits};
+use email2_io::aside::aside;
 use email2_io::clock::within;
 use email2_io::limit::SourcePrefix;
 use email2_smtp::client::Failure;
@@ -305,8 +306,7 @@ impl Remote {
 
 /// Reads a certificate, away from the I/O threads: the bindings of a large one take long.
 async fn parse(octets: Vec<u8>) -> Result<Certificate, Trouble> {
-    let parsing = tokio::task::spawn_blocking(move || Certificate::parse(&octets));
-    let parsed = parsing
+    let parsed = aside(move || Certificate::parse(&octets))
         .await
         .map_err(|error| Trouble::Alarm(format!("reading its certificate: {error}")))?;
     parsed.map_err(|error| Trouble::Alarm(format!("its certificate: {error}")))
