@@ -125,6 +125,20 @@ impl Client {
         trust: Option<HomeTrust>,
     ) -> Result<Client, ClientError> {
         let store = Store::open(&place.store_directory()?, Opening::Visit, world.now())?;
+        Client::with_store(place, account, world, network, store)
+    }
+
+    /// The same with a store that is open already.
+    ///
+    /// # Errors
+    /// What is trusted cannot be read.
+    pub fn with_store(
+        place: Place,
+        account: Option<Account>,
+        world: World,
+        network: &email2_io::NetworkConfig,
+        store: Store,
+    ) -> Result<Client, ClientError> {
         let memory = Arc::new(memory::StoreMemory::new(store.clone()));
         let remote = Remote::trusting(world.clone(), memory, network, OWN_NAME, trust.as_ref())?;
         // A person's own server may stand in the same network: there is no fence around it.

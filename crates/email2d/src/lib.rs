@@ -37,7 +37,7 @@ use std::time::Duration;
 
 use email2_io::tls::TlsError;
 use email2_io::world::World;
-use email2_store::StoreError;
+use email2_store::{Opening, Store, StoreError};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -83,7 +83,21 @@ impl Server {
     /// # Errors
     /// The store, a certificate or a listening address cannot be used; nothing runs then.
     pub async fn start(config: Config, world: World) -> Result<Running, StartError> {
-        let site = Arc::new(Site::open(config, world)?);
+        let store = Store::open(&config.data_directory, Opening::Serve, world.now())?;
+        Server::start_with(config, world, store).await
+    }
+
+    /// The same with a store that is open already, as the one who serves from it
+    /// ([`Opening::Serve`]).
+    ///
+    /// # Errors
+    /// A certificate or a listening address cannot be used; nothing runs then.
+    pub async fn start_with(
+        config: Config,
+        world: World,
+        store: Store,
+    ) -> Result<Running, StartError> {
+        let site = Arc::new(Site::open(config, world, store)?);
         housekeeping::serve_domains(&site).await?;
         site.ownership.recall(&site.store).await?;
         let stop = CancellationToken::new();

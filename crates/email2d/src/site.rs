@@ -7,7 +7,7 @@ use email2_io::limit::{AuthBudget, AuthLimits};
 use email2_io::tls::{CertificateFiles, ServerTls};
 use email2_io::world::World;
 use email2_remote::Remote;
-use email2_store::{Opening, Recipient, Store, StoreError};
+use email2_store::{Recipient, Store, StoreError};
 use rand_core::RngCore as _;
 
 use crate::StartError;
@@ -42,12 +42,11 @@ pub(crate) struct Site {
 }
 
 impl Site {
-    /// Opens the store and reads the certificates.
+    /// Reads the certificates; `store` is open.
     ///
     /// # Errors
     /// See [`StartError`].
-    pub(crate) fn open(config: Config, world: World) -> Result<Site, StartError> {
-        let store = Store::open(&config.data_directory, Opening::Serve, world.now())?;
+    pub(crate) fn open(config: Config, world: World, store: Store) -> Result<Site, StartError> {
         let files: Vec<_> = config
             .tls
             .iter()
