@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, KeyUsagePurpose,
+    PKCS_ECDSA_P256_SHA256, PKCS_ED25519, SerialNumber, SignatureAlgorithm,
 };
 
 use crate::failure::{Outcome, Step};
@@ -12,6 +13,7 @@ use crate::failure::{Outcome, Step};
 pub struct Certification {
     issuer: CertifiedIssuer<'static, KeyPair>,
     folder: PathBuf,
+    one_size: bool,
 }
 
 /// A host's certificate and key, as PEM files.
@@ -29,17 +31,32 @@ impl Certification {
     /// # Errors
     /// The folder cannot be written.
     pub fn start(folder: &Path) -> Outcome<Certification> {
+        Certification::make(folder, false)
+    }
+
+    /// The same with certificates and signatures that are as long in one run as in the next, so
+    /// that the octets of a handshake can be counted.
+    ///
+    /// # Errors
+    /// The folder cannot be written.
+    pub fn of_one_size(folder: &Path) -> Outcome<Certification> {
+        Certification::make(folder, true)
+    }
+
+    fn make(folder: &Path, one_size: bool) -> Outcome<Certification> {
         std::fs::create_dir_all(folder).step(format!("folder {}", folder.display()))?;
         let mut params = CertificateParams::default();
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         let name = "email2 testbed authority";
         params.distinguished_name.push(DnType::CommonName, name);
-        let key = KeyPair::generate().step("CA key")?;
+        params.serial_number = one_size.then(|| SerialNumber::from(1));
+        let key = KeyPair::generate_for(algorithm(one_size)).step("CA key")?;
         let issuer = CertifiedIssuer::self_signed(params, key).step("CA certificate")?;
         let authority = Certification {
             issuer,
             folder: folder.to_owned(),
+            one_size,
         };
         write(&authority.file(), &authority.issuer.pem())?;
         Ok(authority)
@@ -59,7 +76,8 @@ impl Certification {
         let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
         let mut params = CertificateParams::new(names).step(format!("certificate {label}"))?;
         params.distinguished_name.push(DnType::CommonName, label);
-        let key = KeyPair::generate().step("host key")?;
+        params.serial_number = self.one_size.then(|| serial(label));
+        let key = KeyPair::generate_for(algorithm(self.one_size)).step("host key")?;
         let certificate = params
             .signed_by(&key, &self.issuer)
             .step(format!("certificate {label}"))?;
@@ -71,6 +89,20 @@ impl Certification {
         write(&files.key, &key.serialize_pem())?;
         Ok(files)
     }
+}
+
+/// ECDSA is what everybody reads; its signatures differ in length by chance.
+fn algorithm(one_size: bool) -> &'static SignatureAlgorithm {
+    match one_size {
+        true => &PKCS_ED25519,
+        false => &PKCS_ECDSA_P256_SHA256,
+    }
+}
+
+/// Its length depends on nothing but the name.
+fn serial(label: &str) -> SerialNumber {
+    let name = label.bytes().rev().take(15);
+    SerialNumber::from_slice(&[1].into_iter().chain(name).collect::<Vec<u8>>())
 }
 
 fn write(path: &Path, text: &str) -> Outcome<()> {
