@@ -15,6 +15,7 @@ pub mod gauntlet;
 pub mod kept;
 pub mod loopback;
 pub mod person;
+pub mod sim;
 pub mod story;
 pub mod tables;
 pub mod testbed;
