@@ -11,3 +11,6 @@ pub mod dice;
 pub mod time;
 pub mod trace;
 pub mod weather;
+
+pub mod net;
+mod pipe;
