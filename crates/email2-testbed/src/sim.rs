@@ -14,3 +14,7 @@ pub mod weather;
 
 pub mod net;
 mod pipe;
+
+pub mod dns;
+pub mod host;
+pub mod stage;
