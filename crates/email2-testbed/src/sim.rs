@@ -18,3 +18,5 @@ mod pipe;
 pub mod dns;
 pub mod host;
 pub mod stage;
+
+pub mod control;
