@@ -20,3 +20,5 @@ pub mod host;
 pub mod stage;
 
 pub mod control;
+
+pub mod town;
