@@ -22,3 +22,10 @@ pub mod stage;
 pub mod control;
 
 pub mod town;
+
+pub mod ledger;
+pub mod life;
+pub mod play;
+
+pub mod inspect;
+pub mod many;

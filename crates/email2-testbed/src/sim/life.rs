@@ -1,0 +1,149 @@
+//! What somebody does with the program: writes when there is something to write, and looks now
+//! and then whether the outbox has something to try again.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use email2::address::Address;
+use email2::secret::SecretKey;
+use email2_client::Client;
+use email2_client::send::compose::{Letter as Draft, Source};
+use email2_client::send::outbox::Kind;
+use email2_client::send::report::Unwatched;
+use email2_client::send::{self, Author, Options, deliver, settle};
+use email2_io::{NetworkConfig, World};
+use email2_store::QueueEntry;
+
+use super::ledger::{Ledger, Letter};
+use super::town::{self, Citizen};
+use crate::failure::{Outcome, Step};
+
+/// Somebody at work.
+pub struct Life {
+    client: Client,
+    address: Address,
+    key: Arc<SecretKey>,
+    ledger: Ledger,
+    /// How often the outbox is looked at.
+    pause: Duration,
+}
+
+impl Life {
+    /// Opens the program of `citizen`.
+    ///
+    /// # Errors
+    /// It cannot be opened.
+    pub fn begin(
+        citizen: &Citizen,
+        world: World,
+        network: &NetworkConfig,
+        ledger: Ledger,
+        pause: Duration,
+    ) -> Outcome<Life> {
+        Ok(Life {
+            client: town::open(&citizen.home, world, network)?,
+            address: citizen.address.clone(),
+            key: Arc::clone(&citizen.key),
+            ledger,
+            pause,
+        })
+    }
+
+    /// Until the machine goes down.
+    ///
+    /// # Errors
+    /// The store fails, which it does not here.
+    pub async fn go_on(self) -> Outcome<()> {
+        let clock = Arc::clone(&self.client.world().clock);
+        loop {
+            self.look_after_outbox().await?;
+            let next = self.ledger.next(&self.address);
+            let now = clock.monotonic();
+            if let Some(letter) = next.as_ref().filter(|letter| letter.at <= now) {
+                self.write(letter).await?;
+                continue;
+            }
+            let until_next = next.map_or(self.pause, |letter| letter.at - now);
+            clock.sleep(self.pause.min(until_next)).await;
+        }
+    }
+
+    async fn write(&self, letter: &Letter) -> Outcome<()> {
+        self.ledger.begin(letter);
+        let draft = Draft {
+            to: letter.to.iter().map(ToString::to_string).collect(),
+            subject: letter.subject(),
+            body: letter.body(),
+            ..Draft::default()
+        };
+        let options = Options {
+            encryption: letter.encryption,
+            wait: letter.wait,
+        };
+        let source = Source::Letter(draft);
+        let sent = send::send(&self.client, &self.author(), source, &options, &Unwatched).await;
+        match sent {
+            Ok(reports) => reports
+                .iter()
+                .for_each(|report| self.ledger.tell(letter.number, report)),
+            Err(error) => self.ledger.tell_failure(letter, &error.to_string()),
+        }
+        self.entries().await.map(drop)
+    }
+
+    /// What `email2` does before every command: whatever is due is tried.
+    async fn look_after_outbox(&self) -> Outcome<()> {
+        let entries = self.entries().await?;
+        let due = deliver::due_now(&self.client).await.step("outbox")?;
+        for entry in entries.iter().filter(|entry| due.contains(&entry.id)) {
+            self.try_again(entry).await?;
+        }
+        let entries = self.entries().await?;
+        let at_rest = !entries
+            .iter()
+            .any(|entry| settle::is_waiting(entry) && !is_copy(entry));
+        self.ledger.note_rest(&self.address, at_rest);
+        Ok(())
+    }
+
+    /// One entry at a time, so that it is known which letter a report is about.
+    async fn try_again(&self, entry: &QueueEntry) -> Outcome<()> {
+        let author = self.author();
+        let ids = [entry.id];
+        let reports = deliver::until(
+            &self.client,
+            Some(&author),
+            &ids,
+            Duration::ZERO,
+            &Unwatched,
+        );
+        let reports = reports.await.step("outbox")?;
+        let number = self.ledger.letter_of(&self.address, &entry.group);
+        let number = number.step("letter of an entry")?;
+        if !is_copy(entry) {
+            reports
+                .iter()
+                .for_each(|report| self.ledger.tell(number, report));
+        }
+        Ok(())
+    }
+
+    async fn entries(&self) -> Outcome<Vec<QueueEntry>> {
+        let entries = self.client.store().entries().await.step("outbox")?;
+        let groups: BTreeSet<_> = entries.iter().map(|entry| entry.group.clone()).collect();
+        self.ledger.note_groups(&self.address, groups);
+        Ok(entries)
+    }
+
+    fn author(&self) -> Author<'_> {
+        Author {
+            key: &self.key,
+            address: &self.address,
+        }
+    }
+}
+
+fn is_copy(entry: &QueueEntry) -> bool {
+    matches!(Kind::of(entry), Some(Kind::Copy { .. }))
+}
