@@ -14,6 +14,7 @@ pub mod fuzzing;
 pub mod gauntlet;
 pub mod kept;
 pub mod loopback;
+pub mod mutants;
 pub mod person;
 pub mod sim;
 pub mod story;
