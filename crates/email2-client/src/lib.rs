@@ -125,7 +125,7 @@ impl Client {
         trust: Option<HomeTrust>,
     ) -> Result<Client, ClientError> {
         let store = Store::open(&place.store_directory()?, Opening::Visit, world.now())?;
-        Client::with_store(place, account, world, network, store)
+        Client::with_store(place, account, world, network, store, trust)
     }
 
     /// The same with a store that is open already.
@@ -138,6 +138,7 @@ impl Client {
         world: World,
         network: &email2_io::NetworkConfig,
         store: Store,
+        trust: Option<HomeTrust>,
     ) -> Result<Client, ClientError> {
         let memory = Arc::new(memory::StoreMemory::new(store.clone()));
         let remote = Remote::trusting(world.clone(), memory, network, OWN_NAME, trust.as_ref())?;

@@ -11,7 +11,7 @@ use email2_client::Client;
 use email2_client::send::compose::{Letter as Draft, Source};
 use email2_client::send::outbox::Kind;
 use email2_client::send::report::Unwatched;
-use email2_client::send::{self, Author, Options, deliver, settle};
+use email2_client::send::{self, Author, Options, Way, deliver, settle};
 use email2_io::{NetworkConfig, World};
 use email2_store::QueueEntry;
 
@@ -80,6 +80,7 @@ impl Life {
         let options = Options {
             encryption: letter.encryption,
             wait: letter.wait,
+            way: Way::Direct,
         };
         let source = Source::Letter(draft);
         let sent = send::send(&self.client, &self.author(), source, &options, &Unwatched).await;
@@ -110,14 +111,8 @@ impl Life {
     /// One entry at a time, so that it is known which letter a report is about.
     async fn try_again(&self, entry: &QueueEntry) -> Outcome<()> {
         let author = self.author();
-        let ids = [entry.id];
-        let reports = deliver::until(
-            &self.client,
-            Some(&author),
-            &ids,
-            Duration::ZERO,
-            &Unwatched,
-        );
+        let (ids, how) = ([entry.id], (Duration::ZERO, Way::Direct));
+        let reports = deliver::until(&self.client, Some(&author), &ids, how, &Unwatched);
         let reports = reports.await.step("outbox")?;
         let number = self.ledger.letter_of(&self.address, &entry.group);
         let number = number.step("letter of an entry")?;

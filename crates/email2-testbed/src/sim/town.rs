@@ -212,7 +212,7 @@ pub fn open(home: &Path, world: World, network: &NetworkConfig) -> Outcome<Clien
     let directory = place.store_directory().step("store of a client")?;
     let store = Store::open_with(&directory, Opening::Visit, Threads::None, world.now());
     let store = store.step("store of a client")?;
-    Client::with_store(place, account, world, network, store).step("client")
+    Client::with_store(place, account, world, network, store, None).step("client")
 }
 
 async fn move_in(
