@@ -111,6 +111,8 @@ struct Writing {
     size: u64,
     buffer: Vec<u8>,
     spill: Option<Spill>,
+    /// Why octets are missing: what follows must not pass for the whole.
+    failed: Option<StoreError>,
     directory: Arc<Directory>,
     readers: Arc<Readers>,
 }
@@ -122,10 +124,11 @@ impl Writing {
         let path = self.directory.file(&self.name);
         let open = self.spill.take();
         let disk = Arc::clone(&self.directory.disk);
-        let (file, octets) = self
+        let written = self
             .readers
             .ask(move |_| write_out(&disk, open, &path, octets))
-            .await?;
+            .await;
+        let (file, octets) = written.inspect_err(|error| self.failed = Some(error.clone()))?;
         (self.spill, self.buffer) = (Some(file), octets);
         self.buffer.clear();
         Ok(())
@@ -192,6 +195,9 @@ impl BodyWriter for Writing {
 
     async fn finish(mut self: Box<Self>) -> Result<SpooledBody, StoreError> {
         self.directory.stop.check()?;
+        if let Some(error) = self.failed.take() {
+            return Err(error);
+        }
         if self.spill.is_some() {
             self.spill().await?;
         }
@@ -255,6 +261,7 @@ impl Bodies for SqliteStore {
             size: 0,
             buffer: Vec::new(),
             spill: None,
+            failed: None,
             directory: Arc::clone(&self.bodies),
             readers: Arc::clone(&self.readers),
         }))

@@ -16,7 +16,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use history::{Finding, Subject, live};
 use platter::{Lies, Plan};
 
+use crate::body::Bodies;
 use crate::commit::Counted;
+use crate::error::StoreError;
 
 /// Says which seed is to be lived again.
 const SEED: &str = "EMAIL2_SEED";
@@ -141,6 +143,27 @@ fn a_seed_replays() {
             "seed {seed}"
         );
     }
+}
+
+/// Octets that found no room are missing: what came before and after them is no body.
+#[test]
+fn a_body_with_a_gap_is_not_finished() {
+    let disk = cast::cast().image.start(Plan::default(), 1);
+    let store = cast::open(&disk, "FULL").unwrap();
+    disk.fill();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
+    let finished = runtime.block_on(async {
+        let mut writer = store.write_body().await.unwrap();
+        let pushed = writer.push(&[b'x'; 100_000]).await;
+        assert_eq!(pushed, Err(StoreError::Full));
+        writer.push(b"the end").await.unwrap();
+        writer.finish().await.map(|body| body.size())
+    });
+    assert_eq!(finished, Err(StoreError::Full));
+    drop(store);
+    disk.lose_power();
 }
 
 /// What the store counts is what the disk did.

@@ -109,6 +109,11 @@ impl PowerDisk {
         self.state().fsyncs
     }
 
+    /// From now on nothing grows.
+    pub(crate) fn fill(&self) {
+        self.state().plan.full = 0..u64::MAX;
+    }
+
     /// Whether the power is out.
     pub(crate) fn is_out(&self) -> bool {
         self.state().is_out
