@@ -238,3 +238,102 @@ fn waiting(to: &Keyed) -> QueueRecipient {
         reply: None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use email2::address::Address;
+    use email2::certificate::generate::generate;
+    use email2::secret::SecretKey;
+    use rand_chacha::ChaCha20Rng;
+    use rand_core::SeedableRng as _;
+
+    use super::*;
+
+    const NOW: u64 = 1_795_705_199;
+
+    fn address(text: &str) -> Address {
+        text.parse().unwrap()
+    }
+
+    fn sealed(protection: Protection) -> Sealed {
+        Sealed {
+            domain: address("alice@example.com").domain().clone(),
+            recipients: Vec::new(),
+            octets: Vec::new(),
+            protection,
+            expires: NOW,
+        }
+    }
+
+    /// How those are written to later who could not be asked for, beside copies made now.
+    fn later(now: &[Protection], waiting: usize, encryption: Encryption) -> Encryption {
+        let recipient = Routed {
+            address: address("carol@example.net"),
+            blind: false,
+        };
+        let leaving = Leaving {
+            sealed: now.iter().copied().map(sealed).collect(),
+            copy: Vec::new(),
+            later: vec![(recipient, "no answer".to_owned()); waiting],
+            encryption,
+        };
+        leaving.encryption_later()
+    }
+
+    /// spec §5.5.2: whoever of a set is asked for later gets no cleartext by that alone.
+    #[test]
+    fn a_mixed_set_that_goes_through_the_outbox_never_leaves_in_the_clear() {
+        let default = Encryption::Default;
+        assert_eq!(later(&[], 2, default), Encryption::Demand);
+        assert_eq!(
+            later(&[Protection::Encrypted], 1, default),
+            Encryption::Demand
+        );
+        let both = [Protection::Signed, Protection::EncryptedPostQuantum];
+        assert_eq!(later(&both, 1, default), Encryption::Demand);
+        // Alone, or beside copies that went in the clear, it is as if sent now.
+        assert_eq!(later(&[], 1, default), default);
+        assert_eq!(later(&[Protection::Signed], 2, default), default);
+        for said in [Encryption::Demand, Encryption::Refuse] {
+            assert_eq!(later(&[Protection::Encrypted], 2, said), said);
+        }
+    }
+
+    fn bob() -> SecretKey {
+        let who = Identity::Address(address("bob@example.org"));
+        generate(&who, NOW - 60, &mut ChaCha20Rng::seed_from_u64(1)).unwrap()
+    }
+
+    /// The copy for Sent goes to one's server before it is known how others will be written to.
+    #[test]
+    fn ones_own_copy_is_in_the_clear_only_when_every_copy_is() {
+        let (key, from) = (bob(), address("bob@example.org"));
+        let author = Author {
+            key: &key,
+            address: &from,
+        };
+        let composed = Composed {
+            message: b"From: bob@example.org\r\nTo: alice@example.com\r\nSubject: lunch\r\n\
+                Date: Thu, 26 Nov 2026 10:00:00 +0000\r\nMessage-ID: <a@example.org>\r\n\
+                MIME-Version: 1.0\r\nContent-Type: text/plain\r\n\r\nAt noon.\r\n"
+                .to_vec(),
+            visible: vec![address("alice@example.com")],
+            bcc: Vec::new(),
+        };
+        let copy = |sealed: &[Sealed]| {
+            let mut rng = ChaCha20Rng::seed_from_u64(2);
+            let copy = copy_of(&composed, sealed, &author, NOW, &mut rng).unwrap();
+            String::from_utf8(copy).unwrap()
+        };
+        for hidden in [
+            vec![],
+            vec![sealed(Protection::Signed), sealed(Protection::Encrypted)],
+        ] {
+            let copy = copy(&hidden);
+            assert!(copy.contains("multipart/encrypted"), "{copy}");
+            assert!(!copy.contains("noon") && !copy.contains("lunch"), "{copy}");
+        }
+        let clear = copy(&[sealed(Protection::Signed)]);
+        assert!(clear.contains("multipart/signed") && clear.contains("At noon."));
+    }
+}
