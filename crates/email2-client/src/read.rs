@@ -283,6 +283,7 @@ fn notes(
             differing.name
         ));
     }
+    notes.extend(event::organizers(&found.sections, &from.address));
     if found.damaged {
         notes.push("this message is damaged: a part of it lacks its end".to_owned());
     }

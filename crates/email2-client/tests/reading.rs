@@ -236,6 +236,12 @@ fn m11_an_invitation_is_text_and_a_file() {
         assert!(text.contains(told), "{text}");
     }
     assert_eq!(message.attachments[0].kind, "text/calendar");
+    let note = "the invitation is by ceo@example.net, not by the author";
+    assert!(
+        message.notes.iter().any(|told| told == note),
+        "{:?}",
+        message.notes
+    );
 }
 
 #[test]

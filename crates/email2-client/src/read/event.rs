@@ -1,6 +1,8 @@
 //! An invitation as text (RFC 5545): what, when, where, by whom. Nothing is
 //! answered and nothing fetched.
 
+use super::part::Section;
+
 /// Fields that people are told, with the words for them.
 const TOLD: [(&str, &str); 5] = [
     ("SUMMARY", "What"),
@@ -28,6 +30,20 @@ pub(super) fn describe(calendar: &str) -> String {
         Some(format!("{word}: {value}\n"))
     });
     format!("Invitation\n{}", told.collect::<String>())
+}
+
+/// Whoever calls a meeting and is not the author is told: the invitation may be anybody's.
+pub(super) fn organizers(sections: &[Section], author: &str) -> Vec<String> {
+    let calendars = sections
+        .iter()
+        .filter(|section| section.kind == "text/calendar");
+    let lines = calendars.flat_map(|section| section.text.lines());
+    let others = lines
+        .filter_map(|line| line.strip_prefix("By: "))
+        .filter(|organizer| !organizer.eq_ignore_ascii_case(author));
+    others
+        .map(|organizer| format!("the invitation is by {organizer}, not by the author"))
+        .collect()
 }
 
 /// The value of a line `NAME;parameters:value`.
