@@ -195,3 +195,26 @@ async fn a_letter_is_written_in_an_editor() {
     assert_eq!(count(alice, &["inbox"]).unwrap(), 1);
     world.stop().unwrap();
 }
+
+/// Case S07, by the real programs.
+#[tokio::test(flavor = "multi_thread")]
+async fn s07_one_refused_recipient_is_named_and_costs_nobody_else_the_message() {
+    let world = World::start().unwrap();
+    let (alice, bob) = (&world.alice, &world.bob);
+    let to = ["--to", "alice@example.com", "--cc", "nobody@example.com"];
+    let send = [&["send", "--no-encrypt", "--body", "Hello."][..], &to].concat();
+    let page = bob.page(&send).unwrap();
+    let line = |who: &str| page.lines().find(|line| line.starts_with(who));
+    let delivered = line("alice@example.com: delivered").unwrap();
+    assert!(
+        delivered.contains("sealed by bob@example.org, stored"),
+        "{page}"
+    );
+    let refused = line("nobody@example.com: refused").unwrap();
+    assert!(refused.contains(": 550 5.1.1 "), "{page}");
+    assert_eq!(count(alice, &["inbox"]).unwrap(), 1);
+    assert_eq!(bob.run(&["outbox", "list"]).unwrap(), serde_json::json!([]));
+    let (code, _) = bob.refused(&send).unwrap();
+    assert_eq!(code, Some(77));
+    world.stop().unwrap();
+}
