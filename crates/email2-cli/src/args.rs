@@ -64,6 +64,8 @@ pub(crate) enum Command {
     Read(ReadArgs),
     /// Answer a message
     Reply(Box<ReplyArgs>),
+    /// Give a message on to others
+    Forward(Box<ForwardArgs>),
     /// Save the attachments of a message
     Save(SaveArgs),
     /// Keys: one's own and those of others
@@ -203,6 +205,29 @@ pub(crate) struct ReplyArgs {
     /// Answer the Reply-To address although it is in another domain
     #[arg(long)]
     pub(crate) follow_reply_to: bool,
+    /// The text and the files
+    #[command(flatten)]
+    pub(crate) body: BodyArgs,
+    /// Protection and time
+    #[command(flatten)]
+    pub(crate) delivery: DeliveryArgs,
+}
+
+/// `email2 forward`
+#[derive(Debug, Args)]
+pub(crate) struct ForwardArgs {
+    /// Which message
+    #[command(flatten)]
+    pub(crate) message: MessageArgs,
+    /// Recipient (may be repeated)
+    #[arg(short, long, value_name = "ADDRESS")]
+    pub(crate) to: Vec<String>,
+    /// Copy recipient (may be repeated)
+    #[arg(short, long, value_name = "ADDRESS")]
+    pub(crate) cc: Vec<String>,
+    /// Blind copy recipient (may be repeated)
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) bcc: Vec<String>,
     /// The text and the files
     #[command(flatten)]
     pub(crate) body: BodyArgs,

@@ -2,6 +2,7 @@
 
 mod block;
 mod contact;
+mod forward;
 mod inbox;
 mod key;
 mod letter;
@@ -37,6 +38,7 @@ pub(crate) async fn run(cli: Cli, output: Output) -> Outcome {
         Command::Search(args) => search::run(&context, args).await,
         Command::Read(args) => read::run(&context, args).await,
         Command::Reply(args) => reply::run(&context, *args).await,
+        Command::Forward(args) => forward::run(&context, *args).await,
         Command::Save(args) => save::run(&context, args).await,
         Command::Key(args) => key::run(&context, args).await,
         Command::Contact(args) => contact::run(&context, args).await,

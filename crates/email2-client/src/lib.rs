@@ -32,6 +32,7 @@ pub mod sync;
 pub mod contact;
 
 pub mod attachment;
+pub mod forward;
 pub mod read;
 pub mod reply;
 

@@ -10,9 +10,11 @@ use email2::content::Reader;
 use email2::secret::SecretKey;
 use email2_client::attachment::save;
 use email2_client::display::{shown, shown_text};
+use email2_client::forward::forward;
 use email2_client::inbox::Entry;
 use email2_client::read::{Shown, read};
 use email2_client::reply::{Ask, Reply, reply};
+use email2_client::send::compose::Letter;
 use email2_client::thread::{Node, arrange};
 
 /// Mon, 02 Mar 2026 12:00:00 UTC.
@@ -319,4 +321,29 @@ fn m03_depth_is_refused_and_deep_html_read_in_time() {
     let head = "From: bob@example.org\r\nContent-Type: text/html\r\n\r\n";
     assert!(try_open(format!("{head}{html}\r\n").as_bytes()).is_some());
     assert!((world.clock.monotonic() - started).as_secs() < 10);
+}
+
+/// spec §5.6.2
+#[test]
+fn c02_nothing_is_decrypted_into_a_forwarded_letter() {
+    let message = shows("C02-efail-wrap.eml");
+    let given_on = forward(&message, Letter::default()).letter;
+    assert!(!given_on.body.contains("BEGIN PGP") && !given_on.body.contains("4711"));
+    assert_eq!(given_on.attachments.len(), 1);
+    assert_eq!(
+        given_on.attachments[0].octets,
+        message.attachments[0].content
+    );
+    let told = "Forwarded message (nothing proved to me who wrote it)";
+    assert!(given_on.body.contains(told), "{}", given_on.body);
+}
+
+#[test]
+fn f06_a_forwarded_header_has_no_line_of_its_authors_making() {
+    let message = shows("F06-encoded-newline.eml");
+    let given_on = forward(&message, Letter::default()).letter;
+    assert!(given_on.subject.starts_with("Fwd: "));
+    assert!(!given_on.subject.chars().any(char::is_control));
+    let (header, _) = given_on.body.trim_start().split_once("\n\n").unwrap();
+    assert_eq!(header.lines().count(), 5, "{header}");
 }

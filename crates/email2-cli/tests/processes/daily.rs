@@ -165,7 +165,7 @@ async fn m13_no_page_of_the_program_moves_the_cursor() {
 
 /// What leaves is what the editor left, with the signature.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_letter_is_written_in_an_editor() {
+async fn a_letter_is_written_in_an_editor_and_given_on() {
     let world = World::start().unwrap();
     let (alice, bob) = (&world.alice, &world.bob);
     bob.file("signature.txt", b"Bob, by the bridge\n").unwrap();
@@ -188,6 +188,28 @@ async fn a_letter_is_written_in_an_editor() {
     let wanted = "Hello.\n\n-- \nBob, by the bridge\nPS: at noon.";
     let shown = text(&message["sections"][0]["text"]).replace("\r\n", "\n");
     assert_eq!(shown.trim_end(), wanted);
+    let forward = [
+        "forward",
+        text(&entry["id"]),
+        "--to",
+        "bob@example.org",
+        "--body",
+        "See?",
+    ];
+    let reports = alice.run(&forward).unwrap();
+    assert_eq!(
+        reports[0]["protection"], "encrypted-post-quantum",
+        "{reports}"
+    );
+    let entry = only(&bob.run(&["inbox"]).unwrap()).unwrap();
+    let message = bob.run(&["read", text(&entry["id"])]).unwrap();
+    assert_eq!(message["subject"], "Fwd: From the editor", "{message}");
+    let shown = text(&message["sections"][0]["text"]);
+    let told = "my mail server proved that bob@example.org sent it to me";
+    assert!(
+        shown.contains(told) && shown.contains("> Hello."),
+        "{shown}"
+    );
     // An editor that changes nothing, or fails, sends nothing.
     for idle in ["true", "false"] {
         assert!(bob.run_with_editor(idle, &send).is_err(), "{idle}");
