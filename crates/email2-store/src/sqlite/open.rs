@@ -113,7 +113,7 @@ fn connect(ground: &Ground, path: &Path) -> Result<Connection, StoreError> {
     let vfs = ground.disk.vfs();
     let connection = Connection::open_with_flags_and_vfs(path, OpenFlags::default(), vfs)?;
     connection.busy_timeout(PATIENCE)?;
-    connection.pragma_update(None, "journal_mode", "WAL")?;
+    keep_a_log(&connection)?;
     connection.pragma_update(None, "synchronous", ground.synchronous)?;
     // The writer does it, after those who wait are answered.
     connection.pragma_update(None, "wal_autocheckpoint", 0)?;
@@ -122,6 +122,20 @@ fn connect(ground: &Ground, path: &Path) -> Result<Connection, StoreError> {
     connection.pragma_update(None, "trusted_schema", false)?;
     connection.set_prepared_statement_cache_capacity(128);
     Ok(connection)
+}
+
+/// Without a log (WAL) nothing of what is promised holds; where there can be none, SQLite does
+/// not fail, but says in what mode it stays.
+fn keep_a_log(connection: &Connection) -> Result<(), StoreError> {
+    let set = connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0));
+    let mode: String = set?;
+    if mode == "wal" {
+        return Ok(());
+    }
+    Err(StoreError::Io {
+        what: "the database".to_owned(),
+        detail: format!("journal_mode stays {mode}: this file system has no shared memory"),
+    })
 }
 
 /// A connection that only reads.
