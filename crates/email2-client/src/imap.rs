@@ -239,6 +239,15 @@ impl Mailboxes {
         self.command(&command).await.map(drop)
     }
 
+    /// Removes a message of the mailbox that is open, and no other (RFC 4315 §2.1).
+    ///
+    /// # Errors
+    /// See [`ImapError`].
+    pub async fn remove(&mut self, uid: u32) -> Result<(), ImapError> {
+        self.flag(uid, "\\Deleted").await?;
+        self.command(&format!("UID EXPUNGE {uid}")).await.map(drop)
+    }
+
     /// Moves messages of the mailbox that is open to another (RFC 6851).
     ///
     /// # Errors

@@ -23,6 +23,8 @@ mod limits;
 
 pub mod send;
 
+pub mod draft;
+
 pub mod display;
 pub mod imap;
 pub mod inbox;

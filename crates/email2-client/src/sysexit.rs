@@ -12,6 +12,7 @@ use crate::ClientError;
 use crate::attachment::SaveError;
 use crate::backup::BackupError;
 use crate::config::ConfigError;
+use crate::draft::DraftError;
 use crate::enrol::EnrolError;
 use crate::home::HomeError;
 use crate::imap::ImapError;
@@ -87,6 +88,17 @@ impl Sysexit for ImapError {
 impl Sysexit for TemplateError {
     fn sysexit(&self) -> Code {
         Code::BadData
+    }
+}
+
+impl Sysexit for DraftError {
+    fn sysexit(&self) -> Code {
+        match self {
+            DraftError::Compose(error) => error.sysexit(),
+            DraftError::Protect(error) => error.sysexit(),
+            DraftError::Imap(error) => error.sysexit(),
+            DraftError::Content(error) => error.sysexit(),
+        }
     }
 }
 

@@ -131,12 +131,26 @@ fn write(
     now: u64,
     rng: &mut (impl CryptoRng + RngCore),
 ) -> Result<Composed, ComposeError> {
+    let composed = draft(letter, from, now, rng)?;
+    if composed.visible.is_empty() && composed.bcc.is_empty() {
+        return Err(ComposeError::NoRecipients);
+    }
+    Ok(composed)
+}
+
+/// The message of a letter that may lack recipients still.
+///
+/// # Errors
+/// See [`ComposeError`].
+pub fn draft(
+    letter: Letter,
+    from: &Address,
+    now: u64,
+    rng: &mut (impl CryptoRng + RngCore),
+) -> Result<Composed, ComposeError> {
     let (to, cc) = (recipients(&letter.to)?, recipients(&letter.cc)?);
     let bcc = addresses(&recipients(&letter.bcc)?);
     let visible = addresses(&[to.clone(), cc.clone()].concat());
-    if visible.is_empty() && bcc.is_empty() {
-        return Err(ComposeError::NoRecipients);
-    }
     if letter.subject.chars().any(char::is_control) {
         return Err(ComposeError::Subject);
     }
