@@ -77,6 +77,9 @@ pub(crate) enum Command {
     /// Block addresses and domains
     #[command(subcommand)]
     Block(BlockCommand),
+    /// Letters that wait for you to finish them
+    #[command(subcommand)]
+    Draft(DraftCommand),
     /// Messages that wait to be sent
     #[command(subcommand)]
     Outbox(OutboxCommand),
@@ -158,6 +161,9 @@ pub(crate) struct SendArgs {
     /// Send this message file (- is standard input)
     #[arg(long, value_name = "FILE", conflicts_with_all = ["body", "body_file", "attach", "edit"])]
     pub(crate) eml: Option<PathBuf>,
+    /// Keep it as a draft and send nothing
+    #[arg(long, conflicts_with = "eml")]
+    pub(crate) draft: bool,
     /// With --eml: put the account in place of another author
     #[arg(long, requires = "eml")]
     pub(crate) replace_from: bool,
@@ -267,6 +273,31 @@ pub(crate) enum BlockCommand {
     Remove {
         /// What was blocked
         pattern: String,
+    },
+}
+
+/// `email2 draft …`
+#[derive(Debug, Subcommand)]
+pub(crate) enum DraftCommand {
+    /// List the drafts
+    List,
+    /// Go on writing one in $VISUAL or $EDITOR
+    Edit {
+        /// Its id, as `draft list` prints it
+        id: String,
+    },
+    /// Send one
+    Send {
+        /// Its id
+        id: String,
+        /// Protection and time
+        #[command(flatten)]
+        delivery: DeliveryArgs,
+    },
+    /// Delete one
+    Delete {
+        /// Its id
+        id: String,
     },
 }
 

@@ -2,6 +2,7 @@
 
 mod block;
 mod contact;
+mod draft;
 mod forward;
 mod inbox;
 mod key;
@@ -43,6 +44,7 @@ pub(crate) async fn run(cli: Cli, output: Output) -> Outcome {
         Command::Key(args) => key::run(&context, args).await,
         Command::Contact(args) => contact::run(&context, args).await,
         Command::Block(args) => block::run(&context, args).await,
+        Command::Draft(args) => draft::run(&context, args).await,
         Command::Outbox(args) => outbox::run(&context, args).await,
         Command::Tool(args) => tool::run(&context, args).await,
         Command::Man { dir } => manual::pages(&dir),

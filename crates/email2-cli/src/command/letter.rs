@@ -91,6 +91,15 @@ pub(crate) fn finish(
     if !is_typed(args) {
         return Ok((letter, None));
     }
+    let (letter, typed) = type_on(context, letter)?;
+    Ok((letter, Some(typed)))
+}
+
+/// The letter as its author leaves it in the editor.
+///
+/// # Errors
+/// The editor fails, or leaves no letter.
+pub(crate) fn type_on(context: &Context, letter: Letter) -> Result<(Letter, Typed), Failure> {
     let before = template::write(&letter);
     let (after, typed) = edit(&before)?;
     if after == before {
@@ -98,7 +107,7 @@ pub(crate) fn finish(
         return Err(Failure::new(Code::Usage, line));
     }
     match template::read(&after, letter) {
-        Ok(letter) => Ok((letter, Some(typed))),
+        Ok(letter) => Ok((letter, typed)),
         Err(error) => {
             typed.keep(context);
             Err(error.into())

@@ -16,7 +16,7 @@ use email2_client::send::{self, Author, Encryption, Options, Report, State, Step
 
 use super::context::Context;
 use super::setup::read;
-use super::{letter, undo};
+use super::{draft, letter, undo};
 use crate::args::{BodyArgs, DeliveryArgs, SendArgs};
 use crate::exit::{Code, Failure, Outcome};
 use crate::progress::Progress;
@@ -29,6 +29,9 @@ pub(crate) async fn run(context: &Context, args: SendArgs) -> Outcome {
         None => {
             let letter = letter(&client, &args)?;
             let (letter, typed) = letter::finish(context, letter, &args.body)?;
+            if args.draft {
+                return draft::keep(context, &client, letter, typed).await;
+            }
             (Source::Letter(letter), typed)
         }
     };

@@ -240,3 +240,55 @@ async fn s07_one_refused_recipient_is_named_and_costs_nobody_else_the_message() 
     assert_eq!(code, Some(77));
     world.stop().unwrap();
 }
+
+/// A draft is written on, sent with its blind recipient, and gone.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_draft_waits_unreadable_and_is_sent_as_it_was_left() {
+    let world = World::start().unwrap();
+    let (alice, bob) = (&world.alice, &world.bob);
+    let file = bob.file("plan.txt", b"The plan.\n").unwrap();
+    let keep = [
+        "send",
+        "--draft",
+        "--subject",
+        "Lunch",
+        "--body",
+        "At noon?",
+        "--attach",
+        &file,
+    ];
+    assert_eq!(bob.raw(&keep).unwrap(), b"");
+    let draft = only(&bob.run(&["draft", "list"]).unwrap()).unwrap();
+    assert_eq!(
+        (&draft["subject"], &draft["to"]),
+        (&"Lunch".into(), &serde_json::json!([]))
+    );
+    let id = text(&draft["id"]);
+    let kept = bob
+        .raw(&["read", "--raw", "--mailbox", "Drafts", id])
+        .unwrap();
+    let kept = String::from_utf8(kept).unwrap();
+    assert!(
+        kept.contains("multipart/encrypted") && !kept.contains("Lunch"),
+        "{kept}"
+    );
+    let script = "sed -i 's/^Bcc: .*/Bcc: alice@example.com/' \"$1\"\n";
+    let script = bob.file("editor", script.as_bytes()).unwrap();
+    let editor = format!("sh {script}");
+    assert!(
+        bob.run_with_editor(&editor, &["draft", "edit", id])
+            .is_err(),
+        "it prints nothing"
+    );
+    let draft = only(&bob.run(&["draft", "list"]).unwrap()).unwrap();
+    assert_ne!(text(&draft["id"]), id);
+    let reports = bob.run(&["draft", "send", text(&draft["id"])]).unwrap();
+    assert_eq!(reports[0]["state"], "delivered", "{reports}");
+    assert_eq!(count(bob, &["draft", "list"]).unwrap(), 0);
+    let entry = only(&alice.run(&["inbox"]).unwrap()).unwrap();
+    let message = alice.run(&["read", text(&entry["id"])]).unwrap();
+    assert_eq!(message["subject"], "Lunch", "{message}");
+    assert_eq!(message["attachments"][0]["name"], "plan.txt", "{message}");
+    assert!(text(&message["sections"][0]["text"]).starts_with("At noon?"));
+    world.stop().unwrap();
+}
