@@ -121,6 +121,7 @@ impl Cast {
             }),
             scanned,
             signers,
+            reported: Vec::new(),
         }))
     }
 

@@ -52,6 +52,7 @@ fn run() -> Result<String, Box<dyn Error>> {
             signer: top.signer.clone(),
         }),
         scanned,
+        reported: Vec::new(),
         signers: seals
             .iter()
             .map(|seal| signer(seal, &certificates, now))

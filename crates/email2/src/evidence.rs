@@ -7,7 +7,7 @@ use crate::assurance::Assurance;
 use crate::certificate::Certificate;
 use crate::key_query::KeyFlags;
 use crate::scan::Scanned;
-use crate::seal::Role;
+use crate::seal::{Role, Seal};
 
 /// The MAIL parameter `EMAIL2=<role>,<signer>` (spec §3.2).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +33,17 @@ pub struct Evidence {
     pub scanned: Scanned,
     /// One a seal, top first: what is known of its signer's key.
     pub signers: Vec<SignerEvidence>,
+    /// For a report, the seals that it contains (spec §4.13.3); else none.
+    pub reported: Vec<Reported>,
+}
+
+/// A seal that a report contains.
+#[derive(Clone, Debug)]
+pub struct Reported {
+    /// The seal of the message that the report is about.
+    pub seal: Seal,
+    /// What is known of its signer's key.
+    pub signer: SignerEvidence,
 }
 
 /// What is known of the key of one seal's signer: one variant a row of the

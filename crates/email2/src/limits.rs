@@ -55,6 +55,8 @@ pub const SEAL_AHEAD: u64 = 10 * 60;
 pub const KEY_AHEAD: u64 = DAY;
 /// How long a seal is remembered against replay after its `t`, seconds.
 pub const SEAL_MEMORY: u64 = 28 * DAY;
+/// Octets of a report's body in which the seal must stand that it is about.
+pub const REPORT_OCTETS: usize = 64 * 1024;
 
 /// Largest certificate, octets, after third-party certifications are stripped.
 pub const CERTIFICATE_OCTETS: usize = 32 * 1024;

@@ -5,6 +5,7 @@ pub mod chain;
 pub mod digest;
 mod packet;
 mod read;
+pub mod reported;
 pub mod sign;
 pub mod verify;
 pub mod vouched;

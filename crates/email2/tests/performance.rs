@@ -68,6 +68,7 @@ fn receive(sample: &Sample) {
             signer: sample.seal.signer.clone(),
         }),
         scanned,
+        reported: Vec::new(),
         signers: vec![SignerEvidence::Known(sample.signer.clone())],
     });
     assert_eq!(verdict.rejection(), None);

@@ -61,6 +61,7 @@ fn receive(message: &[u8]) -> Result<Seal, Rejection> {
             signer: Identity::parse("bob@example.org").unwrap(),
         }),
         scanned,
+        reported: Vec::new(),
         signers: vec![SignerEvidence::Known(SignerKey {
             certificate: BOB.certificate().clone(),
             assurance: Some(Assurance::Dnssec),

@@ -6,7 +6,7 @@
 use email2::block::BlockPattern;
 use email2::certificate::RevocationReason;
 use email2::certificate::generate::generate;
-use email2::evidence::{Announced, Evidence, SignerEvidence, SignerKey};
+use email2::evidence::{Announced, Evidence, Reported, SignerEvidence, SignerKey};
 use email2::scan::Scan;
 use email2::seal::vouched::Vouched;
 use email2::seal::{ContentDigest, Nonce, Role, Seal, SealRequest, sign};
@@ -22,6 +22,10 @@ use rand_core::SeedableRng;
 const NOW: u64 = 1_764_000_000;
 const CONTENT: &str = "From: Bob <bob@example.org>\r\nTo: alice@example.com\r\n\
     Subject: lunch\r\n\r\nHello\r\n";
+
+const REPORT: &str = "From: mailer-daemon@example.org\r\nTo: alice@example.com\r\n\
+    Content-Type: multipart/report; report-type=delivery-status; boundary=b\r\n\r\n\
+    --b\r\n\r\nx\r\n--b--\r\n";
 
 fn rng() -> ChaCha20Rng {
     ChaCha20Rng::seed_from_u64(11)
@@ -97,7 +101,19 @@ fn evidence(top: &Seal, message: &str, signers: Vec<SignerEvidence>) -> Evidence
         }),
         scanned: Scan::whole(false, message.as_bytes()).unwrap(),
         signers,
+        reported: Vec::new(),
     }
+}
+
+/// What a report contains: the seal of a message from `path` that alice sealed for `to`.
+fn reported(path: &str, to: &str) -> Vec<Reported> {
+    let alice = key("alice@example.com");
+    let request = request(Role::Author, "alice@example.com", path, to);
+    let (inside, _) = seal(request, &alice, CONTENT);
+    vec![Reported {
+        seal: inside,
+        signer: known(&alice),
+    }]
 }
 
 fn from_bob() -> Evidence {
@@ -528,13 +544,14 @@ fn stacks_that_do_not_hold() {
 #[test]
 fn a_service_seals_reports_only() {
     let service = key("@example.org");
-    let report = "From: mailer-daemon@example.org\r\nTo: alice@example.com\r\n\
-        Content-Type: multipart/report; report-type=delivery-status; boundary=b\r\n\r\n\
-        --b\r\n\r\nx\r\n--b--\r\n";
+    let report = REPORT;
     let by = |content: &str| {
         let request = request(Role::Service, "@example.org", "", "alice@example.com");
         let (top, message) = seal(request, &service, content);
-        judge(evidence(&top, &message, vec![known(&service)]))
+        judge(Evidence {
+            reported: reported("alice@example.com", "bob@example.org"),
+            ..evidence(&top, &message, vec![known(&service)])
+        })
     };
     let accepted = accept(&by(report)).unwrap();
     assert!(matches!(accepted.provenance(), Provenance::Service { .. }));
@@ -544,6 +561,36 @@ fn a_service_seals_reports_only() {
         id(by(&report.replace("mailer-daemon", "ceo"))),
         "from-differs"
     );
+}
+
+/// spec §4.13.3
+#[test]
+fn a_report_answers_a_message_that_its_recipient_sealed() {
+    let by = |domain: &str, reported: Vec<Reported>| {
+        let who = format!("@{domain}");
+        let service = key(&who);
+        let request = request(Role::Service, &who, "", "alice@example.com");
+        let (top, message) = seal(request, &service, &REPORT.replace("example.org", domain));
+        let verdict = judge(Evidence {
+            reported,
+            ..evidence(&top, &message, vec![known(&service)])
+        });
+        verdict.rejection().map_or("accepted", Rejection::id)
+    };
+    let asked = || reported("alice@example.com", "bob@example.org");
+    assert_eq!(by("example.org", asked()), "accepted");
+    // Her own server's queue gave up.
+    assert_eq!(by("example.com", asked()), "accepted");
+    // Nobody else was to deliver it.
+    assert_eq!(by("example.net", asked()), "report-unasked");
+    assert_eq!(by("example.org", Vec::new()), "report-unasked");
+    let another = reported("dave@example.com", "bob@example.org");
+    assert_eq!(by("example.org", another), "report-unasked");
+    let forged = asked().into_iter().map(|inside| Reported {
+        signer: known(&key("eve@example.com")),
+        ..inside
+    });
+    assert_eq!(by("example.org", forged.collect()), "report-unasked");
 }
 
 #[test]

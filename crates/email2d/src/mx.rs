@@ -25,7 +25,7 @@ pub(crate) async fn receive(
     let caller = &session.caller;
     let decided = async {
         submission::permit(caller.login.as_ref(), &spooled.scanned)?;
-        let (evidence, body) = evidence::gather(&caller.site, &envelope, spooled).await;
+        let (evidence, body) = evidence::gather(&caller.site, &envelope, spooled).await?;
         let verdict = judge(evidence);
         accept::log(caller.peer, &envelope, &verdict);
         if let Some(onward) = &envelope.onward {

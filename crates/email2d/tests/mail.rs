@@ -29,6 +29,8 @@ mod imap;
 mod keys;
 #[path = "mail/policy.rs"]
 mod policy;
+#[path = "mail/reports.rs"]
+mod reports;
 #[path = "mail/sealed.rs"]
 mod sealed;
 #[path = "mail/submission.rs"]

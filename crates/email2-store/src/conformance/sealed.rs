@@ -80,6 +80,7 @@ impl Author {
             announced: (by == By::Author).then_some(announced),
             scanned: Scan::whole(by == By::Author, message).unwrap(),
             signers: vec![SignerEvidence::Known(known)],
+            reported: Vec::new(),
         });
         let policy = RecipientPolicy {
             mailbox: to.clone(),

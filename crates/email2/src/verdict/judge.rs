@@ -3,8 +3,8 @@
 
 use super::signer::{self, Refusal};
 use super::{Outcome, Standing, Verdict};
-use crate::address::{Address, Identity, ReversePath};
-use crate::evidence::{Announced, Evidence, SignerEvidence};
+use crate::address::{Address, Domain, Identity, ReversePath};
+use crate::evidence::{Announced, Evidence, Reported, SignerEvidence};
 use crate::header::HeaderFacts;
 use crate::limits;
 use crate::rejection::Rejection;
@@ -69,7 +69,8 @@ fn judge_announced(
         check_announced(announced, seals)?;
         check_envelope(&outline(evidence), seals)?;
         check_message(evidence, seals)?;
-        check_signers(evidence, seals)
+        let standing = check_signers(evidence, seals)?;
+        check_asked(evidence, seals, standing)
     };
     match judged() {
         Ok(standing) => (
@@ -252,6 +253,38 @@ fn check_signers(evidence: &Evidence, seals: &[Seal]) -> Result<Standing, Refusa
         Role::Service => Standing::Service,
         _ => Standing::Author(assurance),
     })
+}
+
+/// A report answers, for each of its recipients, a message that they sealed (spec §4.13.3).
+fn check_asked(
+    evidence: &Evidence,
+    seals: &[Seal],
+    standing: Standing,
+) -> Result<Standing, Refusal> {
+    let (Standing::Service, Some(innermost)) = (standing, seals.last()) else {
+        return Ok(standing);
+    };
+    let reporter = innermost.signer.domain();
+    let is_asked = |to: &Address| {
+        let mut inside = evidence.reported.iter();
+        inside.any(|reported| answers(reported, to, reporter, evidence.now))
+    };
+    if evidence.recipients.iter().all(is_asked) {
+        Ok(standing)
+    } else {
+        Err(Rejection::ReportUnasked.into())
+    }
+}
+
+/// The domain that reports is that of a recipient, or the author's own, whose queue gave up
+/// (RFC 5321 §6.1).
+fn answers(reported: &Reported, to: &Address, reporter: &Domain, now: u64) -> bool {
+    let seal = &reported.seal;
+    let mut recipients = seal.recipients.iter();
+    seal.reverse_path == ReversePath::Address(to.clone())
+        && (to.domain() == reporter || recipients.any(|r| r.domain() == reporter))
+        && now <= seal.created.saturating_add(limits::SEAL_MEMORY)
+        && signer::check(seal, &reported.signer).is_ok()
 }
 
 /// The innermost seal by the certificate that the mediator on top checked: only

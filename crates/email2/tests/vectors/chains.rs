@@ -45,6 +45,7 @@ fn evidence(given: &Value, announced: Option<Announced>, scanned: Scanned) -> Ev
         recipients: addresses(given, "recipients"),
         announced,
         scanned,
+        reported: Vec::new(),
         signers: given["signers"]
             .as_array()
             .unwrap()

@@ -125,19 +125,19 @@ async fn own(site: &Site, signer: &Identity, key: &Fingerprint) -> Option<Signer
     if !site.answers_for(signer) {
         return None;
     }
-    let found = match key_service::holding(site, signer, key).await {
-        Ok(found) => found,
-        Err(error) => {
-            return Some(SignerEvidence::Unreachable {
-                known: true,
-                why: error.to_string(),
-            });
-        }
-    };
-    let Some((certificate, flags)) = found else {
-        return Some(SignerEvidence::NoSuchKey);
-    };
-    Some(known(certificate, flags, site.world.now()))
+    Some(held(site, signer, key).await)
+}
+
+/// The evidence for a signer whose keys are kept here.
+pub(super) async fn held(site: &Site, signer: &Identity, key: &Fingerprint) -> SignerEvidence {
+    match key_service::holding(site, signer, key).await {
+        Ok(Some((certificate, flags))) => known(certificate, flags, site.world.now()),
+        Ok(None) => SignerEvidence::NoSuchKey,
+        Err(error) => SignerEvidence::Unreachable {
+            known: true,
+            why: error.to_string(),
+        },
+    }
 }
 
 fn known(certificate: Certificate, flags: email2::key_query::KeyFlags, now: u64) -> SignerEvidence {
