@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use email2_io::NetworkConfig;
+use email2_io::suggestion::suggest;
 use serde::Deserialize;
 
 /// The whole file.
@@ -57,7 +58,11 @@ impl Config {
     }
 
     fn parse(text: &str) -> Result<Config, String> {
-        toml::from_str(text).map_err(|error| error.to_string().trim_end().to_owned())
+        toml::from_str(text).map_err(|error: toml::de::Error| {
+            let before = error.span().and_then(|span| text.get(..span.start));
+            let line = before.unwrap_or(text).matches('\n').count() + 1;
+            format!("line {line}: {}", suggest(error.message()))
+        })
     }
 }
 
@@ -66,11 +71,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_unknown_key_is_named_with_its_line() {
+    fn an_unknown_key_is_named_with_its_line_and_the_nearest_known_one() {
         let wrong = Config::parse("[network]\nmx_prot = 25\n").unwrap_err();
-        assert!(
-            wrong.contains("line 2") && wrong.contains("mx_prot"),
-            "{wrong}"
-        );
+        let told = "line 2: unknown key mx_prot: did you mean mx_port?";
+        assert!(wrong.starts_with(told), "{wrong}");
     }
 }

@@ -14,6 +14,7 @@ pub mod entropy;
 pub mod limit;
 pub mod machine;
 pub mod net;
+pub mod suggestion;
 pub mod tls;
 pub mod world;
 

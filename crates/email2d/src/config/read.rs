@@ -3,6 +3,8 @@
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+use email2_io::suggestion::suggest;
+
 use super::Config;
 
 /// What is wrong with a configuration. Sysexits 78.
@@ -132,48 +134,6 @@ fn table_name(line: &str) -> Option<String> {
     Some(inner.trim_matches(['[', ']', ' ']).to_owned())
 }
 
-/// Puts the nearest known key to an unknown one.
-fn suggest(message: &str) -> String {
-    let mut names = message.split('`').skip(1).step_by(2);
-    let unknown = message
-        .starts_with("unknown field")
-        .then(|| names.next())
-        .flatten();
-    let Some(unknown) = unknown else {
-        return message.to_owned();
-    };
-    let known: Vec<&str> = names.collect();
-    let nearest = known
-        .iter()
-        .map(|name| (distance(unknown, name), name))
-        .min();
-    let meant = nearest.filter(|(distance, _)| *distance <= 1 + unknown.len() / 3);
-    let allowed = known.join(", ");
-    match meant {
-        Some((_, name)) => {
-            format!("unknown key {unknown}: did you mean {name}? Known here are {allowed}")
-        }
-        None => format!("unknown key {unknown}: known here are {allowed}"),
-    }
-}
-
-/// How many letters must be changed, put in or left out (Levenshtein).
-fn distance(one: &str, other: &str) -> usize {
-    let other: Vec<char> = other.chars().collect();
-    let mut row: Vec<usize> = (0..=other.len()).collect();
-    for (number, letter) in one.chars().enumerate() {
-        let mut next = vec![number + 1];
-        for (pair, theirs) in row.windows(2).zip(&other) {
-            let [diagonal, above] = pair else { continue };
-            let change = diagonal + usize::from(letter != *theirs);
-            let left = next.last().copied().unwrap_or_default();
-            next.push(change.min(above + 1).min(left + 1));
-        }
-        row = next;
-    }
-    row.last().copied().unwrap_or_default()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -234,12 +194,5 @@ mod tests {
     fn what_is_missing_is_named() {
         let said = error(&GOOD.replace("hostname = \"mx.example.org\"\n", ""));
         assert!(said.contains("missing field `hostname`"), "{said}");
-    }
-
-    #[test]
-    fn letters_are_counted() {
-        assert_eq!(distance("imap", "imaps"), 1);
-        assert_eq!(distance("", "abc"), 3);
-        assert_eq!(distance("hostname", "hotsname"), 2);
     }
 }
