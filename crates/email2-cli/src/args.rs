@@ -306,6 +306,11 @@ pub(crate) enum DraftCommand {
 pub(crate) enum OutboxCommand {
     /// List what waits
     List,
+    /// Show one, with how often it was tried
+    Show {
+        /// Its id, as `outbox list` prints it
+        id: String,
+    },
     /// Try what is due
     Run,
     /// Try one now, and consent to a changed key if that is why it waits
@@ -318,6 +323,7 @@ pub(crate) enum OutboxCommand {
         accept_new: Option<String>,
     },
     /// Take one out; it is not sent
+    #[command(visible_alias = "cancel")]
     Drop {
         /// Its id
         id: String,

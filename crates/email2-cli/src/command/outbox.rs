@@ -19,6 +19,7 @@ pub(crate) async fn run(context: &Context, command: OutboxCommand) -> Outcome {
     let client = context.client()?;
     match command {
         OutboxCommand::List => list(context, &client).await,
+        OutboxCommand::Show { id } => show(context, &client, number(&id)?).await,
         OutboxCommand::Run => {
             let reports = with_key(context, &client, None, None).await?;
             finish(context, &reports)
@@ -32,12 +33,30 @@ pub(crate) async fn run(context: &Context, command: OutboxCommand) -> Outcome {
             if queue::drop_entry(&client, number(&id)?).await? {
                 return Ok(ExitCode::SUCCESS);
             }
-            Err(Failure::new(
-                Code::NoInput,
-                format_args!("no entry {id} waits in the outbox"),
-            ))
+            Err(nothing(&id))
         }
     }
+}
+
+fn nothing(id: &dyn std::fmt::Display) -> Failure {
+    let line = format!("no entry {id} waits in the outbox");
+    Failure::new(Code::NoInput, line)
+}
+
+async fn show(context: &Context, client: &Client, id: i64) -> Outcome {
+    let mut entries = queue::entries(client).await?.into_iter();
+    let entry = entries.find(|entry| entry.id == id);
+    let entry = entry.ok_or_else(|| nothing(&id))?;
+    context.output.data("outbox-entry", &entry, |entry| {
+        format!(
+            "{}    {} octets, made {}, tried {} times\n",
+            line(entry),
+            entry.size,
+            entry.created,
+            entry.attempts
+        )
+    })?;
+    Ok(ExitCode::SUCCESS)
 }
 
 async fn list(context: &Context, client: &Client) -> Outcome {
