@@ -113,8 +113,8 @@ fn read_block<'a>(
     Err(CertificateError::Malformed("the armor does not end"))
 }
 
-/// RFC 9580 §6.1.1.
-fn crc24(octets: &[u8]) -> u32 {
+/// The checksum of armor (RFC 9580 §6.1.1), in the lower 24 bits.
+pub(crate) fn crc24(octets: &[u8]) -> u32 {
     let crc = octets.iter().fold(0x00b7_04ce_u32, |crc, octet| {
         (0..8).fold(crc ^ u32::from(*octet) << 16, |crc, _| {
             let shifted = crc << 1;

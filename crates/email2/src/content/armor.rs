@@ -4,6 +4,8 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+use crate::certificate::armor::crc24;
+
 /// What a block holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Block {
@@ -26,8 +28,23 @@ impl Block {
 }
 
 /// Writes one block with CRLF and without the optional checksum (RFC 9580 §6.1),
-/// which version 6 packets must not have.
+/// which newer packets must not have.
 pub(crate) fn write(block: Block, octets: &[u8]) -> Vec<u8> {
+    lines(block, octets, "")
+}
+
+/// The same with the checksum, for older packets: without it GnuPG 2.2 reads on
+/// behind base64 that has no padding, and ends with an error.
+pub(crate) fn write_checked(block: Block, octets: &[u8]) -> Vec<u8> {
+    let [_, checksum @ ..] = crc24(octets).to_be_bytes();
+    lines(
+        block,
+        octets,
+        &format!("={}\r\n", STANDARD.encode(checksum)),
+    )
+}
+
+fn lines(block: Block, octets: &[u8], checksum: &str) -> Vec<u8> {
     let label = block.label();
     let mut out = Vec::with_capacity(octets.len() / 3 * 4 + octets.len() / 24 + 80);
     out.extend_from_slice(format!("-----BEGIN {label}-----\r\n\r\n").as_bytes());
@@ -35,6 +52,7 @@ pub(crate) fn write(block: Block, octets: &[u8]) -> Vec<u8> {
         out.extend_from_slice(STANDARD.encode(line).as_bytes());
         out.extend_from_slice(b"\r\n");
     }
+    out.extend_from_slice(checksum.as_bytes());
     out.extend_from_slice(format!("-----END {label}-----\r\n").as_bytes());
     out
 }
@@ -82,8 +100,17 @@ mod tests {
         for length in [0, 1, 47, 48, 49, 1_000] {
             let octets: Vec<u8> = (0..length).map(|n: i32| n.to_le_bytes()[0]).collect();
             let text = write(Block::Message, &octets);
+            assert_eq!(read(Block::Message, &text).as_ref(), Some(&octets));
+            let text = write_checked(Block::Message, &octets);
             assert_eq!(read(Block::Message, &text), Some(octets));
         }
+    }
+
+    #[test]
+    fn the_checksum_stands_before_the_end() {
+        let text = write_checked(Block::Message, b"123456789");
+        let text = String::from_utf8(text).unwrap();
+        assert!(text.ends_with("\r\n=Ic8C\r\n-----END PGP MESSAGE-----\r\n"));
     }
 
     #[test]

@@ -101,7 +101,7 @@ pub fn protect(
             let author = request.author;
             let signed = signature::enclosed(&content, author, &to, request.now, rng)?;
             let sealed = cipher::encrypt(&signed, &to, container, request.now, rng)?;
-            encrypted(&outer, &sealed, rng)
+            encrypted(&outer, &sealed, container, rng)
         }
     };
     check_sealable(&protected).map_err(ContentError::Refused)?;
@@ -207,7 +207,12 @@ fn signed(outer: &[u8], content: &[u8], packets: &[u8], rng: &mut impl RngCore) 
 }
 
 /// RFC 3156 §4.
-fn encrypted(outer: &[u8], packets: &[u8], rng: &mut impl RngCore) -> Vec<u8> {
+fn encrypted(
+    outer: &[u8],
+    packets: &[u8],
+    container: Container,
+    rng: &mut impl RngCore,
+) -> Vec<u8> {
     let boundary = random_word(rng);
     let head = format!(
         "MIME-Version: 1.0\r\n\
@@ -216,7 +221,10 @@ fn encrypted(outer: &[u8], packets: &[u8], rng: &mut impl RngCore) -> Vec<u8> {
          --{boundary}\r\nContent-Type: application/pgp-encrypted\r\n\r\nVersion: 1\r\n\r\n\
          --{boundary}\r\nContent-Type: application/octet-stream; name=\"encrypted.asc\"\r\n\r\n"
     );
-    let armor = armor::write(Block::Message, packets);
+    let armor = match container {
+        Container::V1 => armor::write_checked(Block::Message, packets),
+        Container::V2 => armor::write(Block::Message, packets),
+    };
     let tail = format!("\r\n--{boundary}--\r\n");
     [outer, head.as_bytes(), &armor, tail.as_bytes()].concat()
 }
