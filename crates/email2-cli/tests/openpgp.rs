@@ -1,6 +1,7 @@
 //! Other people's OpenPGP programs read what `email2` made, and `email2` what they made: GnuPG,
 //! Sequoia, OpenPGP.js and the library inside Thunderbird. One that is not installed is skipped,
-//! with a line on standard error.
+//! with a line on standard error. How GnuPG and Thunderbird use an exported secret key is in
+//! `processes/keys.rs` and `processes/thunderbird.rs`.
 
 #![expect(
     clippy::unwrap_used,
@@ -295,23 +296,6 @@ async fn gnupg_verifies_and_opens_what_email2_made() {
     for words in ["GOODSIG", "DECRYPTION_OKAY", "Subject: The bridge", TEXT] {
         assert!(told.contains(words), "{words}: {told}");
     }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn gnupg_opens_with_an_exported_key_what_was_encrypted_to_it() {
-    let Some(place) = Place::with(&["gpg"]) else {
-        return;
-    };
-    place.alice_of_gnupg();
-    place.file("note", TEXT.as_bytes());
-    good(place.gpg(&["--output", "note.gpg", "--encrypt", "-r", BOB, "note"]));
-    let told = good(place.gpg(&["--import", "bob.sec"]));
-    assert!(told.contains("IMPORT_OK 17"), "{told}");
-    let told = good(place.gpg(&["--decrypt", "note.gpg"]));
-    assert!(
-        told.contains("DECRYPTION_OKAY") && told.contains(TEXT),
-        "{told}"
-    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
