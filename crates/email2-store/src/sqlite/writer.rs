@@ -239,7 +239,9 @@ impl Drop for Writer {
     fn drop(&mut self) {
         match &mut self.way {
             Way::Thread { jobs, thread } => {
-                jobs.lock().unwrap_or_else(PoisonError::into_inner).take();
+                jobs.get_mut()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .take();
                 if let Some(thread) = thread.take() {
                     let _ = thread.join();
                 }
