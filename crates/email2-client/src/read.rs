@@ -145,21 +145,23 @@ impl Verdict {
 
 fn show(verdict: Verdict, reading: &Reading) -> Shown {
     let section = header_section(reading);
-    let parsed = MessageParser::new()
-        .parse_headers(&section)
-        .unwrap_or_default();
+    // `None`: there is no field at all. An empty `Message` would not do in its place: the
+    // parser's accessors take it for granted that a message has a part.
+    let parsed = MessageParser::new().parse_headers(&section);
+    let parsed = parsed.as_ref();
     let found = part::take_apart(&reading.body);
     let from = only_author(reading);
     let from =
         from.map(|from| Person::new(from.display_name.as_deref(), &from.address.to_string()));
-    let list = |name: &str| person::list(&parsed, name);
+    let list = |name: &str| parsed.map_or(Vec::new(), |parsed| person::list(parsed, name));
+    let subject = parsed.and_then(|parsed| parsed.subject());
     let reply_to = list("Reply-To");
     let notes = notes(reading, from.as_ref(), &reply_to, &found);
     Shown {
         protection: Protection::of(reading),
         to: list("To"),
         cc: list("Cc"),
-        subject: parsed.subject().unwrap_or_default().to_owned(),
+        subject: subject.unwrap_or_default().to_owned(),
         date: text_of(reading, "Date"),
         message_id: ids(reading, "Message-ID").pop(),
         references: thread(reading),

@@ -201,6 +201,15 @@ fn m02_an_unclosed_boundary_hides_nothing() {
 }
 
 #[test]
+fn a_message_without_any_field_names_nobody() {
+    for raw in [&b"\r\n"[..], b"\r\ntext\r\n", b"no field\r\n", b""] {
+        let message = try_open(raw).unwrap();
+        assert_eq!((message.from, message.to.len()), (None, 0));
+        assert_eq!(message.subject, "");
+    }
+}
+
+#[test]
 fn m04_a_doubled_disposition_is_no_panic() {
     assert_eq!(texts(&shows("M04-dup-disposition.eml")), ["foo"]);
 }
