@@ -17,6 +17,8 @@ pub(super) struct Boundaries {
     unopened: usize,
     octets: usize,
     steps: usize,
+    /// Octets of the shortest one: no shorter line can hold a delimiter.
+    shortest: usize,
 }
 
 #[derive(Debug, Default)]
@@ -54,6 +56,7 @@ impl Boundaries {
             unopened: 0,
             octets: 0,
             steps: 0,
+            shortest: usize::MAX,
         }
     }
 
@@ -78,6 +81,7 @@ impl Boundaries {
     /// declared before keeps the greater depth.
     pub(super) fn declare(&mut self, boundary: &[u8], depth: usize, digest: bool) {
         self.declared += 1;
+        self.shortest = self.shortest.min(boundary.len());
         let (dashes, tail) = split_dashes(boundary);
         let mut place = 0;
         for octet in tail {
@@ -134,6 +138,9 @@ impl Boundaries {
             return found;
         }
         self.octets += line.len();
+        if line.len() < self.shortest.saturating_add(2) {
+            return found;
+        }
         let mut from = 0;
         while let Some((dashes, end)) = next_run(line, from) {
             self.behind_run(
