@@ -81,7 +81,7 @@ fn a_seed_plays_the_same_again() {
 
 #[test]
 fn ordinary_smtp_in_the_same_weather_doubles_messages() {
-    let controls: Vec<_> = (1..=100).map(|seed| control(seed).unwrap()).collect();
+    let controls: Vec<_> = (1..=400).map(|seed| control(seed).unwrap()).collect();
     let lost: u64 = controls.iter().map(|control| control.lost).sum();
     let duplicated: u64 = controls.iter().map(|control| control.duplicated).sum();
     say(&format!(

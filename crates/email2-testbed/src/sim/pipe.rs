@@ -26,6 +26,12 @@ pub(super) struct Link {
     pub(super) ends: [SocketAddr; 2],
     fate: Fate,
     lanes: [Lane; 2],
+    /// Who sent last.
+    speaker: Option<usize>,
+    /// How often the callee has answered.
+    answers: u64,
+    /// Octets of the answer under way.
+    answered: u64,
     over: Option<Hit>,
 }
 
@@ -59,6 +65,9 @@ impl Link {
             ends,
             fate,
             lanes: [Lane::default(), Lane::default()],
+            speaker: None,
+            answers: 0,
+            answered: 0,
             over: None,
         }
     }
@@ -80,13 +89,26 @@ impl Link {
         }
     }
 
+    /// `side` sends: an answer begins where the callee had listened before.
+    fn speaks(&mut self, side: usize) {
+        if side == 1 && self.speaker != Some(1) {
+            self.answers += 1;
+            self.answered = 0;
+        }
+        self.speaker = Some(side);
+    }
+
     /// How many of the next `length` octets of `side` leave before the connection is hit.
     fn before_the_hit(&self, side: usize, length: usize) -> Option<usize> {
         if self.over.is_some() || self.fate.hit.is_none() || self.fate.side != side {
             return None;
         }
-        let sent = self.lanes.get(side).map_or(0, |lane| lane.sent);
-        let left = self.fate.after.saturating_sub(sent);
+        let counted = match self.fate.answer {
+            Some(answer) if answer != self.answers => return None,
+            Some(_) => self.answered,
+            None => self.lanes.get(side).map_or(0, |lane| lane.sent),
+        };
+        let left = self.fate.after.saturating_sub(counted);
         usize::try_from(left).ok().filter(|left| *left <= length)
     }
 }
@@ -161,7 +183,6 @@ impl Pipe {
         let mut link = locked(&self.link);
         let arrival = self.arrives(&link);
         let length = octets.len().min(link.fate.piece);
-        let hit = link.before_the_hit(self.side, length);
         if matches!(link.over, Some(Hit::Reset | Hit::Cut)) {
             return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
         }
@@ -174,7 +195,11 @@ impl Pipe {
             lane.writer = Some(context.waker().clone());
             return Poll::Pending;
         }
+        link.speaks(self.side);
+        let hit = link.before_the_hit(self.side, length);
         let taken = hit.unwrap_or(length).min(room);
+        link.answered += taken as u64;
+        let (lane, _) = link.lanes(self.side);
         lane.sent += taken as u64;
         lane.held += taken;
         lane.last = lane.last.max(arrival);
@@ -198,7 +223,8 @@ impl Pipe {
 
     fn strike(&self, link: &mut Link) {
         let Some(hit) = link.fate.hit else { return };
-        let (number, side, after) = (link.number, link.fate.side, link.fate.after);
+        let (number, side) = (link.number, link.fate.side);
+        let after = link.lanes(side).0.sent;
         self.network.struck(number, hit, side, after);
         link.end(hit);
         if hit == Hit::Crash {

@@ -131,7 +131,7 @@ impl<'a> Play<'a> {
     /// Machines go down now and then, some in order.
     fn plan_falls(&mut self, hosts: &[IpAddr]) {
         for ip in hosts {
-            for _ in 0..self.dice.below(3) {
+            if self.dice.percent(30) {
                 let at = Duration::from_secs(self.dice.below(self.bad_until.as_secs()));
                 let in_order = self.dice.percent(30);
                 let down = Event::Down { ip: *ip, in_order };

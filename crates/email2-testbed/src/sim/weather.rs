@@ -10,6 +10,11 @@ use super::dice::Dice;
 /// handshake, a question for a key and a message take.
 const REACH: u64 = 24 * 1024;
 
+/// The answers of a dialogue that a hit is drawn from.
+const ANSWERS: u64 = 12;
+/// How far into an answer a connection may be hit, octets.
+const ANSWER: u64 = 96;
+
 /// How often things go wrong while the weather is bad, of a hundred.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Weather {
@@ -58,7 +63,9 @@ pub struct Fate {
     pub hit: Option<Hit>,
     /// Whose octets are counted: 0 for the side that connected, 1 for the other.
     pub side: usize,
-    /// After so many octets of that side.
+    /// In this answer of the other side; none: from the first octet on.
+    pub answer: Option<u64>,
+    /// After so many octets.
     pub after: u64,
     /// How long octets travel.
     pub latency: Duration,
@@ -89,7 +96,7 @@ impl Weather {
         Weather {
             partitions: partitions.collect(),
             bad_until,
-            hits: dice.below(70),
+            hits: dice.between(10, 80),
             crashes: dice.below(12),
             failing_names: dice.below(25),
             lies: dice.below(50),
@@ -100,11 +107,17 @@ impl Weather {
     pub fn fate(&self, dice: &mut Dice, now: Duration) -> Fate {
         let bad = now < self.bad_until;
         let hit = (bad && dice.percent(self.hits)).then(|| self.hit(dice));
+        // Wherever octets are counted from, an answer is a small part of a dialogue; and it is
+        // the one that matters.
+        let answer = dice.percent(60).then(|| dice.between(1, ANSWERS));
         let slow = bad && dice.percent(10);
         Fate {
             hit,
-            side: usize::from(dice.percent(50)),
-            after: if dice.percent(50) {
+            side: usize::from(answer.is_some() || dice.percent(50)),
+            answer,
+            after: if answer.is_some() {
+                dice.below(ANSWER)
+            } else if dice.percent(50) {
                 dice.below(REACH)
             } else {
                 dice.spread(REACH)
