@@ -233,10 +233,9 @@ pub(crate) async fn a_code_to_add_keeps_the_primary_and_stays_valid(store: &Stor
     let code = code(store, &account, Purpose::Add).await;
     let token = Secret::token(&mut OsRng);
     let enrol = async |version| {
-        store
-            .enrol(account.id, enrolment(code, version, &token), NOW)
-            .await
-            .unwrap()
+        let mut enrolment = enrolment(code, version, &token);
+        enrolment.over = Some(served.etag.clone());
+        store.enrol(account.id, enrolment, NOW).await.unwrap()
     };
     assert_eq!(enrol(&other).await, EnrolmentOutcome::OtherPrimary);
     assert_eq!(enrol(&served).await, EnrolmentOutcome::Enrolled);

@@ -119,10 +119,11 @@ impl PowerDisk {
         self.state().is_out
     }
 
-    /// The power goes now, unless it is out; what is left once all files are closed.
+    /// The power goes once all files are closed, unless it went before; what is left. While
+    /// files are being closed it goes at the planned change only: else no seed would replay.
     pub(crate) fn lose_power(&self) -> Image {
-        self.state().is_out = true;
         self.wait_until_closed();
+        self.state().is_out = true;
         self.state().survive(&self.root())
     }
 
