@@ -268,6 +268,9 @@ impl Group {
         while let Ok(first) = waiting.recv() {
             let more = waiting.try_iter().take(GROUP - 1);
             self.commit(std::iter::once(first).chain(more).collect());
+            if self.count.commits() == room::WORTH {
+                self.make_room();
+            }
         }
         self.note_clean_end();
     }
@@ -290,9 +293,6 @@ impl Group {
         }
         for job in jobs {
             job.answer(result.clone());
-        }
-        if self.count.commits() == room::WORTH {
-            self.make_room();
         }
         self.checkpoint();
     }

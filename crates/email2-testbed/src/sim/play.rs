@@ -282,7 +282,7 @@ fn length(dice: &mut Dice) -> u64 {
     if dice.percent(1) {
         return dice.between(9 * 86_400, 13 * 86_400);
     }
-    dice.between(1800, 3 * 3600)
+    dice.between(600, 3600)
 }
 
 /// How far a clock is ahead, seconds: mostly a little, now and then more than a verifier lets
