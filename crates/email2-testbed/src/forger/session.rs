@@ -239,6 +239,10 @@ fn transparent(content: &[u8]) -> Vec<u8> {
         }
         wire.extend_from_slice(line);
     }
+    // Without a line end before it the dot would end nothing, and the server would wait.
+    if !content.ends_with(b"\r\n") {
+        wire.extend_from_slice(b"\r\n");
+    }
     wire.extend_from_slice(b".\r\n");
     wire
 }
