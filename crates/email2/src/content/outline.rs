@@ -38,6 +38,7 @@ pub(crate) fn outline(octets: &[u8]) -> Outline {
     let mut walker = Walker {
         octets,
         frames: Vec::new(),
+        shortest: usize::MAX,
         messages: 0,
         frozen: false,
         region: Region::Header(0),
@@ -55,6 +56,8 @@ pub(crate) fn outline(octets: &[u8]) -> Outline {
 struct Walker<'a> {
     octets: &'a [u8],
     frames: Vec<Frame>,
+    /// Octets of the shortest boundary so far: no shorter line is a delimiter.
+    shortest: usize,
     /// Attached messages around the current line.
     messages: usize,
     frozen: bool,
@@ -97,7 +100,7 @@ impl Walker<'_> {
 
     /// The innermost open multipart that this line delimits.
     fn delimiter(&self, line: &[u8]) -> Option<(usize, bool)> {
-        if !line.starts_with(b"--") {
+        if !line.starts_with(b"--") || line.len() - 2 < self.shortest {
             return None;
         }
         let frames = self.frames.iter().enumerate().rev();
@@ -206,6 +209,7 @@ impl Walker<'_> {
     }
 
     fn open(&mut self, boundary: &str, digest: bool, freezes: bool) {
+        self.shortest = self.shortest.min(boundary.len());
         self.frames.push(Frame {
             boundary: boundary.as_bytes().to_vec(),
             digest,
