@@ -21,7 +21,8 @@ fn town() -> &'static Town {
 
 /// Past the capture of the test runner: the figures are for people.
 fn say(what: &str) {
-    writeln!(std::io::stderr(), "{what}").unwrap();
+    let mut out = std::io::stderr();
+    writeln!(out, "{what}").unwrap();
 }
 
 fn seeds() -> u64 {
