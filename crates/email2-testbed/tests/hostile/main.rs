@@ -17,8 +17,10 @@ use shapes::{SHAPES, Shape};
 const MIB: usize = 1024 * 1024;
 /// The message.
 const OCTETS: usize = 20 * MIB;
-/// What it may cost.
+/// What it may cost, on a machine such as those of docs/performance.md.
 const LIMIT: Duration = Duration::from_secs(1);
+/// What it may cost in the short run, wherever that is: the machine may be slower.
+const LIMIT_ANYWHERE: Duration = Duration::from_millis(1500);
 /// Below this a ratio says nothing: other work of the machine is as large.
 const NOISE: Duration = Duration::from_millis(20);
 /// How often a cost that looks too high is measured again.
@@ -86,8 +88,9 @@ fn least(path: Path, message: &[u8], bound: Duration) -> Duration {
 fn examine(shape: &Shape, path: Path) -> (Vec<String>, Duration) {
     let mut wrong = Vec::new();
     let mut message = made(shape, OCTETS, path);
-    let whole = least(path, &message, LIMIT);
-    if whole > LIMIT {
+    let limit = if is_long() { LIMIT } else { LIMIT_ANYWHERE };
+    let whole = least(path, &message, limit);
+    if whole > limit {
         wrong.push(format!("{}: {whole:?}", shape.name));
     }
     let (mut larger, mut octets) = (whole, OCTETS);
@@ -111,12 +114,14 @@ fn examine(shape: &Shape, path: Path) -> (Vec<String>, Duration) {
     (wrong, whole)
 }
 
+/// The long run is strict: it is for a quiet machine.
+fn is_long() -> bool {
+    std::env::var_os("EMAIL2_LONG").is_some()
+}
+
 /// Twice the octets, at most two and a half times the cost; four times in the short run.
 fn is_proportionate(larger: Duration, smaller: Duration) -> bool {
-    let tenths = match std::env::var_os("EMAIL2_LONG") {
-        Some(_) => 25,
-        None => 40,
-    };
+    let tenths = if is_long() { 25 } else { 40 };
     larger <= NOISE || larger * 10 <= smaller * tenths
 }
 
