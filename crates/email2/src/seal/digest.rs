@@ -73,7 +73,10 @@ impl Lines {
             }
             b'\n' => return Err("a bare LF"),
             _ if self.after_cr => return Err("a bare CR"),
-            b'\r' => self.after_cr = true,
+            b'\r' => {
+                self.after_cr = true;
+                self.after_crlf = false;
+            }
             0 => return Err("a NUL"),
             _ => {
                 self.after_crlf = false;
@@ -94,11 +97,12 @@ mod tests {
     #[test]
     fn content_is_refused_and_never_repaired() {
         let long = ["x".repeat(999).as_bytes(), b"\r\n"].concat();
-        let bad: [&[u8]; 8] = [
+        let bad: [&[u8]; 9] = [
             b"",
             b"a",
             b"a\n",
             b"a\r",
+            b"a\r\n\r",
             b"a\rb\r\n",
             b"a\0\r\n",
             b"\r\r\n",
