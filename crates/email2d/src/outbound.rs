@@ -88,6 +88,10 @@ async fn carry(site: &Site, claim: Claimed) {
     let Ok(_turn) = gate.acquire().await else {
         return;
     };
+    // Who waited longer than the lease has lost the claim: another attempt has it, or will.
+    if !claim::holds(site, &claim) {
+        return;
+    }
     let outcomes = deliver::attempt(site, &claim.entry).await;
     let settled = settle::settle(site, claim, &outcomes).await;
     if let Err(error) = settled {

@@ -8,16 +8,30 @@ use email2::address::{Address, Domain, Identity, ReversePath};
 use email2::limits;
 use email2::rejection::{OTHER_STATUS, TIME_OVER_STATUS};
 use email2::seal::digest::ContentDigest;
-use email2::seal::{Nonce, Role, SealRequest, sign};
+use email2::seal::{Nonce, Role, SealError, SealRequest, sign};
 use email2_store::mailbox::INBOX;
 use email2_store::message::Generate;
 use email2_store::queue::{QueueEntry, QueueRecipient};
 use email2_store::{Generated, StoreError};
 use rand_core::RngCore as _;
 
-use crate::service_key;
+use crate::service_key::{self, ServiceKeyError};
 use crate::site::Site;
 use crate::trace;
+
+/// Why a report cannot be made. What it is about stays in the queue until it can.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ReportError {
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The domain's service key cannot be used.
+    #[error(transparent)]
+    ServiceKey(#[from] ServiceKeyError),
+    /// The report cannot be sealed.
+    #[error("the report cannot be sealed: {0}")]
+    Seal(#[from] SealError),
+}
 
 /// Octets of the original's header that are given back: its seal is among them (spec §4.13.2).
 const HEADER_OCTETS: usize = 64 * 1024;
@@ -28,12 +42,12 @@ const WORDS: usize = 400;
 /// a null reverse-path, and for an author who has no account here any more.
 ///
 /// # Errors
-/// The store failed.
+/// See [`ReportError`]: no report leaves unsealed (spec §4.13.1).
 pub(super) async fn reports(
     site: &Site,
     entry: &QueueEntry,
     failed: &[&QueueRecipient],
-) -> Result<Vec<Generate>, StoreError> {
+) -> Result<Vec<Generate>, ReportError> {
     let Some(author) = entry.mail_from.address().filter(|_| !failed.is_empty()) else {
         return Ok(Vec::new());
     };
@@ -42,9 +56,8 @@ pub(super) async fn reports(
     };
     let header = original_header(site, entry).await?;
     let mut octets = compose(site, entry, author, failed, &header);
-    if let Some(seal) = seal(site, author, &octets).await {
-        octets.splice(0..0, seal.into_bytes());
-    }
+    let seal = seal(site, author, &octets).await?;
+    octets.splice(0..0, seal.into_bytes());
     let mut writer = site.store.write_body().await?;
     writer.push(&octets).await?;
     Ok(vec![Generate {
@@ -160,18 +173,12 @@ fn words(to: &QueueRecipient) -> String {
     said.chars().take(WORDS).map(plain).collect()
 }
 
-/// The seal of the domain's service; without its key the report stands unsealed.
-async fn seal(site: &Site, author: &Address, content: &[u8]) -> Option<String> {
+/// The seal of the domain's service.
+async fn seal(site: &Site, author: &Address, content: &[u8]) -> Result<String, ReportError> {
     let (now, mut rng) = (site.world.now(), site.world.rng());
     let domain = author.domain();
     let data = &site.config.data_directory;
-    let key = match service_key::ensure(data, domain, &site.store, now, &mut rng).await {
-        Ok(key) => key,
-        Err(error) => {
-            tracing::error!(%error, "a report cannot be sealed");
-            return None;
-        }
-    };
+    let key = service_key::ensure(data, domain, &site.store, now, &mut rng).await?;
     let request = SealRequest {
         role: Role::Service,
         signer: Identity::Service(domain.clone()),
@@ -180,13 +187,9 @@ async fn seal(site: &Site, author: &Address, content: &[u8]) -> Option<String> {
         created: now,
         expires: now + limits::SEAL_LIFETIME,
         nonce: Nonce::random(&mut rng),
-        digest: ContentDigest::of(content).ok()?,
+        digest: ContentDigest::of(content)?,
     };
-    let sealed = sign(&request, &key, &mut rng);
-    sealed
-        .inspect_err(|error| tracing::error!(%error, "a report cannot be sealed"))
-        .ok()
-        .map(|seal| seal.field())
+    Ok(sign(&request, &key, &mut rng)?.field())
 }
 
 #[cfg(test)]

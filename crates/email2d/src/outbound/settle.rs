@@ -4,12 +4,11 @@ use email2::limits;
 use email2::rejection::Rejection;
 use email2_remote::Outcome;
 use email2_remote::deliver::Reason;
-use email2_store::StoreError;
 use email2_store::queue::{Claimed, QueueEntry, QueueRecipient, RecipientState, Settlement};
 use rand_core::RngCore;
 
 use super::deliver::Outcomes;
-use super::dsn;
+use super::dsn::{self, ReportError};
 use crate::site::Site;
 
 /// What is said of a recipient whose time is over before any server answered.
@@ -18,12 +17,13 @@ const TOO_LATE: &str = "no server of the domain took it in time";
 /// Writes down what became of a claimed entry.
 ///
 /// # Errors
-/// The store failed; the entry is claimed again when its lease is over.
+/// The store failed, or a report cannot be made; the entry is claimed again when its lease is
+/// over.
 pub(super) async fn settle(
     site: &Site,
     claim: Claimed,
     outcomes: &Outcomes,
-) -> Result<(), StoreError> {
+) -> Result<(), ReportError> {
     let now = site.world.now();
     let entry = after(&claim.entry, outcomes, now);
     let waits = entry.recipients.iter().any(is_waiting);
