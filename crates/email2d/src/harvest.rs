@@ -12,7 +12,8 @@ use email2::rejection::Rejection;
 use email2_io::Clock;
 use email2_io::limit::SourcePrefix;
 
-/// Networks remembered at once; beyond, all are forgotten.
+/// Networks remembered at once; beyond, those whose minute is over are forgotten, and all when
+/// there are none.
 const REMEMBERED: usize = 16_384;
 /// Seconds after which a count begins anew.
 const MINUTE: u64 = 60;
@@ -115,6 +116,9 @@ fn counts_of<'a>(
     domain: &Domain,
     now: u64,
 ) -> &'a mut Counts {
+    if all.len() >= REMEMBERED {
+        all.retain(|_, counts| now.saturating_sub(counts.began) < MINUTE);
+    }
     if all.len() >= REMEMBERED {
         all.clear();
     }
