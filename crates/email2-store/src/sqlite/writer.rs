@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use rusqlite::Connection;
 use tokio::sync::oneshot;
@@ -22,6 +23,9 @@ use crate::error::StoreError;
 
 /// Changes in one transaction at most: bounds what one failed commit takes along.
 const GROUP: usize = 256;
+/// How long a group waits for changes that are likely to come: about what one fsync takes, which
+/// each of them would otherwise need.
+const LINGER: Duration = Duration::from_micros(300);
 
 /// Set once stable storage failed: from then on nothing is accepted, because
 /// nobody knows what a failed fsync has kept.
@@ -254,6 +258,26 @@ impl Drop for Writer {
     }
 }
 
+/// What waits, and what comes soon, until there are as many as `expected`: who writes alone never
+/// waits.
+fn gather(
+    first: Box<dyn Job>,
+    waiting: &Receiver<Box<dyn Job>>,
+    expected: usize,
+) -> Vec<Box<dyn Job>> {
+    let mut group = vec![first];
+    loop {
+        group.extend(waiting.try_iter().take(GROUP - group.len()));
+        if group.len() >= expected.min(GROUP) {
+            return group;
+        }
+        match waiting.recv_timeout(LINGER) {
+            Ok(job) => group.push(job),
+            Err(_) => return group,
+        }
+    }
+}
+
 /// What the writer works with.
 #[derive(Debug)]
 struct Group {
@@ -265,9 +289,12 @@ struct Group {
 
 impl Group {
     fn run(self, waiting: &Receiver<Box<dyn Job>>) {
+        let mut expected = 1;
         while let Ok(first) = waiting.recv() {
-            let more = waiting.try_iter().take(GROUP - 1);
-            self.commit(std::iter::once(first).chain(more).collect());
+            let group = gather(first, waiting, expected);
+            // Falls slowly, so that one small group among large ones is not followed by more.
+            expected = group.len().max(expected - expected / 4);
+            self.commit(group);
             if self.count.commits() == room::WORTH {
                 self.make_room();
             }
