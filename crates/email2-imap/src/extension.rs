@@ -9,7 +9,7 @@ pub(crate) mod rfc5464;
 
 /// What is announced, before a login too. STARTTLS is not: the connection is
 /// under TLS from its first octet (RFC 8314 §3.2).
-pub(crate) const CAPABILITIES: &str = "IMAP4rev1 LITERAL+ SASL-IR AUTH=PLAIN ENABLE ID IDLE \
+pub(crate) const CAPABILITIES: &str = "IMAP4rev1 LITERAL+ SASL-IR AUTH=SCRAM-SHA-256 AUTH=PLAIN ENABLE ID IDLE \
      NAMESPACE CHILDREN UIDPLUS MOVE UNSELECT ESEARCH LIST-EXTENDED LIST-STATUS SPECIAL-USE \
      METADATA-SERVER";
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
+use email2::scram::{ClientFinal, ClientFirst};
 use zeroize::Zeroizing;
 
 /// The driver's name for a mailbox; the session only gives it back.
@@ -135,6 +136,10 @@ pub struct MessageInfo {
 /// [`Session::answer`](crate::Session::answer).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Request {
+    /// SCRAM-SHA-256 begins (RFC 5802); [`Answer::Challenge`] with the server's first message.
+    ScramFirst(ClientFirst),
+    /// Its proof; [`Answer::Challenge`] with the server's last message: this person may come in.
+    ScramFinal(ClientFinal),
     /// May this person in? [`Answer::Done`] or [`Answer::Refused`].
     Login {
         /// The address, as written.
@@ -272,6 +277,8 @@ pub struct Changes {
 /// The answer to a [`Request`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
+    /// The next message of a mechanism, before base64.
+    Challenge(String),
     /// It is done.
     Done,
     /// It cannot be done.

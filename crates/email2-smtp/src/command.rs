@@ -6,6 +6,7 @@ use email2::capability::{KEY_VERB, KEYPUT_VERB};
 use email2::key_query::{KeyPut, KeyQuery};
 use email2::limits;
 use email2::rejection::Rejection;
+use email2::scram::MECHANISM;
 use zeroize::Zeroizing;
 
 use crate::envelope::{Mail, Recipient};
@@ -119,14 +120,24 @@ pub(crate) fn split(line: &[u8]) -> Result<Raw<'_>, Rejection> {
 /// A command whose arguments are in form.
 #[derive(Debug)]
 pub(crate) enum Command {
-    Ehlo { name: String },
-    Helo { name: String },
+    Ehlo {
+        name: String,
+    },
+    Helo {
+        name: String,
+    },
     StartTls,
-    AuthPlain { initial: Option<Zeroizing<String>> },
+    Auth {
+        mechanism: Mechanism,
+        initial: Option<Zeroizing<String>>,
+    },
     Mail(Mail),
     Rcpt(Recipient),
     Data,
-    Bdat { size: u64, last: bool },
+    Bdat {
+        size: u64,
+        last: bool,
+    },
     Rset,
     Noop,
     Quit,
@@ -203,12 +214,10 @@ fn auth(arguments: &str) -> Result<Command, Rejection> {
         None => (arguments, None),
     };
     if mechanism.is_empty() {
-        return Err(expected("AUTH PLAIN [response]"));
+        return Err(expected("AUTH mechanism [response]"));
     }
-    if !mechanism.eq_ignore_ascii_case("PLAIN") {
-        return Err(Rejection::AuthMechanism);
-    }
-    Ok(Command::AuthPlain { initial })
+    let mechanism = Mechanism::parse(mechanism).ok_or(Rejection::AuthMechanism)?;
+    Ok(Command::Auth { mechanism, initial })
 }
 
 fn bdat(arguments: &str) -> Result<Command, Rejection> {
@@ -223,6 +232,25 @@ fn chunk_arguments(arguments: &str) -> Option<(u64, bool)> {
     };
     let digits = size.bytes().all(|octet| octet.is_ascii_digit());
     Some((size.parse().ok().filter(|_| digits)?, last))
+}
+
+/// How a client signs in (RFC 4422).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mechanism {
+    /// RFC 4616.
+    Plain,
+    /// RFC 7677.
+    Scram,
+}
+
+impl Mechanism {
+    fn parse(word: &str) -> Option<Self> {
+        let known = [("PLAIN", Mechanism::Plain), (MECHANISM, Mechanism::Scram)];
+        let found = known
+            .iter()
+            .find(|(name, _)| name.eq_ignore_ascii_case(word));
+        found.map(|(_, mechanism)| *mechanism)
+    }
 }
 
 /// What AUTH PLAIN says (RFC 4616).
@@ -322,11 +350,18 @@ mod tests {
     }
 
     #[test]
-    fn only_plain_is_known() {
-        assert!(matches!(
-            understand("AUTH PLAIN"),
-            Ok(Command::AuthPlain { initial: None })
-        ));
+    fn only_plain_and_scram_are_known() {
+        for (word, known) in [
+            ("PLAIN", Mechanism::Plain),
+            ("scram-sha-256", Mechanism::Scram),
+        ] {
+            let understood = understand(&format!("AUTH {word}"));
+            assert!(matches!(
+                understood,
+                Ok(Command::Auth { mechanism, initial: None }) if mechanism == known
+            ));
+        }
+        assert!(understand("AUTH SCRAM-SHA-256-PLUS").is_err());
         assert!(understand("AUTH LOGIN").is_err());
         let credentials = Credentials {
             authorization: String::new(),

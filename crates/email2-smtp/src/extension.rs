@@ -1,5 +1,6 @@
 //! Service extensions: what EHLO's answer announces (RFC 5321 §4.1.1.1, spec §3.1).
 
+use email2::scram::MECHANISM;
 use email2::{capability, limits};
 
 /// What a server announced.
@@ -21,6 +22,8 @@ pub struct Extensions {
     pub enhanced_codes: bool,
     /// AUTH with the mechanism PLAIN (RFC 4954).
     pub auth_plain: bool,
+    /// AUTH with the mechanism SCRAM-SHA-256 (RFC 7677).
+    pub auth_scram: bool,
     /// SIZE with its bound in octets; `Some(0)`: no fixed bound (RFC 1870 §4).
     pub size: Option<u64>,
     /// LIMITS RCPTMAX: recipients a transaction (RFC 9422 §4.2).
@@ -55,11 +58,16 @@ impl Extensions {
             "SMTPUTF8" => self.smtputf8 = true,
             "CHUNKING" => self.chunking = true,
             "ENHANCEDSTATUSCODES" => self.enhanced_codes = true,
-            "AUTH" => self.auth_plain |= words.any(|word| word.eq_ignore_ascii_case("PLAIN")),
+            "AUTH" => words.for_each(|mechanism| self.add_mechanism(mechanism)),
             "SIZE" => self.size = Some(words.next().and_then(|n| n.parse().ok()).unwrap_or(0)),
             "LIMITS" => words.for_each(|limit| self.add_limit(limit)),
             _ => {}
         }
+    }
+
+    fn add_mechanism(&mut self, mechanism: &str) {
+        self.auth_plain |= mechanism.eq_ignore_ascii_case("PLAIN");
+        self.auth_scram |= mechanism.eq_ignore_ascii_case(MECHANISM);
     }
 
     fn add_limit(&mut self, limit: &str) {
@@ -84,13 +92,18 @@ impl Extensions {
             (self.chunking, "CHUNKING"),
             (self.enhanced_codes, "ENHANCEDSTATUSCODES"),
             (self.starttls, "STARTTLS"),
-            (self.auth_plain, "AUTH PLAIN"),
         ];
         let mut lines: Vec<String> = words
             .iter()
             .filter(|(offered, _)| *offered)
             .map(|(_, word)| (*word).to_owned())
             .collect();
+        let mechanisms = [(self.auth_scram, MECHANISM), (self.auth_plain, "PLAIN")];
+        let offered = mechanisms.iter().filter(|(offered, _)| *offered);
+        let offered: Vec<&str> = offered.map(|(_, name)| *name).collect();
+        if !offered.is_empty() {
+            lines.push(format!("AUTH {}", offered.join(" ")));
+        }
         lines.extend(self.size.map(|octets| format!("SIZE {octets}")));
         lines.extend(self.recipients_max.map(|n| format!("LIMITS RCPTMAX={n}")));
         if self.email2 {
@@ -124,6 +137,7 @@ mod tests {
             email2: true,
             starttls: true,
             auth_plain: true,
+            auth_scram: true,
             ..Extensions::offered(77)
         };
         let mut lines = vec!["mx.example.org".to_owned()];

@@ -3,6 +3,8 @@
 
 use std::fmt;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use email2::limits;
 use email2::rejection::Rejection;
 
@@ -34,8 +36,10 @@ pub(crate) const GO_ON: u16 = 354;
 pub(crate) const START_TLS: Positive = positive(220, "2.0.0", "start TLS");
 /// RFC 4954 §6.
 pub(crate) const AUTHENTICATED: Positive = positive(235, "2.7.0", "authenticated");
+/// The code of a challenge (RFC 4954 §4).
+const CHALLENGE: u16 = 334;
 /// RFC 4954 §4: an empty challenge.
-pub(crate) const AUTH_CONTINUE: Positive = positive(334, "", "");
+pub(crate) const AUTH_CONTINUE: Positive = positive(CHALLENGE, "", "");
 /// The reverse-path is taken.
 pub(crate) const SENDER_TAKEN: Positive = positive(250, "2.1.0", "sender noted");
 /// The forward-path is taken.
@@ -89,6 +93,11 @@ pub(crate) fn completed(text: &str) -> String {
     line.retain(|c| c.is_ascii() && !c.is_ascii_control());
     line.truncate(limits::COMMAND_OCTETS - 2);
     line + "\r\n"
+}
+
+/// A challenge in base64 (RFC 4954 §4), with CRLF.
+pub(crate) fn challenge(text: &str) -> String {
+    format!("{CHALLENGE} {}\r\n", STANDARD.encode(text))
 }
 
 /// `code` over several lines, with CRLF.

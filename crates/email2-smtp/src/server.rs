@@ -19,13 +19,15 @@ use email2::limits;
 use email2::rejection::Rejection;
 
 use crate::bdat::Chunk;
-use crate::command::{self, Command, Credentials, Raw, Verb};
+use crate::command::{self, Command, Raw, Verb};
 use crate::envelope::{Mail, Recipient};
 use crate::line::{Input, Line};
 use crate::reply;
 use key::{KeyOctets, KeyWindow};
 pub use phase::{CommandRow, command_table};
 use phase::{Phase, Standing};
+pub use tls_auth::SignIn;
+use tls_auth::Turn;
 use transaction::Intake;
 
 /// Octets of unsent replies from which on no further command is read.
@@ -70,8 +72,8 @@ pub enum Event {
     /// The client begins TLS: send what is to be sent, shake hands, call
     /// [`Server::tls_active`].
     StartTls,
-    /// The client signs in; *asks* `Accepted` or `Rejected`.
-    Authenticate(Credentials),
+    /// The client signs in; *asks* what its step says, or `Rejected`.
+    Authenticate(SignIn),
     /// A certificate is asked for; [`Server::answer_key`] with this id. The machine goes on:
     /// up to 8 are outstanding (spec §3.4.4).
     Key {
@@ -107,6 +109,8 @@ pub enum Event {
 pub enum Answer {
     /// Yes.
     Accepted,
+    /// A message of a mechanism, before base64; the client answers it.
+    Challenge(String),
     /// The message is on stable storage (spec §3.9.3); the text behind `250 2.0.0 `.
     Stored(String),
     /// The certificate is served from now on.
@@ -119,7 +123,7 @@ pub enum Answer {
 #[derive(Debug)]
 enum Wait {
     Command,
-    AuthResponse,
+    AuthResponse(Turn),
     DataOctets,
     ChunkOctets(Chunk),
     KeyOctets(KeyOctets),
@@ -131,7 +135,7 @@ enum Wait {
 /// Which event asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Question {
-    Authenticate,
+    Authenticate(Turn),
     KeyPut,
     Mail,
     Recipient,
@@ -296,7 +300,7 @@ impl Server {
         };
         self.await_command();
         match question {
-            Question::Authenticate => self.authenticated(answer),
+            Question::Authenticate(turn) => self.authenticated(turn, answer),
             Question::KeyPut => self.key_stored(answer),
             Question::Mail => self.mail_answered(answer),
             Question::Recipient => self.recipient_answered(answer),
@@ -307,7 +311,7 @@ impl Server {
     /// Says 421 with `rejection` and closes as soon as no answer is awaited any more: for a
     /// graceful end of the service (RFC 5321 §3.8).
     pub fn shut_down(&mut self, rejection: &Rejection) {
-        if matches!(self.wait, Wait::Command | Wait::AuthResponse) {
+        if matches!(self.wait, Wait::Command | Wait::AuthResponse(_)) {
             self.close_with(rejection);
         }
     }
@@ -340,7 +344,7 @@ impl Server {
         }
         match &self.wait {
             Wait::Command => self.next_command(),
-            Wait::AuthResponse => self.auth_response(),
+            Wait::AuthResponse(turn) => self.auth_response(*turn),
             Wait::DataOctets => self.data_octets(),
             Wait::ChunkOctets(_) => self.chunk_octets(),
             Wait::KeyOctets(_) => self.key_octets(),
@@ -392,7 +396,7 @@ impl Server {
             Command::Ehlo { name } => self.hello(name, true),
             Command::Helo { name } => self.hello(name, false),
             Command::StartTls => self.start_tls(),
-            Command::AuthPlain { initial } => self.auth(initial),
+            Command::Auth { mechanism, initial } => self.auth(mechanism, initial),
             Command::Key(query) => self.key(query),
             Command::KeyPut(put) => self.key_put(&put),
             Command::Mail(mail) => self.mail(mail),

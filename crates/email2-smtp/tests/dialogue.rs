@@ -8,10 +8,12 @@
 
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use email2::key_query::{KeyAnswer, KeyFlags, KeyPutAnswer, Token};
 use email2::limits;
 use email2::rejection::Rejection;
-use email2_smtp::server::{Answer, Auth, Event, Server, ServerConfig};
+use email2_smtp::server::{Answer, Auth, Event, Server, ServerConfig, SignIn};
 
 const NOW: Duration = Duration::from_secs(1_000);
 
@@ -94,7 +96,7 @@ impl Desk {
                 self.events.push("start-tls".into());
                 return;
             }
-            Event::Authenticate(credentials) => {
+            Event::Authenticate(SignIn::Plain(credentials)) => {
                 let right = credentials.password.as_str() == "secret";
                 let answer = if right {
                     Answer::Accepted
@@ -103,6 +105,20 @@ impl Desk {
                 };
                 (format!("auth {}", credentials.authentication), answer)
             }
+            Event::Authenticate(SignIn::Scram(first)) => {
+                let user = first.user.clone();
+                let challenge = first.challenge("ours", b"salt", 4096);
+                let answer = Answer::Challenge(challenge.text().to_owned());
+                (format!("scram {user}"), answer)
+            }
+            Event::Authenticate(SignIn::Proof(last)) => {
+                let answer = match last.proof {
+                    [0, ..] => Answer::Rejected(Rejection::AuthFailed),
+                    _ => Answer::Challenge("v=AAAA".to_owned()),
+                };
+                ("proof".to_owned(), answer)
+            }
+            Event::Authenticate(SignIn::Proved) => ("proved".to_owned(), Answer::Accepted),
             Event::Key { id, query } => {
                 self.events.push(format!("key {query}"));
                 return self.server.answer_key(id, Ok(KeyAnswer::Unchanged), NOW);
@@ -255,6 +271,61 @@ fn signing_in_needs_the_password() {
     assert_eq!(desk.codes(&format!("AUTH PLAIN {right}\r\n")), ["503"]);
     assert_eq!(desk.events, ["auth bob@example.org"]);
     assert_eq!(desk.codes("MAIL FROM:<bob@example.org>\r\n"), ["250"]);
+}
+
+/// A client's last message with this first octet in its proof, in base64.
+fn scram_final(first: u8) -> String {
+    let mut proof = [7; 32];
+    proof[0] = first;
+    STANDARD.encode(format!("c=biws,r=theirsours,p={}", STANDARD.encode(proof)))
+}
+
+#[test]
+fn a_scram_exchange_has_three_steps_and_ends_signed_in() {
+    let mut desk = Desk::submission();
+    let first = STANDARD.encode("n,,n=bob@example.org,r=theirs");
+    let said = desk.typed(&format!("AUTH SCRAM-SHA-256 {first}\r\n"));
+    let challenge = STANDARD.encode("r=theirsours,s=c2FsdA==,i=4096");
+    assert_eq!(said, format!("334 {challenge}\r\n"));
+    let said = desk.typed(&format!("{}\r\n", scram_final(7)));
+    assert_eq!(said, format!("334 {}\r\n", STANDARD.encode("v=AAAA")));
+    // Whoever does not take the server's last message is not signed in.
+    assert_eq!(
+        desk.codes("*\r\nMAIL FROM:<bob@example.org>\r\n"),
+        ["501", "530"]
+    );
+    let begun = desk.codes(&format!(
+        "AUTH SCRAM-SHA-256\r\n{first}\r\n{}\r\n",
+        scram_final(7)
+    ));
+    assert_eq!(begun, ["334", "334", "334"]);
+    assert_eq!(
+        desk.codes("\r\nMAIL FROM:<bob@example.org>\r\n"),
+        ["235", "250"]
+    );
+    let steps = ["scram bob@example.org", "proof"];
+    assert_eq!(desk.events[..2], steps);
+    assert_eq!(
+        desk.events[2..5],
+        ["scram bob@example.org", "proof", "proved"]
+    );
+}
+
+#[test]
+fn a_scram_exchange_that_is_none_signs_nobody_in() {
+    let mut desk = Desk::submission();
+    let first = STANDARD.encode("n,,n=bob@example.org,r=theirs");
+    for none in ["=", "!", "biws", "cD14LCxuPWEscj1i"] {
+        assert_eq!(
+            desk.codes(&format!("AUTH SCRAM-SHA-256 {none}\r\n")),
+            ["501"]
+        );
+    }
+    let wrong = format!("AUTH SCRAM-SHA-256 {first}\r\n{}\r\n", scram_final(0));
+    assert_eq!(desk.codes(&wrong), ["334", "535"]);
+    let no_proof = format!("AUTH SCRAM-SHA-256 {first}\r\n{first}\r\n");
+    assert_eq!(desk.codes(&no_proof), ["334", "501"]);
+    assert_eq!(desk.codes("MAIL FROM:<bob@example.org>\r\n"), ["530"]);
 }
 
 #[test]

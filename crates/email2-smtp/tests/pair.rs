@@ -9,7 +9,7 @@ use email2::key_query::{KeyAnswer, KeyFlags, KeyPut, KeyPutAnswer, KeyQuery, Tok
 use email2::rejection::Rejection;
 use email2::seal::Role;
 use email2_smtp::client::{self, Client, ClientConfig, Failure, RecipientOutcome};
-use email2_smtp::server::{self, Answer, Auth, Server, ServerConfig};
+use email2_smtp::server::{self, Answer, Auth, Server, ServerConfig, SignIn};
 use email2_smtp::{Credentials, Envelope, Mail, Recipient};
 use proptest::prelude::*;
 
@@ -166,7 +166,9 @@ impl Pair {
                 let token = Some(Token::from_random(&[1; 32]));
                 Answer::KeyStored(KeyPutAnswer { token })
             }
-            server::Event::Authenticate(said) if said.password.as_str() == "secret" => {
+            server::Event::Authenticate(SignIn::Plain(said))
+                if said.password.as_str() == "secret" =>
+            {
                 Answer::Accepted
             }
             server::Event::Authenticate(_) => Answer::Rejected(Rejection::AuthFailed),

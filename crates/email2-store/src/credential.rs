@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use email2::Address;
+use email2::scram::PROOF_OCTETS;
 
 use crate::account::AccountId;
 use crate::error::StoreError;
@@ -9,8 +10,7 @@ use crate::error::StoreError;
 mod scram;
 mod secret;
 
-pub(crate) use scram::{ITERATIONS, SALT_LENGTH};
-pub use scram::{Salted, Verifier};
+pub use scram::{ITERATIONS, SALT_LENGTH, Salted, Verifier};
 pub use secret::Secret;
 
 /// What a one-time code is for (spec §3.7.4).
@@ -126,4 +126,18 @@ pub trait Credentials: Send + Sync {
         secret: &[u8],
         now: u64,
     ) -> Result<Option<Login>, StoreError>;
+
+    /// The salt of all secrets of this address, for a SCRAM exchange (RFC 5802 §3); `None` where
+    /// there is no such account, or nothing to prove.
+    async fn salt(&self, address: &Address) -> Result<Option<Vec<u8>>, StoreError>;
+
+    /// Who proved by SCRAM to have a token, and the server's signature over the same. Codes are
+    /// not among them: a program types them as they were read.
+    async fn check_proof(
+        &self,
+        address: &Address,
+        signed: &str,
+        proof: &[u8; PROOF_OCTETS],
+        now: u64,
+    ) -> Result<Option<(Login, [u8; PROOF_OCTETS])>, StoreError>;
 }

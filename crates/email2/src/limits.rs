@@ -100,6 +100,8 @@ pub const RECORD_OCTETS: usize = 512;
 pub const ENROLMENT_LIFETIME: u64 = 7 * DAY;
 /// Characters of a device's token, base64url without padding (32 octets).
 pub const TOKEN_CHARACTERS: usize = 43;
+/// Longest nonce of a client in an exchange of SCRAM-SHA-256, octets.
+pub const SCRAM_NONCE_OCTETS: usize = 512;
 
 /// Longest local part, octets (RFC 5321 §4.5.3.1.1).
 pub const LOCAL_PART_OCTETS: usize = 64;

@@ -9,6 +9,7 @@ use email2::content::{Container, Mode, OuterTo, Protect, Reader, Standing, prote
 use email2::evidence::{Announced, Evidence, SignerEvidence, SignerKey};
 use email2::header::{parse_authors, parse_from};
 use email2::scan::Scan;
+use email2::scram::{ClientFinal, ClientFirst};
 use email2::seal::{ContentDigest, Nonce, Role, Seal, SealRequest, sign};
 use email2::secret::SecretKey;
 use email2::skeleton::Skeleton;
@@ -200,5 +201,34 @@ proptest! {
         prop_assert_eq!(shown, subject);
         let encoded = read.windows(16).any(|window| window == b"quoted-printable");
         prop_assert!(encoded || read.ends_with(body.as_bytes()), "{}", String::from_utf8_lossy(&read));
+    }
+}
+
+proptest! {
+    /// spec §13.1.1: whatever a client says is read whole or refused; what was read is repeated
+    /// octet for octet in what is signed.
+    #[test]
+    fn scram_is_read_whole_or_refused(octets in any::<Vec<u8>>()) {
+        let _ = ClientFirst::parse(&octets);
+        let _ = ClientFinal::parse(&octets);
+    }
+
+    #[test]
+    fn what_scram_signs_is_what_was_said(
+        user in "([a-z.+]|=2C|=3D){1,20}@[a-z]{1,9}",
+        nonce in "[!-+\\--~]{1,40}",
+        ours in "[a-f0-9]{1,32}",
+        extension in proptest::option::of("[a-ln-z]=[a-z]{1,5}"),
+    ) {
+        let extension = extension.map(|it| format!(",{it}")).unwrap_or_default();
+        let bare = format!("n={user},r={nonce}{extension}");
+        let first = ClientFirst::parse(format!("n,,{bare}").as_bytes()).unwrap();
+        prop_assert_eq!(&first.user, &user.replace("=2C", ",").replace("=3D", "="));
+        let challenge = first.challenge(&ours, b"salt", 4096);
+        let without_proof = format!("c=biws,r={nonce}{ours}");
+        let proof = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+        let last = ClientFinal::parse(format!("{without_proof},p={proof}").as_bytes()).unwrap();
+        let signed = challenge.signed(&last).unwrap();
+        prop_assert_eq!(signed, format!("{bare},{},{without_proof}", challenge.text()));
     }
 }

@@ -66,15 +66,27 @@ pub(crate) async fn log_in(
         return Err(Rejection::AuthFailed);
     }
     let login = check(site, source, &address, credentials.password.as_bytes()).await?;
+    signed_in(site, &address, &login).await
+}
+
+/// The user whose address and secret were checked.
+///
+/// # Errors
+/// The account is gone meanwhile, or the store failed.
+pub(crate) async fn signed_in(
+    site: &Site,
+    address: &Address,
+    login: &email2_store::Login,
+) -> Result<Login, Rejection> {
     let account = site
         .store
-        .account(&address)
+        .account(address)
         .await
         .map_err(auth_unavailable)?;
     let account = account.ok_or(Rejection::AuthFailed)?;
     let code = match login {
         email2_store::Login::Token { .. } => None,
-        email2_store::Login::Code { code, purpose, .. } => Some((code, purpose)),
+        email2_store::Login::Code { code, purpose, .. } => Some((*code, *purpose)),
     };
     Ok(Login { account, code })
 }
@@ -280,7 +292,8 @@ async fn enrol(
     }
 }
 
-fn auth_unavailable(error: StoreError) -> Rejection {
+/// What a failing store means to who signs in.
+pub(crate) fn auth_unavailable(error: StoreError) -> Rejection {
     Rejection::AuthUnavailable {
         why: error.to_string(),
     }

@@ -15,6 +15,7 @@ mod mx;
 mod enrolment;
 mod harvest;
 mod key_service;
+mod sign_in;
 mod submission;
 
 mod outbound;

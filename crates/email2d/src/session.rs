@@ -9,14 +9,15 @@ use email2::rejection::Rejection;
 use email2_io::clock::within;
 use email2_io::drive::Driver;
 use email2_io::net::Stream;
-use email2_smtp::server::{Answer, Auth, Event, Server, ServerConfig};
-use email2_smtp::{Credentials, Mail, Recipient};
+use email2_smtp::server::{Answer, Auth, Event, Server, ServerConfig, SignIn};
+use email2_smtp::{Mail, Recipient};
 use futures::future::{Either, select};
 use tokio_util::sync::CancellationToken;
 
 use crate::enrolment::{self, Login};
 use crate::inbound::envelope::Envelope;
 use crate::listen::Door;
+use crate::sign_in::Exchange;
 use crate::site::Site;
 use crate::{key_service, mx};
 
@@ -28,6 +29,16 @@ pub(crate) struct Session {
     pub(crate) caller: Caller,
     pub(crate) driver: Driver<Server>,
     envelope: Option<Envelope>,
+    signing_in: SigningIn,
+}
+
+/// How far an exchange of SCRAM is.
+#[derive(Debug, Default)]
+enum SigningIn {
+    #[default]
+    NotBegun,
+    Challenged(Exchange),
+    Proved(Login),
 }
 
 /// Who is on a connection.
@@ -87,6 +98,7 @@ pub(crate) async fn serve(
             login: None,
         },
         envelope: None,
+        signing_in: SigningIn::NotBegun,
     };
     while session.run(&stop).await == Next::Secure {
         session = match session.secured().await {
@@ -176,7 +188,7 @@ impl Session {
         let caller = &self.caller;
         match event {
             Event::StartTls => return Next::Secure,
-            Event::Authenticate(credentials) => self.authenticate(&credentials).await,
+            Event::Authenticate(step) => self.authenticate(step).await,
             Event::Key { id, query } => {
                 let answer = key_service::answer(caller, &query).await;
                 let now = self.now();
@@ -218,19 +230,43 @@ impl Session {
             },
             driver,
             envelope: None,
+            signing_in: SigningIn::NotBegun,
         })
     }
 
-    async fn authenticate(&mut self, credentials: &Credentials) {
-        let caller = &self.caller;
-        let answer = match enrolment::log_in(&caller.site, caller.peer.ip(), credentials).await {
-            Ok(login) => {
+    async fn authenticate(&mut self, step: SignIn) {
+        let answer = self.sign_in(step).await;
+        self.answer(answer.unwrap_or_else(Answer::Rejected));
+    }
+
+    /// One step of signing in; only the last makes the user known.
+    async fn sign_in(&mut self, step: SignIn) -> Result<Answer, Rejection> {
+        let (site, source) = (Arc::clone(&self.caller.site), self.caller.peer.ip());
+        let begun = std::mem::take(&mut self.signing_in);
+        match (step, begun) {
+            (SignIn::Plain(credentials), _) => {
+                let login = enrolment::log_in(&site, source, &credentials).await?;
                 self.caller.login = Some(login);
-                Answer::Accepted
+                Ok(Answer::Accepted)
             }
-            Err(rejection) => Answer::Rejected(rejection),
-        };
-        self.answer(answer);
+            (SignIn::Scram(first), _) => {
+                let exchange = Exchange::begin(&site, first).await?;
+                let text = exchange.challenge();
+                self.signing_in = SigningIn::Challenged(exchange);
+                Ok(Answer::Challenge(text))
+            }
+            (SignIn::Proof(last), SigningIn::Challenged(exchange)) => {
+                let (login, address, text) = exchange.prove(&site, source, &last).await?;
+                let login = enrolment::signed_in(&site, &address, &login).await?;
+                self.signing_in = SigningIn::Proved(login);
+                Ok(Answer::Challenge(text))
+            }
+            (SignIn::Proved, SigningIn::Proved(login)) => {
+                self.caller.login = Some(login);
+                Ok(Answer::Accepted)
+            }
+            _ => Err(Rejection::AuthMalformed),
+        }
     }
 
     fn mail(&mut self, mail: Mail) {

@@ -33,5 +33,7 @@ mod policy;
 mod reports;
 #[path = "mail/sealed.rs"]
 mod sealed;
+#[path = "mail/sign_in.rs"]
+mod sign_in;
 #[path = "mail/submission.rs"]
 mod submission;

@@ -1,5 +1,7 @@
 //! Logging in, mailboxes, APPEND, COPY, MOVE, EXPUNGE, IDLE, METADATA.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use email2_imap::{FlagAction, Flags};
 
 use crate::office::{Client, Office};
@@ -56,6 +58,45 @@ fn plain_comes_in_one_line_or_two() {
     assert_eq!(
         client.say(&mut office, b"*\r\n"),
         "a BAD given up, as you say\r\n"
+    );
+}
+
+#[test]
+fn scram_comes_in_three_responses() {
+    let (mut office, mut client) = (Office::new(), Client::new());
+    client.say(&mut office, b"");
+    let line = |text: &str| format!("{}\r\n", STANDARD.encode(text)).into_bytes();
+    let first = line("n,,n=alice@example.com,r=theirs");
+    let proof = STANDARD.encode([7; 32]);
+    let last = line(&format!("c=biws,r=theirsours,p={proof}"));
+    let heard = client.say(&mut office, b"a AUTHENTICATE SCRAM-SHA-256\r\n");
+    assert_eq!(heard, "+ \r\n");
+    let heard = client.say(&mut office, &first);
+    let challenge = STANDARD.encode("r=theirsours,s=c2FsdA==,i=4096");
+    assert_eq!(heard, format!("+ {challenge}\r\n"));
+    let heard = client.say(&mut office, &last);
+    assert_eq!(heard, format!("+ {}\r\n", STANDARD.encode("v=AAAA")));
+    // Who does not take the server's last message has not logged in.
+    let heard = client.say(&mut office, b"*\r\nb SELECT INBOX\r\n");
+    assert!(
+        heard.starts_with("a BAD ") && heard.contains("b BAD log in first"),
+        "{heard}"
+    );
+    client.say(
+        &mut office,
+        &[b"c AUTHENTICATE SCRAM-SHA-256 ", &first[..]].concat(),
+    );
+    client.say(&mut office, &last);
+    assert!(
+        client
+            .say(&mut office, b"\r\n")
+            .starts_with("c OK [CAPABILITY")
+    );
+    let mut client = Client::new();
+    let heard = client.say(&mut office, b"a AUTHENTICATE SCRAM-SHA-256 biws\r\n");
+    assert!(
+        heard.contains("a BAD the response is not one of SCRAM-SHA-256"),
+        "{heard}"
     );
 }
 

@@ -104,6 +104,11 @@ impl Office {
                 let right = user == "alice@example.com" && *password.0 == b"token";
                 done_or(right, Refusal::LoginFailed)
             }
+            Request::ScramFirst(first) => {
+                let challenge = first.challenge("ours", b"salt", 4096);
+                Answer::Challenge(challenge.text().to_owned())
+            }
+            Request::ScramFinal(_) => Answer::Challenge("v=AAAA".to_owned()),
             Request::AppendBegin { .. }
             | Request::AppendOctets(_)
             | Request::AppendEnd { .. }

@@ -150,7 +150,9 @@ impl Server {
                 self.write(&reply::lines(reply::COMPLETED, &answer.lines()));
             }
             Answer::Rejected(rejection) => self.reject(&rejection),
-            Answer::Accepted | Answer::Stored(_) => self.reject(&wrong_answer()),
+            Answer::Accepted | Answer::Challenge(_) | Answer::Stored(_) => {
+                self.reject(&wrong_answer())
+            }
         }
     }
 }

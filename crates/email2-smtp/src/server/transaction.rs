@@ -244,7 +244,9 @@ impl Server {
         match answer {
             Answer::Stored(text) => self.write(&reply::completed(&text)),
             Answer::Rejected(rejection) => self.reject(&rejection),
-            Answer::Accepted | Answer::KeyStored(_) => self.reject(&wrong_answer()),
+            Answer::Accepted | Answer::Challenge(_) | Answer::KeyStored(_) => {
+                self.reject(&wrong_answer())
+            }
         }
     }
 

@@ -4,7 +4,7 @@ use rand_core::OsRng;
 
 use super::{NOW, account, address};
 use crate::Store;
-use crate::credential::{Login, Purpose, Secret};
+use crate::credential::{ITERATIONS, Login, Purpose, Salted, Secret, Verifier};
 
 const DAY: u64 = 24 * 3600;
 
@@ -41,6 +41,42 @@ pub(crate) async fn a_token_logs_in_until_it_is_revoked(store: &Store) {
     );
     store.revoke_tokens(&[id]).await.unwrap();
     assert_eq!(check(token.reveal()).await, None);
+}
+
+pub(crate) async fn a_token_is_proved_by_scram(store: &Store) {
+    let alice = account(store, "alice@example.com", None).await;
+    assert_eq!(store.salt(&alice.address).await.unwrap(), None);
+    let token = Secret::token(&mut OsRng);
+    let second = Secret::token(&mut OsRng);
+    store
+        .add_token(alice.id, "phone", &token, NOW)
+        .await
+        .unwrap();
+    let id = store.add_token(alice.id, "laptop", &second, NOW).await;
+    // One salt for all: the exchange begins before it shows which secret is meant.
+    let salt = store.salt(&alice.address).await.unwrap().unwrap();
+    let check = async |secret: &Secret| {
+        let proof = Salted::new(secret.reveal().as_bytes(), &salt, ITERATIONS).proof("signed");
+        let checked = store.check_proof(&alice.address, "signed", &proof, NOW);
+        checked.await.unwrap()
+    };
+    let (login, signature) = check(&second).await.unwrap();
+    let expected = Login::Token {
+        account: alice.id,
+        token: id.unwrap(),
+    };
+    assert_eq!(login, expected);
+    let verifier = Verifier::new(second.reveal().as_bytes(), &salt);
+    let proof = Salted::new(second.reveal().as_bytes(), &salt, ITERATIONS).proof("signed");
+    assert_eq!(verifier.proves("signed", &proof), Some(signature));
+    assert!(check(&Secret::token(&mut OsRng)).await.is_none());
+    // A one-time code is typed in many ways: it is none of them.
+    let code = Secret::code(&mut OsRng);
+    store
+        .issue_code(alice.id, Purpose::Add, &code, NOW)
+        .await
+        .unwrap();
+    assert!(check(&code).await.is_none());
 }
 
 pub(crate) async fn a_code_is_valid_for_seven_days_and_as_typed(store: &Store) {

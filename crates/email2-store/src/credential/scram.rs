@@ -5,6 +5,7 @@ use std::fmt;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use email2::scram::{MECHANISM, PROOF_OCTETS};
 use hmac::digest::KeyInit;
 use hmac::{Hmac, Mac};
 use sha2::{Digest, Sha256};
@@ -13,12 +14,10 @@ use zeroize::Zeroizing;
 
 /// PBKDF2 rounds. The secrets are ours and have at least 128 random bits, so
 /// the floor of RFC 7677 §4 is enough: no guessing gets anywhere.
-pub(crate) const ITERATIONS: u32 = 4096;
+pub const ITERATIONS: u32 = 4096;
 
 /// Octets of a salt.
-pub(crate) const SALT_LENGTH: usize = 16;
-
-const SCHEME: &str = "SCRAM-SHA-256";
+pub const SALT_LENGTH: usize = 16;
 
 /// What is kept of a secret (RFC 5803): whoever reads it cannot log in with it.
 #[derive(Clone, PartialEq, Eq)]
@@ -32,6 +31,7 @@ pub struct Verifier {
 /// A secret after its PBKDF2: what is expensive is done once, then compared
 /// with all verifiers of the same salt.
 pub struct Salted {
+    client_key: Zeroizing<[u8; 32]>,
     stored_key: Zeroizing<[u8; 32]>,
     server_key: Zeroizing<[u8; 32]>,
 }
@@ -47,7 +47,14 @@ impl Salted {
         Self {
             stored_key: Zeroizing::new(Sha256::digest(*client_key).into()),
             server_key: Zeroizing::new(hmac(&salted, b"Server Key")),
+            client_key,
         }
+    }
+
+    /// What a client says to have the secret: `ClientProof` over `signed` (RFC 5802 §3).
+    #[must_use]
+    pub fn proof(&self, signed: &str) -> [u8; PROOF_OCTETS] {
+        covered(&self.client_key, &hmac(&self.stored_key, signed.as_bytes()))
     }
 }
 
@@ -70,11 +77,22 @@ impl Verifier {
         self.stored_key.ct_eq(&*salted.stored_key).into()
     }
 
+    /// Whether a client's proof over `signed` (RFC 5802 §3: `AuthMessage`) was made with the
+    /// secret, in constant time; then the server's own signature over it.
+    #[must_use]
+    pub fn proves(&self, signed: &str, proof: &[u8; PROOF_OCTETS]) -> Option<[u8; PROOF_OCTETS]> {
+        let signature = Zeroizing::new(hmac(&self.stored_key, signed.as_bytes()));
+        let client_key = Zeroizing::new(covered(proof, &signature));
+        let stored_key: [u8; 32] = Sha256::digest(*client_key).into();
+        let holds: bool = self.stored_key.ct_eq(&stored_key).into();
+        holds.then(|| hmac(&self.server_key, signed.as_bytes()))
+    }
+
     /// Reads `SCRAM-SHA-256$iterations:salt$StoredKey:ServerKey` (RFC 5803 §3).
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let (iterations, rest) = text
-            .strip_prefix(SCHEME)?
+            .strip_prefix(MECHANISM)?
             .strip_prefix('$')?
             .split_once(':')?;
         let (salt, keys) = rest.split_once('$')?;
@@ -108,7 +126,7 @@ impl fmt::Display for Verifier {
         let server_key = STANDARD.encode(self.server_key);
         write!(
             f,
-            "{SCHEME}${}:{salt}${stored_key}:{server_key}",
+            "{MECHANISM}${}:{salt}${stored_key}:{server_key}",
             self.iterations
         )
     }
@@ -124,6 +142,15 @@ impl fmt::Debug for Salted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Salted([redacted])")
     }
+}
+
+/// Both, one over the other: doing it again uncovers.
+fn covered(octets: &[u8; 32], covering: &[u8; 32]) -> [u8; 32] {
+    let mut covered = *octets;
+    for (octet, other) in covered.iter_mut().zip(covering) {
+        *octet ^= other;
+    }
+    covered
 }
 
 fn hmac(key: &[u8; 32], message: &[u8]) -> [u8; 32] {
@@ -142,20 +169,29 @@ fn hmac(key: &[u8; 32], message: &[u8]) -> [u8; 32] {
 mod tests {
     use super::*;
 
-    /// The exchange of RFC 7677 §3: its ServerSignature is made with our ServerKey.
+    /// The exchange of RFC 7677 §3: its proof is taken, its ServerSignature is ours.
     #[test]
-    fn the_server_key_is_that_of_rfc_7677() {
+    fn the_exchange_of_rfc_7677_is_proved() {
         let salt = STANDARD.decode("W22ZaJ0SNY7soEsUEjb6gQ==").unwrap();
         let verifier = Verifier::new(b"pencil", &salt);
         let exchange = "n=user,r=rOprNGfwEbeRWgbNEkqO,\
             r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,\
             s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096,\
             c=biws,r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0";
-        let signature = hmac(&verifier.server_key, exchange.as_bytes());
+        let proof = STANDARD.decode("dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ=");
+        let mut proof: [u8; 32] = proof.unwrap().try_into().unwrap();
+        let signature = verifier.proves(exchange, &proof).unwrap();
         assert_eq!(
             STANDARD.encode(signature),
             "6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4="
         );
+        assert!(
+            verifier
+                .proves(&exchange.replace("i=4096", "i=4097"), &proof)
+                .is_none()
+        );
+        proof[31] ^= 1;
+        assert!(verifier.proves(exchange, &proof).is_none());
     }
 
     #[test]

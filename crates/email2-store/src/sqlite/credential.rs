@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use email2::Address;
+use email2::scram::PROOF_OCTETS;
 use rusqlite::{Connection, OptionalExtension};
 use zeroize::Zeroizing;
 
@@ -106,11 +107,52 @@ impl Credentials for SqliteStore {
             .readers
             .ask(move |_| Ok(candidates.find(&secret)))
             .await?;
-        if let Some((Login::Token { token, .. }, true)) = found {
-            self.write(move |change| used(change.connection, token, now))
-                .await?;
-        }
+        self.note(found.as_ref(), now).await?;
         Ok(found.map(|(login, _)| login))
+    }
+
+    async fn salt(&self, address: &Address) -> Result<Option<Vec<u8>>, StoreError> {
+        let address = address.to_string();
+        let select = "SELECT salt FROM account WHERE address = ?1";
+        self.read(move |connection| {
+            let mut select = connection.prepare_cached(select)?;
+            let salt = select.query_row([address], |row| row.get(0)).optional()?;
+            Ok(salt.flatten())
+        })
+        .await
+    }
+
+    async fn check_proof(
+        &self,
+        address: &Address,
+        signed: &str,
+        proof: &[u8; PROOF_OCTETS],
+        now: u64,
+    ) -> Result<Option<(Login, [u8; PROOF_OCTETS])>, StoreError> {
+        let (address, signed, proof) = (address.to_string(), signed.to_owned(), *proof);
+        let found = self
+            .read(move |connection| {
+                let candidates = candidates(connection, &address, now)?;
+                Ok(candidates.prove(&signed, &proof))
+            })
+            .await?;
+        let Some((login, write, signature)) = found else {
+            return Ok(None);
+        };
+        self.note(Some(&(login.clone(), write)), now).await?;
+        Ok(Some((login, signature)))
+    }
+}
+
+impl SqliteStore {
+    /// Notes that a token was used, where that must be written.
+    async fn note(&self, found: Option<&(Login, bool)>, now: u64) -> Result<(), StoreError> {
+        let Some((Login::Token { token, .. }, true)) = found else {
+            return Ok(());
+        };
+        let token = *token;
+        self.write(move |change| used(change.connection, token, now))
+            .await
     }
 }
 
@@ -141,6 +183,20 @@ impl Candidates {
             (None, Some((login, _))) => Some((login.clone(), false)),
             (None, None) => None,
         }
+    }
+}
+
+impl Candidates {
+    /// Whose token made this proof, whether its use must be written, and our signature.
+    fn prove(
+        &self,
+        signed: &str,
+        proof: &[u8; PROOF_OCTETS],
+    ) -> Option<(Login, bool, [u8; PROOF_OCTETS])> {
+        self.tokens.iter().find_map(|(login, write, verifier)| {
+            let signature = verifier.proves(signed, proof)?;
+            Some((login.clone(), *write, signature))
+        })
     }
 }
 

@@ -43,6 +43,7 @@ conformance! { fresh:
     }
     credential {
         a_token_logs_in_until_it_is_revoked,
+        a_token_is_proved_by_scram,
         a_code_is_valid_for_seven_days_and_as_typed,
     }
     certificate {

@@ -92,7 +92,7 @@ rejections! {
     /// The command needs a signed-in user.
     AuthRequired = "auth-required", 530, (5, 7, 0), "RFC 4954 §6", "Sign in first";
     /// A mechanism that is not offered.
-    AuthMechanism = "auth-mechanism", 504, (5, 5, 4), "RFC 4954 §4", "This mechanism is not offered; use PLAIN";
+    AuthMechanism = "auth-mechanism", 504, (5, 5, 4), "RFC 4954 §4", "This mechanism is not offered; use SCRAM-SHA-256 or PLAIN";
     /// A response that is no base64, or malformed.
     AuthMalformed = "auth-malformed", 501, (5, 5, 2), "RFC 4954 §4", "The response is malformed or was cancelled";
     /// Wrong name or password.

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use email2::address::Address;
-use email2::rejection::Rejection;
+use email2::scram::{ClientFinal, ClientFirst};
 use email2_imap::{
     Answer, Changes, FlagAction, Flags, MailboxInfo, MailboxKey, MessageInfo, MessageKey, Password,
     Refusal, Request,
@@ -18,6 +18,7 @@ use tokio::sync::watch;
 use super::words::{self, refusal};
 use crate::enrolment;
 use crate::settings;
+use crate::sign_in::Exchange;
 use crate::site::Site;
 
 /// What a request comes to.
@@ -33,6 +34,7 @@ struct Coming {
 pub(super) struct Answerer {
     site: Arc<Site>,
     source: IpAddr,
+    exchange: Option<Exchange>,
     account: Option<Account>,
     changes: Option<watch::Receiver<u64>>,
     /// The message that was read last.
@@ -46,6 +48,7 @@ impl Answerer {
         Answerer {
             site,
             source,
+            exchange: None,
             account: None,
             changes: None,
             reader: None,
@@ -69,6 +72,8 @@ impl Answerer {
     pub(super) async fn answer(&mut self, request: Request) -> Answer {
         let answered = match request {
             Request::Login { user, password } => self.log_in(&user, &password).await,
+            Request::ScramFirst(first) => self.scram_first(first).await,
+            Request::ScramFinal(last) => self.scram_final(&last).await,
             request => self.serve(request).await,
         };
         answered.unwrap_or_else(Answer::Refused)
@@ -79,17 +84,31 @@ impl Answerer {
     async fn log_in(&mut self, user: &str, password: &Password) -> Answered {
         let address = Address::parse(user).map_err(|_| Refusal::LoginFailed)?;
         let checked = enrolment::check(&self.site, self.source, &address, &password.0).await;
-        match checked {
-            Ok(email2_store::Login::Token { .. }) => {}
-            Ok(email2_store::Login::Code { .. }) => {
-                let why = "a one-time code is for `email2 setup`, which gets a token by it";
-                return Err(Refusal::Cannot(why.to_owned()));
-            }
-            Err(Rejection::AuthFailed) => return Err(Refusal::LoginFailed),
-            Err(Rejection::AuthThrottled) => return Err(Refusal::TooManyLogins),
-            Err(rejection) => return Err(Refusal::Unavailable(rejection.sentence())),
+        if let email2_store::Login::Code { .. } = checked.map_err(words::not_in)? {
+            let why = "a one-time code is for `email2 setup`, which gets a token by it";
+            return Err(Refusal::Cannot(why.to_owned()));
         }
-        let account = self.site.store.account(&address).await.map_err(refusal)?;
+        self.enter(&address).await
+    }
+
+    async fn scram_first(&mut self, first: ClientFirst) -> Answered {
+        let exchange = Exchange::begin(&self.site, first).await;
+        let exchange = exchange.map_err(words::not_in)?;
+        let text = exchange.challenge();
+        self.exchange = Some(exchange);
+        Ok(Answer::Challenge(text))
+    }
+
+    async fn scram_final(&mut self, last: &ClientFinal) -> Answered {
+        let exchange = self.exchange.take().ok_or(Refusal::LoginFailed)?;
+        let proved = exchange.prove(&self.site, self.source, last).await;
+        let (_, address, text) = proved.map_err(words::not_in)?;
+        self.enter(&address).await?;
+        Ok(Answer::Challenge(text))
+    }
+
+    async fn enter(&mut self, address: &Address) -> Answered {
+        let account = self.site.store.account(address).await.map_err(refusal)?;
         let account = account.ok_or(Refusal::LoginFailed)?;
         self.changes = Some(self.site.store.watch(account.id));
         self.account = Some(account);
@@ -131,7 +150,9 @@ impl Answerer {
             Request::Changes { mailbox, since } => self.changes_since(mailbox, since).await,
             Request::Settings(wanted) => self.settings(&wanted).await,
             Request::SetSettings(values) => self.set_settings(values).await,
-            Request::Login { .. } => Err(Refusal::LoginFailed),
+            Request::Login { .. } | Request::ScramFirst(_) | Request::ScramFinal(_) => {
+                Err(Refusal::LoginFailed)
+            }
         }
     }
 

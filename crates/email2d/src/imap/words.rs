@@ -1,5 +1,6 @@
 //! The store's words and IMAP's: mailboxes, messages, flags, refusals.
 
+use email2::rejection::Rejection;
 use email2_imap::{FlagAction, Flags, MailboxInfo, MailboxKey, MessageInfo, MessageKey, Refusal};
 use email2_imap::{Setting, SpecialUse};
 use email2_store::{Mailbox, Message, Origin, StoreError};
@@ -120,5 +121,14 @@ pub(super) fn refusal(error: StoreError) -> Refusal {
             tracing::error!(%error, "the store failed");
             Refusal::Unavailable("the server's store fails; try again later".to_owned())
         }
+    }
+}
+
+/// Why somebody may not come in.
+pub(super) fn not_in(rejection: Rejection) -> Refusal {
+    match rejection {
+        Rejection::AuthFailed => Refusal::LoginFailed,
+        Rejection::AuthThrottled => Refusal::TooManyLogins,
+        other => Refusal::Unavailable(other.sentence()),
     }
 }

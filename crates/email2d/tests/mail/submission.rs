@@ -92,7 +92,11 @@ async fn starttls_leads_to_the_same_door() {
     );
     wire.ask("STARTTLS").await;
     let mut wire = wire.handshake(None).await;
-    assert!(wire.ask("EHLO x").await.contains("AUTH PLAIN"));
+    assert!(
+        wire.ask("EHLO x")
+            .await
+            .contains("AUTH SCRAM-SHA-256 PLAIN")
+    );
     assert!(
         wire.sign_in(bob.address.to_string(), &bob.token)
             .await
