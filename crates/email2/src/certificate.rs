@@ -267,6 +267,13 @@ impl Certificate {
             .has_notation(|notations| notations.keyholder_server)
     }
 
+    /// Whether a server holds the key, and nobody encrypts to it (spec §13.2.2): for who writes,
+    /// that is no key.
+    pub fn is_held_for_signing(&self) -> bool {
+        let mut subkeys = self.parts().subkeys.iter();
+        self.is_keyholder_server() && !subkeys.any(|subkey| subkey.encrypts())
+    }
+
     /// Whether the signed notation says that a classic program reads the mail:
     /// one encrypts to the classic subkey alone (spec §5.8).
     pub fn is_classic_reader(&self) -> bool {

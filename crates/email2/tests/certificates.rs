@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may fail")]
 
-use email2::certificate::generate::generate;
+use email2::certificate::generate::{generate, generate_held};
 use email2::certificate::succession::{Succession, succeed};
 use email2::certificate::{Certificate, CertificateError, RevocationReason};
 use email2::secret::{SecretKey, SecretKeyError};
@@ -65,6 +65,23 @@ fn the_service_certificate_signs_only() {
         certificate.can_encrypt(NOW),
         Err(CertificateError::NoEncryptionKey)
     );
+}
+
+/// spec §13.2.2
+#[test]
+fn a_key_that_a_server_holds_for_a_person_says_so_and_signs_only() {
+    let bob = "bob@example.org".parse().unwrap();
+    let held = generate_held(&bob, NOW, &mut rng()).unwrap();
+    let certificate = held.certificate();
+    assert!(certificate.binds(&who("bob@example.org")));
+    assert!(certificate.is_keyholder_server() && certificate.is_held_for_signing());
+    assert_eq!(certificate.signing_keys().len(), 1);
+    assert_eq!(
+        certificate.can_encrypt(NOW),
+        Err(CertificateError::NoEncryptionKey)
+    );
+    assert!(held.signing_key(NOW).is_ok());
+    assert!(!self::bob().certificate().is_held_for_signing());
 }
 
 #[test]

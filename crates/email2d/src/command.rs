@@ -60,7 +60,7 @@ enum Command {
     Quickstart(quickstart::Arguments),
     /// Run the server
     Serve,
-    /// Accounts: add, list, reset, remove, password, quota
+    /// Accounts: add, list, reset, remove, password, key, quota
     #[command(subcommand)]
     User(user::Command),
     /// Keys: show, revoke

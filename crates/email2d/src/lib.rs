@@ -31,6 +31,7 @@ mod trace;
 
 pub mod command;
 pub mod config;
+pub mod held_key;
 pub mod service_key;
 
 use std::sync::Arc;

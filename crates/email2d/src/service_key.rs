@@ -47,10 +47,15 @@ pub enum ServiceKeyError {
     Store(#[from] StoreError),
 }
 
+/// The folder of this server's keys.
+pub(crate) fn folder(data_directory: &Path) -> PathBuf {
+    data_directory.join(FOLDER)
+}
+
 /// Where the service key of a domain is.
 #[must_use]
 pub fn file(data_directory: &Path, domain: &Domain) -> PathBuf {
-    data_directory.join(FOLDER).join(format!("{domain}.key"))
+    folder(data_directory).join(format!("{domain}.key"))
 }
 
 /// The service key of a domain: from its file, or made; then its certificate is served.
@@ -115,7 +120,8 @@ fn make(
     Ok(key)
 }
 
-fn write(path: &Path, octets: &[u8]) -> std::io::Result<()> {
+/// Writes a new file that its owner alone may read, in a folder of the same kind.
+pub(crate) fn write(path: &Path, octets: &[u8]) -> std::io::Result<()> {
     if let Some(folder) = path.parent() {
         std::fs::DirBuilder::new()
             .recursive(true)

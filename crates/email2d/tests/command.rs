@@ -128,6 +128,34 @@ fn accounts_are_added_listed_reset_and_removed() {
 }
 
 #[test]
+fn a_key_is_held_for_a_user_and_dropped() {
+    let (host, _) = Host::new();
+    let bob = "bob@example.org";
+    json(&host.run(&["--json", "user", "add", bob]));
+    assert_eq!(host.refused(&["user", "key", bob]).0, 64);
+    assert_eq!(host.refused(&["user", "key", bob, "--drop"]).0, 67);
+    let held = json(&host.run(&["--json", "user", "key", bob, "--hold"]));
+    let shown = json(&host.run(&["--json", "key", "show", bob]));
+    assert_eq!(
+        (&shown["primary"], &shown["served"]),
+        (&held["primary"], &true.into())
+    );
+    assert_eq!(mode(&host.path("data/keys/master.key")), 0o600);
+    // Once more changes nothing.
+    let again = json(&host.run(&["--json", "user", "key", bob, "--hold"]));
+    assert_eq!(again["primary"], held["primary"]);
+    let dropped = json(&host.run(&["--json", "user", "key", bob, "--drop"]));
+    assert_eq!(dropped["held"], false);
+    let shown = json(&host.run(&["--json", "key", "show", bob]));
+    assert_eq!(
+        (&shown["served"], &shown["hard"]),
+        (&false.into(), &true.into())
+    );
+    let other = json(&host.run(&["--json", "user", "key", bob, "--hold"]));
+    assert_ne!(other["primary"], held["primary"]);
+}
+
+#[test]
 fn a_revoked_service_key_is_replaced() {
     let (host, _) = Host::new();
     let before = json(&host.run(&["--json", "key", "show", "@example.org"]));

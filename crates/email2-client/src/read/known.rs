@@ -11,6 +11,9 @@ use email2::{Fingerprint, Identity};
 use super::{Shown, author, known_keys, read};
 use crate::{Client, pin};
 
+/// What people are told of a signature by such a key.
+const HELD: &str = "the author's mail server holds this key and signs for them";
+
 /// The certificates at hand for one message.
 struct AtHand(Vec<Certificate>);
 
@@ -40,6 +43,7 @@ pub async fn open(
         Some(author) => certificate(client, author).await,
         None => None,
     };
+    let held = known.as_ref().is_some_and(Certificate::is_keyholder_server);
     let mut shown = read_with(client, raw, key, known)?;
     // A device that the author set up since signs by a subkey that the pin lacks.
     if shown.protection.standing == "unknown-key"
@@ -47,6 +51,10 @@ pub async fn open(
         && let Some(newer) = renewed(client, author).await
     {
         shown = read_with(client, raw, key, Some(newer))?;
+    }
+    // spec §13.2: a signature by such a key says what the server says, not what a person's device does.
+    if held && shown.protection.standing == "verified" {
+        shown.notes.push(HELD.to_owned());
     }
     let told = known_keys::compare(client, &shown, key).await;
     shown.notes.extend(told);

@@ -13,7 +13,7 @@ use rand_core::{CryptoRng, RngCore};
 use super::framing::{PUBLIC_KEY, PUBLIC_SUBKEY, SIGNATURE, USER_ID, put_packet};
 use super::selfsign::{self, Use};
 use super::{Certificate, CertificateError, assemble};
-use crate::address::Identity;
+use crate::address::{Address, Identity};
 use crate::capability;
 use crate::secret::SecretKey;
 
@@ -29,6 +29,41 @@ pub fn generate(
     now: u64,
     rng: &mut (impl CryptoRng + RngCore),
 ) -> Result<SecretKey> {
+    let holder = match who {
+        Identity::Address(_) => Holder::Owner,
+        Identity::Service(_) => Holder::Server,
+    };
+    made(who, holder, now, rng)
+}
+
+/// Makes a key that a server holds for a mailbox (spec §13.2): it says so, it signs, and nobody
+/// encrypts to it, for its owner's programs could not read that.
+///
+/// # Errors
+/// As [`generate`].
+pub fn generate_held(
+    who: &Address,
+    now: u64,
+    rng: &mut (impl CryptoRng + RngCore),
+) -> Result<SecretKey> {
+    made(&Identity::Address(who.clone()), Holder::Server, now, rng)
+}
+
+/// Who has the secret key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Holder {
+    /// The person, on their devices.
+    Owner,
+    /// A server: its domain's own key, or a person's.
+    Server,
+}
+
+fn made(
+    who: &Identity,
+    holder: Holder,
+    now: u64,
+    rng: &mut (impl CryptoRng + RngCore),
+) -> Result<SecretKey> {
     let primary = primary_key(now, rng)?;
     let mut octets = Vec::new();
     put_packet(&mut octets, PUBLIC_KEY, &primary.public_key().to_bytes()?);
@@ -37,10 +72,10 @@ pub fn generate(
     put_packet(&mut octets, USER_ID, text.as_bytes());
     put_signature(
         &mut octets,
-        &selfsign::user_id(&primary, &id, notations(who)?, now, rng)?,
+        &selfsign::user_id(&primary, &id, notations(holder)?, now, rng)?,
     )?;
     let mut subkeys = Vec::new();
-    for (kind, purpose) in subkey_kinds(who) {
+    for (kind, purpose) in subkey_kinds(holder) {
         let subkey = subkey(kind, now, rng)?;
         put_packet(&mut octets, PUBLIC_SUBKEY, &subkey.public_key().to_bytes()?);
         put_signature(
@@ -63,18 +98,18 @@ fn put_signature(octets: &mut Vec<u8>, signature: &Signature) -> Result<()> {
 
 /// What the certificate says of itself: that it has a post-quantum key, or that
 /// a server holds it.
-fn notations(who: &Identity) -> Result<Vec<Subpacket>> {
-    let notation = match who {
-        Identity::Address(_) => selfsign::notation(capability::POST_QUANTUM_NOTATION, "1")?,
-        Identity::Service(_) => selfsign::notation(capability::KEYHOLDER_NOTATION, "server")?,
+fn notations(holder: Holder) -> Result<Vec<Subpacket>> {
+    let notation = match holder {
+        Holder::Owner => selfsign::notation(capability::POST_QUANTUM_NOTATION, "1")?,
+        Holder::Server => selfsign::notation(capability::KEYHOLDER_NOTATION, "server")?,
     };
     Ok(vec![notation])
 }
 
-fn subkey_kinds(who: &Identity) -> &'static [(KeyType, Use)] {
-    match who {
-        Identity::Address(_) => MAILBOX_SUBKEYS,
-        Identity::Service(_) => SERVICE_SUBKEYS,
+fn subkey_kinds(holder: Holder) -> &'static [(KeyType, Use)] {
+    match holder {
+        Holder::Owner => MAILBOX_SUBKEYS,
+        Holder::Server => SERVER_SUBKEYS,
     }
 }
 
@@ -87,7 +122,7 @@ const MAILBOX_SUBKEYS: &[(KeyType, Use)] = &[
     (KeyType::MlKem768X25519, Use::Encrypt),
 ];
 
-const SERVICE_SUBKEYS: &[(KeyType, Use)] = &[(KeyType::Ed25519Legacy, Use::Sign)];
+const SERVER_SUBKEYS: &[(KeyType, Use)] = &[(KeyType::Ed25519Legacy, Use::Sign)];
 
 fn primary_key(now: u64, rng: &mut (impl CryptoRng + RngCore)) -> Result<SecretPrimary> {
     let kind = KeyType::Ed25519Legacy;

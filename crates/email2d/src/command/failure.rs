@@ -4,6 +4,7 @@ use email2_store::StoreError;
 
 use crate::StartError;
 use crate::config::ConfigError;
+use crate::held_key::HeldKeyError;
 use crate::service_key::ServiceKeyError;
 
 /// The command line is wrong.
@@ -90,6 +91,16 @@ impl From<ServiceKeyError> for Failure {
     fn from(error: ServiceKeyError) -> Failure {
         match error {
             ServiceKeyError::Store(error) => error.into(),
+            other => Failure::input_output(other.to_string()),
+        }
+    }
+}
+
+impl From<HeldKeyError> for Failure {
+    fn from(error: HeldKeyError) -> Failure {
+        match error {
+            HeldKeyError::Store(error) => error.into(),
+            HeldKeyError::OwnKey(_) => Failure::data(error.to_string()),
             other => Failure::input_output(other.to_string()),
         }
     }

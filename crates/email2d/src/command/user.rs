@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::output::rfc3339;
 use super::{Desk, Failure};
+use crate::held_key;
 
 /// What can be done to accounts.
 #[derive(Debug, Subcommand)]
@@ -48,6 +49,19 @@ pub(super) enum Command {
         #[arg(long, default_value = "program")]
         name: String,
     },
+    /// Let this server hold a key for an account, so that it signs and seals what ordinary
+    /// programs send; or forget it
+    #[command(group = clap::ArgGroup::new("what").required(true))]
+    Key {
+        /// Whose account
+        address: String,
+        /// Make a key and hold it; everybody sees that a server does
+        #[arg(long, group = "what")]
+        hold: bool,
+        /// Forget the key that is held; it is worth nothing from now on
+        #[arg(long, group = "what")]
+        drop: bool,
+    },
     /// Set how much an account may hold
     Quota {
         /// Whose account
@@ -67,6 +81,12 @@ pub(super) async fn run(command: &Command, desk: Desk) -> Result<(), Failure> {
         Command::Invite { address } => invite(desk, address).await,
         Command::Remove { address, yes } => remove(desk, address, *yes).await,
         Command::Password { address, name } => password(desk, address, name).await,
+        Command::Key {
+            address,
+            hold: true,
+            ..
+        } => hold_key(desk, address).await,
+        Command::Key { address, .. } => drop_key(desk, address).await,
         Command::Quota { address, quota } => set_quota(desk, address, quota).await,
     }
 }
@@ -216,6 +236,40 @@ async fn password(mut desk: Desk, text: &str, name: &str) -> Result<(), Failure>
         "name": name,
         "password": token.reveal(),
     });
+    desk.output.print(&text, &object)
+}
+
+async fn hold_key(mut desk: Desk, text: &str) -> Result<(), Failure> {
+    let account = find(&desk, text).await?;
+    let data = &desk.config.data_directory;
+    let held = held_key::hold(data, &desk.store, &account, desk.now, &mut desk.rng).await;
+    let primary = held?;
+    let text = format!(
+        "This server holds the key {primary} for {address}: what {address} sends by an ordinary \
+         program is signed and sealed. Everybody sees that a server holds the key, and nobody \
+         encrypts to it.",
+        address = account.address
+    );
+    let object = json!({
+        "address": account.address.to_string(),
+        "held": true,
+        "primary": primary.to_string(),
+    });
+    desk.output.print(&text, &object)
+}
+
+async fn drop_key(desk: Desk, text: &str) -> Result<(), Failure> {
+    let account = find(&desk, text).await?;
+    if !held_key::release(&desk.store, &account).await? {
+        let why = format!("this server holds no key for {}", account.address);
+        return Err(Failure::no_user(why));
+    }
+    let text = format!(
+        "The key held for {address} is forgotten and worth nothing from now on. \
+         `email2d user reset {address}` lets its owner make a new one.",
+        address = account.address
+    );
+    let object = json!({"address": account.address.to_string(), "held": false});
     desk.output.print(&text, &object)
 }
 
