@@ -26,10 +26,25 @@ use transaction::Delivery;
 pub struct ClientConfig {
     /// What it calls itself in EHLO (RFC 5321 §4.1.1.1).
     pub name: String,
-    /// Whether the connection is under TLS from its first octet; else STARTTLS is demanded.
+    /// Whether the connection is under TLS from its first octet.
     pub tls: bool,
+    /// What of STARTTLS, where it is not.
+    pub start_tls: StartTls,
     /// Whom it signs in as, if at all: only under TLS.
     pub credentials: Option<Credentials>,
+}
+
+/// Whether a dialogue that begins in plaintext may stay so.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum StartTls {
+    /// Never: a server that does not offer STARTTLS gets nothing (spec §3.12.2).
+    #[default]
+    Demanded,
+    /// It does when the server offers no STARTTLS, or not even EHLO: for ordinary mail, where
+    /// nothing demands TLS (RFC 3207 §4.1). Never with credentials.
+    IfOffered,
+    /// It does: TLS with this server failed before.
+    Never,
 }
 
 /// What happened.
@@ -130,6 +145,7 @@ pub const PIECE_OCTETS: usize = 32 * 1024;
 enum Expected {
     Greeting,
     Hello,
+    OldHello,
     StartTls,
     Auth,
     Key(usize),
@@ -261,6 +277,12 @@ impl Client {
         self.send("QUIT\r\n", Expected::Quit);
     }
 
+    /// Whether TLS protects the connection.
+    #[must_use]
+    pub fn is_secured(&self) -> bool {
+        self.config.tls
+    }
+
     /// What the server announced; nothing before [`Event::Ready`].
     #[must_use]
     pub fn extensions(&self) -> &Extensions {
@@ -302,6 +324,7 @@ impl Client {
         match expected {
             Expected::Greeting => self.greeted(reply),
             Expected::Hello => self.hello_answered(reply),
+            Expected::OldHello => self.old_hello_answered(reply),
             Expected::StartTls => self.start_tls_answered(reply),
             Expected::Auth => self.auth_answered(reply),
             Expected::Key(index) => self.key_answered(index, reply),

@@ -8,7 +8,7 @@ use email2::evidence::Announced;
 use email2::key_query::{KeyAnswer, KeyFlags, KeyPut, KeyPutAnswer, KeyQuery, Token};
 use email2::rejection::Rejection;
 use email2::seal::Role;
-use email2_smtp::client::{self, Client, ClientConfig, Failure, RecipientOutcome};
+use email2_smtp::client::{self, Client, ClientConfig, Failure, RecipientOutcome, StartTls};
 use email2_smtp::server::{self, Answer, Auth, Server, ServerConfig, SignIn};
 use email2_smtp::{Credentials, Envelope, Mail, Recipient};
 use proptest::prelude::*;
@@ -62,6 +62,7 @@ impl Pair {
         let asks = ClientConfig {
             name,
             tls,
+            start_tls: StartTls::Demanded,
             credentials,
         };
         let mut pair = Pair {

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use email2::address::ReversePath;
-use email2_smtp::client::{self, Client, ClientConfig, Failure, RecipientOutcome};
+use email2_smtp::client::{self, Client, ClientConfig, Failure, RecipientOutcome, StartTls};
 use email2_smtp::{Credentials, Envelope, Mail, Recipient};
 use proptest::prelude::*;
 
@@ -33,6 +33,7 @@ fn script(steps: &[(&str, &str)], source: &[u8]) -> (Vec<client::Event>, Client,
     let config = ClientConfig {
         name,
         tls: true,
+        start_tls: StartTls::Demanded,
         credentials: None,
     };
     let (mut client, mut events, mut heard) = (Client::new(config, NOW), Vec::new(), String::new());
@@ -193,6 +194,7 @@ fn a_server_without_starttls_gets_nothing() {
     let config = ClientConfig {
         name: "client.example.org".into(),
         tls: false,
+        start_tls: StartTls::Demanded,
         credentials: Some(credentials()),
     };
     let mut client = Client::new(config, NOW);
@@ -232,7 +234,7 @@ proptest! {
 
     #[test]
     fn no_octets_break_the_client(octets in prop::collection::vec(any::<u8>(), 0..300)) {
-        let config = ClientConfig { name: "x".into(), tls: true, credentials: None };
+        let config = ClientConfig { name: "x".into(), tls: true, start_tls: StartTls::Demanded, credentials: None };
         let mut client = Client::new(config, NOW);
         client.receive(b"220 x\r\n250 CHUNKING\r\n", NOW);
         client.receive(&octets, NOW);

@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 
 use email2::address::ReversePath;
 use email2::rejection::Rejection;
-use email2_smtp::client::{Client, ClientConfig, Event, Failure};
+use email2_smtp::client::{Client, ClientConfig, Event, Failure, StartTls};
 use email2_smtp::{Envelope, Mail, Recipient};
 use email2_testbed::domain::Plan;
 use email2_testbed::testbed::Testbed;
@@ -209,6 +209,7 @@ fn send(at: SocketAddr, content: &[u8]) -> Result<(), Failure> {
         name: "client.example".to_owned(),
         // It is not asked to begin TLS: what matters here is what it writes.
         tls: true,
+        start_tls: StartTls::Demanded,
         credentials: None,
     };
     let (mut client, mut stream) = (Client::new(config, NOW), TcpStream::connect(at).unwrap());

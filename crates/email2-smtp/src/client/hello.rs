@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Client, Event, Expected, Failure, STARTTLS};
+use super::{Client, Event, Expected, Failure, STARTTLS, StartTls};
 use crate::extension::Extensions;
 use crate::reply::{self, Reply};
 
@@ -32,23 +32,51 @@ impl Client {
 
     pub(super) fn hello_answered(&mut self, reply: Reply) {
         if !reply.is_positive() {
-            return self.fail(Failure::Refused(reply));
+            return self.hello_refused(reply);
         }
         let extensions = Extensions::parse(&reply.lines);
         if !self.config.tls {
-            return self.start_tls(extensions.starttls);
+            return self.start_tls(extensions);
         }
         self.extensions = extensions;
         self.sign_in();
     }
 
-    /// Never goes on in plaintext (spec §3.12.2).
-    fn start_tls(&mut self, offered: bool) {
-        if offered {
+    /// A server older than EHLO is greeted as it understands (RFC 5321 §3.2).
+    fn hello_refused(&mut self, reply: Reply) {
+        if self.may_be_plain() && reply.is_permanent() {
+            let command = format!("HELO {}\r\n", self.config.name);
+            self.send(&command, Expected::OldHello);
+        } else {
+            self.fail(Failure::Refused(reply));
+        }
+    }
+
+    pub(super) fn old_hello_answered(&mut self, reply: Reply) {
+        if reply.is_positive() {
+            self.ready();
+        } else {
+            self.fail(Failure::Refused(reply));
+        }
+    }
+
+    /// Never goes on in plaintext (spec §3.12.2), but for ordinary mail.
+    fn start_tls(&mut self, extensions: Extensions) {
+        let never = self.config.start_tls == StartTls::Never;
+        if extensions.starttls && !never {
             self.send("STARTTLS\r\n", Expected::StartTls);
+        } else if self.may_be_plain() {
+            self.extensions = extensions;
+            self.ready();
         } else {
             self.fail(Failure::NotOffered(STARTTLS));
         }
+    }
+
+    /// No password ever leaves in plaintext.
+    fn may_be_plain(&self) -> bool {
+        let allowed = self.config.start_tls != StartTls::Demanded;
+        allowed && !self.config.tls && self.config.credentials.is_none()
     }
 
     pub(super) fn start_tls_answered(&mut self, reply: Reply) {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use email2::address::ReversePath;
 use email2::rejection::Rejection;
-use email2_smtp::client::{self, Client, ClientConfig};
+use email2_smtp::client::{self, Client, ClientConfig, StartTls};
 use email2_smtp::server::{Answer, Auth, Event, Server, ServerConfig, SignIn};
 use email2_smtp::{Envelope, Mail, Recipient};
 
@@ -189,6 +189,7 @@ pub(super) fn smtp_client(octets: &[u8]) {
     let config = ClientConfig {
         name: "client.example".to_owned(),
         tls: true,
+        start_tls: StartTls::Demanded,
         credentials: None,
     };
     let (mut client, mut sent) = (Client::new(config, NOW), Vec::new());

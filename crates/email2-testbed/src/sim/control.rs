@@ -12,7 +12,7 @@ use email2_io::World;
 use email2_io::clock::within;
 use email2_io::drive::Driver;
 use email2_io::net::Connection;
-use email2_smtp::client::{Client, ClientConfig, Event as Said};
+use email2_smtp::client::{Client, ClientConfig, Event as Said, StartTls};
 use email2_smtp::server::{Answer, Auth, Event, Server, ServerConfig};
 use email2_smtp::{Envelope, Mail, Recipient};
 
@@ -114,6 +114,7 @@ async fn attempt(world: &World, at: SocketAddr, envelope: &Envelope, content: &[
     let config = ClientConfig {
         name: "mx.example.org".to_owned(),
         tls: true,
+        start_tls: StartTls::Demanded,
         credentials: None,
     };
     let clock = Arc::clone(&world.clock);
