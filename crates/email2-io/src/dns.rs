@@ -114,6 +114,8 @@ pub trait Dns: Debug + Send + Sync {
     fn txt<'a>(&'a self, name: &'a str) -> Lookup<'a, String>;
     /// TLSA records of `_port._tcp.host`.
     fn tlsa<'a>(&'a self, name: &'a str) -> Lookup<'a, Tlsa>;
+    /// OPENPGPKEY records (RFC 7929), their octets.
+    fn openpgpkey<'a>(&'a self, name: &'a str) -> Lookup<'a, Vec<u8>>;
     /// IPv6 and IPv4 addresses of a host. One family that fails does not spoil the other.
     fn addresses<'a>(&'a self, host: &'a str) -> Lookup<'a, IpAddr>;
 }

@@ -14,7 +14,9 @@ use rustls_pki_types::{CertificateDer, UnixTime};
 
 use crate::clock::Clock;
 
-pub use client::{AcceptedName, ClientTls, Secured, TlsAsk};
+pub use client::{
+    AcceptedName, ClientTls, OrdinarilySecured, OrdinaryTrust, Pinned, Pins, Secured, TlsAsk,
+};
 pub use server::{Arrived, CertificateFiles, ServerTls};
 
 /// Why TLS could not be set up: a matter of configuration.
@@ -60,6 +62,9 @@ pub enum TlsFailure {
     /// The certificate does not chain to a trusted authority, is expired, or is broken.
     #[error("its certificate is not valid: {0}")]
     Untrusted(String),
+    /// DNS says which certificates the host has (DANE), and this is none of them; both sides.
+    #[error("its certificate is none that its TLSA records name: {0}")]
+    Unpinned(String),
     /// The server knows no certificate for the name asked (alert `unrecognized_name`) or ended
     /// the handshake with an alert: ask again with its own name.
     #[error("it refuses TLS for this name: {0}")]
@@ -91,7 +96,7 @@ impl TlsFailure {
     pub fn is_definite(&self) -> bool {
         matches!(
             self,
-            TlsFailure::WrongName { .. } | TlsFailure::Untrusted(_)
+            TlsFailure::WrongName { .. } | TlsFailure::Untrusted(_) | TlsFailure::Unpinned(_)
         )
     }
 }

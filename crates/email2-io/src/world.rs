@@ -66,6 +66,8 @@ pub struct NetworkConfig {
     pub allow_addresses: Vec<IpNetwork>,
     /// The port asked at MX hosts.
     pub mx_port: u16,
+    /// The port asked for MTA-STS policies and Web Key Directories.
+    pub https_port: u16,
 }
 
 impl Default for NetworkConfig {
@@ -76,6 +78,7 @@ impl Default for NetworkConfig {
             ca_file: None,
             allow_addresses: Vec::new(),
             mx_port: 25,
+            https_port: 443,
         }
     }
 }

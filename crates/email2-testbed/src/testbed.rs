@@ -55,6 +55,7 @@ impl Testbed {
             ca_file: Some(certification.file()),
             allow_addresses: vec!["127.0.0.0/8".parse().step("network")?],
             mx_port: MX_PORT,
+            ..NetworkConfig::default()
         };
         Ok(Testbed {
             folder: folder.to_owned(),

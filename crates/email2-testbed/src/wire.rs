@@ -158,6 +158,7 @@ impl Pass {
             ],
             sni,
             alpn: None,
+            pins: None,
         };
         let secured = self.place.client_tls.connect(server, &ask).await;
         Ok((arrived.stream, secured.map_err(io::Error::other)?.stream))

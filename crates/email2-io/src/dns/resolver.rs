@@ -154,6 +154,15 @@ impl Dns for ResolverDns {
         }))
     }
 
+    fn openpgpkey<'a>(&'a self, name: &'a str) -> Lookup<'a, Vec<u8>> {
+        Box::pin(
+            self.look_up(name, RecordType::OPENPGPKEY, |data| match data {
+                RData::OPENPGPKEY(key) => Some(key.public_key.clone()),
+                _ => None,
+            }),
+        )
+    }
+
     fn addresses<'a>(&'a self, host: &'a str) -> Lookup<'a, IpAddr> {
         Box::pin(async move {
             let six = self.look_up(host, RecordType::AAAA, |data| match data {

@@ -1,5 +1,7 @@
 //! The side that connects: one SNI, several acceptable names, and the word which one matched.
 
+mod ordinary;
+mod pins;
 mod verifier;
 
 use std::io;
@@ -14,11 +16,15 @@ use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, ServerName};
 use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 
 use super::{TlsError, TlsFailure, TlsTime};
 use crate::clock::Clock;
 use crate::net::Stream;
-use verifier::NameVerifier;
+use verifier::{Demand, NameVerifier};
+
+pub use ordinary::{OrdinarilySecured, OrdinaryTrust};
+pub use pins::{Pinned, Pins};
 
 /// A name for which a server's certificate is accepted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,6 +54,8 @@ pub struct TlsAsk {
     pub names: Vec<AcceptedName>,
     /// The protocol that must be selected by ALPN, if any.
     pub alpn: Option<&'static [u8]>,
+    /// What else a certificate of the host may be accepted by: DANE (RFC 7672, RFC 7673).
+    pub pins: Option<Arc<dyn Pins>>,
 }
 
 /// A secured connection.
@@ -107,20 +115,9 @@ impl ClientTls {
     /// # Errors
     /// As [`TlsFailure`] says.
     pub async fn connect(&self, stream: Stream, ask: &TlsAsk) -> Result<Secured, TlsFailure> {
-        let verifier = Arc::new(NameVerifier::new(
-            Arc::clone(&self.trusted),
-            self.given.clone(),
-            Arc::clone(&self.provider),
-            ask.names.clone(),
-        ));
-        let config = self.config(Arc::clone(&verifier), ask.alpn)?;
-        let sni = ServerName::try_from(ask.sni.clone())
-            .map_err(|_| TlsFailure::BadName(ask.sni.clone()))?;
-        let connected = TlsConnector::from(Arc::new(config)).connect(sni, stream);
-        let stream = match connected.await {
-            Ok(stream) => stream,
-            Err(error) => return Err(verifier.failure().unwrap_or_else(|| explain(error))),
-        };
+        let demand = Demand::Verified(ask.pins.clone());
+        let verifier = Arc::new(self.verifier(ask.names.clone(), demand));
+        let stream = self.shake_hands(stream, ask, &verifier).await?;
         let matched = verifier
             .matched()
             .ok_or_else(|| TlsFailure::Protocol("no certificate was shown".to_owned()))?;
@@ -135,6 +132,30 @@ impl ClientTls {
             by_given_authority: verifier.is_by_given_authority(),
             matched,
         })
+    }
+
+    fn verifier(&self, names: Vec<AcceptedName>, demand: Demand) -> NameVerifier {
+        NameVerifier::new(
+            Arc::clone(&self.trusted),
+            self.given.clone(),
+            Arc::clone(&self.provider),
+            names,
+            demand,
+        )
+    }
+
+    async fn shake_hands(
+        &self,
+        stream: Stream,
+        ask: &TlsAsk,
+        verifier: &Arc<NameVerifier>,
+    ) -> Result<TlsStream<Stream>, TlsFailure> {
+        let config = self.config(Arc::clone(verifier), ask.alpn)?;
+        let sni = ServerName::try_from(ask.sni.clone())
+            .map_err(|_| TlsFailure::BadName(ask.sni.clone()))?;
+        let connected = TlsConnector::from(Arc::new(config)).connect(sni, stream);
+        let connected = connected.await;
+        connected.map_err(|error| verifier.failure().unwrap_or_else(|| explain(error)))
     }
 
     /// A configuration for one handshake: a resumed session would skip the certificate, and with

@@ -56,6 +56,7 @@ fn ask(sni: &str, host: &str) -> TlsAsk {
             AcceptedName::Host(host.to_owned()),
         ],
         alpn: None,
+        pins: None,
     }
 }
 

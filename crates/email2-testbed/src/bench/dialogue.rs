@@ -46,6 +46,7 @@ impl Dialogue {
             sni: at.host.clone(),
             names: vec![AcceptedName::Host(at.host.clone())],
             alpn: None,
+            pins: None,
         };
         let secured = at.tls.connect(plain.stream, &ask).await.step("TLS")?;
         let mut dialogue = Dialogue::over(world, secured.stream);

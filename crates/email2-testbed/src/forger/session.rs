@@ -180,6 +180,7 @@ async fn secure(stream: Stream, at: &Exchanger) -> Outcome<Stream> {
         sni: at.host.clone(),
         names: vec![AcceptedName::Host(at.host.clone())],
         alpn: None,
+        pins: None,
     };
     Ok(at.tls.connect(stream, &ask).await.step("TLS")?.stream)
 }

@@ -163,6 +163,10 @@ impl Dns for SimDns {
         self.ask("TLSA", name, None, None)
     }
 
+    fn openpgpkey<'a>(&'a self, name: &'a str) -> Lookup<'a, Vec<u8>> {
+        self.ask("OPENPGPKEY", name, None, None)
+    }
+
     fn addresses<'a>(&'a self, host: &'a str) -> Lookup<'a, IpAddr> {
         self.ask("A", host, self.records.addresses.get(host), Some(LIAR))
     }

@@ -44,6 +44,7 @@ impl Wire {
             sni: "mx.example.com".to_owned(),
             names: vec![AcceptedName::Host("mx.example.com".to_owned())],
             alpn: alpn.map(str::as_bytes),
+            pins: None,
         };
         self.stream = self.tls.connect(self.stream, &ask).await.unwrap().stream;
         self.heard.clear();

@@ -10,7 +10,19 @@ use rustls::{CertificateError, DigitallySignedStruct, Error, RootCertStore, Sign
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 
 use super::AcceptedName;
+use super::pins::{Pins, Presented};
 use crate::tls::{TlsFailure, dns_names};
+
+/// What a certificate must be for the handshake to go on.
+#[derive(Clone, Debug)]
+pub(super) enum Demand {
+    /// Valid for one of the names: by an authority, or by DNS where it speaks.
+    Verified(Option<Arc<dyn Pins>>),
+    /// Accepted by DNS, whatever authorities say (RFC 7672 §2.2).
+    Pinned(Arc<dyn Pins>),
+    /// Anything (RFC 7435).
+    Nothing,
+}
 
 #[derive(Debug, Default)]
 struct Finding {
@@ -27,6 +39,7 @@ pub(super) struct NameVerifier {
     given: Option<Arc<RootCertStore>>,
     provider: Arc<CryptoProvider>,
     names: Vec<AcceptedName>,
+    demand: Demand,
     finding: Mutex<Finding>,
 }
 
@@ -36,12 +49,14 @@ impl NameVerifier {
         given: Option<Arc<RootCertStore>>,
         provider: Arc<CryptoProvider>,
         names: Vec<AcceptedName>,
+        demand: Demand,
     ) -> Self {
         NameVerifier {
             trusted,
             given,
             provider,
             names,
+            demand,
             finding: Mutex::default(),
         }
     }
@@ -94,20 +109,41 @@ impl NameVerifier {
             .is_ok()
     }
 
-    fn verify(
-        &self,
-        end_entity: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
-        ocsp: &[u8],
-        now: UnixTime,
-    ) -> Result<AcceptedName, TlsFailure> {
-        let name = self.fitting(end_entity)?;
+    /// By the authorities that are trusted.
+    fn by_authority(&self, shown: &Presented<'_>, ocsp: &[u8]) -> Result<AcceptedName, TlsFailure> {
+        let name = self.fitting(shown.end_entity)?;
         let server = ServerName::try_from(name.as_str())
             .map_err(|_| TlsFailure::BadName(name.as_str().to_owned()))?;
         self.trusted
-            .verify_server_cert(end_entity, intermediates, &server, ocsp, now)
+            .verify_server_cert(
+                shown.end_entity,
+                shown.intermediates,
+                &server,
+                ocsp,
+                shown.now,
+            )
             .map_err(|error| TlsFailure::Untrusted(reason(&error)))?;
         Ok(name.clone())
+    }
+
+    /// The name that the certificate is valid for; `None` when none was demanded or can be.
+    fn verify(
+        &self,
+        shown: &Presented<'_>,
+        ocsp: &[u8],
+    ) -> Result<Option<AcceptedName>, TlsFailure> {
+        let by_pins = |pins: &dyn Pins| shown.passes(pins, &self.names, &self.provider);
+        match &self.demand {
+            Demand::Nothing => Ok(self.by_authority(shown, ocsp).ok()),
+            Demand::Pinned(pins) => by_pins(&**pins),
+            Demand::Verified(pins) => match (self.by_authority(shown, ocsp), pins) {
+                (Err(failure), Some(pins)) => match by_pins(&**pins) {
+                    Ok(Some(name)) => Ok(Some(name)),
+                    Ok(None) | Err(_) => Err(failure),
+                },
+                (verified, _) => verified.map(Some),
+            },
+        }
     }
 }
 
@@ -120,12 +156,17 @@ impl ServerCertVerifier for NameVerifier {
         ocsp: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        let verified = self.verify(end_entity, intermediates, ocsp, now);
+        let shown = Presented {
+            end_entity,
+            intermediates,
+            now,
+        };
+        let verified = self.verify(&shown, ocsp);
         let by_given_authority = self.chains_to_given(end_entity, intermediates, now);
         let mut finding = self.finding();
         match verified {
             Ok(name) => {
-                finding.matched = Some(name);
+                finding.matched = name;
                 finding.by_given_authority = by_given_authority;
                 Ok(ServerCertVerified::assertion())
             }
@@ -161,7 +202,7 @@ impl ServerCertVerifier for NameVerifier {
     }
 }
 
-fn is_valid_for(certificate: &CertificateDer<'_>, name: &str) -> bool {
+pub(super) fn is_valid_for(certificate: &CertificateDer<'_>, name: &str) -> bool {
     let (Ok(parsed), Ok(server)) = (
         ParsedCertificate::try_from(certificate),
         ServerName::try_from(name),
@@ -172,7 +213,7 @@ fn is_valid_for(certificate: &CertificateDer<'_>, name: &str) -> bool {
 }
 
 /// A sentence for people; the library's words for what is rare.
-fn reason(error: &Error) -> String {
+pub(super) fn reason(error: &Error) -> String {
     match error {
         Error::InvalidCertificate(
             CertificateError::Expired | CertificateError::ExpiredContext { .. },
