@@ -57,7 +57,7 @@ pub use credential::{Credentials, Login, Purpose, Secret, Verifier};
 pub use error::StoreError;
 pub use mailbox::{Mailbox, MailboxId, Mailboxes, SpecialUse};
 pub use message::{Delivery, FlagChange, Flags, Message, Messages, Outcome};
-pub use peer::{PeerDomain, PeerKey, Peers};
+pub use peer::{PeerDomain, PeerKey, PeerPolicy, Peers};
 pub use provenance::{Appended, Generated, Origin};
 pub use queue::{Claimed, NewEntry, Queue, QueueEntry, QueueId, QueueRecipient, Settlement};
 pub use setting::Settings;

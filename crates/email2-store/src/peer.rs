@@ -57,6 +57,19 @@ pub enum PeerAnswer {
     None,
 }
 
+/// The MTA-STS policy of a domain, as it was fetched (RFC 8461).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PeerPolicy {
+    /// The domain.
+    pub domain: Domain,
+    /// The id that its record had.
+    pub id: String,
+    /// Its text.
+    pub text: String,
+    /// When it was fetched, Unix seconds.
+    pub fetched: u64,
+}
+
 /// Whether a pinned key is in use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Standing {
@@ -111,6 +124,12 @@ pub trait Peers: Send + Sync {
 
     /// Keeps what is known, in place of what was.
     async fn keep_peer_domains(&self, domains: Vec<PeerDomain>) -> Result<(), StoreError>;
+
+    /// The MTA-STS policy kept of a domain.
+    async fn peer_policy(&self, domain: &Domain) -> Result<Option<PeerPolicy>, StoreError>;
+
+    /// Keeps a policy, in place of what was.
+    async fn keep_peer_policy(&self, policy: PeerPolicy) -> Result<(), StoreError>;
 
     /// The answer kept for a question.
     async fn peer_key(

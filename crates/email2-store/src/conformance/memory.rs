@@ -6,7 +6,7 @@ use email2::{Assurance, Domain, Fingerprint, Identity, KeyFlags, Strictness};
 use super::{NOW, account};
 use crate::Store;
 use crate::block::Scope;
-use crate::peer::{PeerAnswer, PeerDomain, PeerKey, Pin, Standing};
+use crate::peer::{PeerAnswer, PeerDomain, PeerKey, PeerPolicy, Pin, Standing};
 
 fn bob() -> Identity {
     Identity::parse("bob@example.org").unwrap()
@@ -36,6 +36,21 @@ pub(crate) async fn a_domain_is_remembered(store: &Store) {
     known.assurance = None;
     store.keep_peer_domains(vec![known.clone()]).await.unwrap();
     assert_eq!(store.peer_domain(&domain).await.unwrap(), Some(known));
+}
+
+pub(crate) async fn a_policy_is_remembered(store: &Store) {
+    let domain = Domain::parse("example.org").unwrap();
+    assert_eq!(store.peer_policy(&domain).await.unwrap(), None);
+    for id in ["1", "2"] {
+        let policy = PeerPolicy {
+            domain: domain.clone(),
+            id: id.to_owned(),
+            text: format!("version: STSv1\nmode: none\nmax_age: {id}\n"),
+            fetched: NOW,
+        };
+        store.keep_peer_policy(policy.clone()).await.unwrap();
+        assert_eq!(store.peer_policy(&domain).await.unwrap(), Some(policy));
+    }
 }
 
 pub(crate) async fn an_answer_is_remembered_by_its_question(store: &Store) {

@@ -8,7 +8,7 @@ use super::SqliteStore;
 use super::certificate::{fingerprint, read_identity};
 use super::row::{collect, first, parsed, parsed_or_null};
 use crate::error::StoreError;
-use crate::peer::{PeerAnswer, PeerDomain, PeerKey, Peers, Pin, Standing};
+use crate::peer::{PeerAnswer, PeerDomain, PeerKey, PeerPolicy, Peers, Pin, Standing};
 
 const SELECT_PIN: &str =
     "SELECT identity, standing, primary_key, octets, assurance, since, encrypted FROM pin";
@@ -34,6 +34,22 @@ impl Peers for SqliteStore {
                 .try_for_each(|domain| keep_domain(change.connection, domain))
         })
         .await
+    }
+
+    async fn peer_policy(&self, domain: &Domain) -> Result<Option<PeerPolicy>, StoreError> {
+        let domain = domain.to_string();
+        self.read(move |connection| {
+            let mut select = connection.prepare_cached(
+                "SELECT domain, id, text, fetched FROM peer_policy WHERE domain = ?1",
+            )?;
+            first(select.query([domain])?, read_policy)
+        })
+        .await
+    }
+
+    async fn keep_peer_policy(&self, policy: PeerPolicy) -> Result<(), StoreError> {
+        self.write(move |change| keep_policy(change.connection, &policy))
+            .await
     }
 
     async fn peer_key(
@@ -131,6 +147,28 @@ fn keep_domain(connection: &Connection, peer: &PeerDomain) -> Result<(), StoreEr
         peer.sp.map(|policy| policy.to_string()),
         peer.assurance.map(|assurance| assurance.as_str()),
         peer.learnt,
+    ))?;
+    Ok(())
+}
+
+fn read_policy(row: &Row<'_>) -> Result<PeerPolicy, StoreError> {
+    Ok(PeerPolicy {
+        domain: parsed(row, 0)?,
+        id: row.get(1)?,
+        text: row.get(2)?,
+        fetched: row.get(3)?,
+    })
+}
+
+fn keep_policy(connection: &Connection, policy: &PeerPolicy) -> Result<(), StoreError> {
+    let mut insert = connection.prepare_cached(
+        "INSERT OR REPLACE INTO peer_policy (domain, id, text, fetched) VALUES (?1, ?2, ?3, ?4)",
+    )?;
+    insert.execute((
+        policy.domain.as_str(),
+        &policy.id,
+        &policy.text,
+        policy.fetched,
     ))?;
     Ok(())
 }

@@ -169,6 +169,14 @@ CREATE TABLE peer_domain (
   learnt       INTEGER NOT NULL    -- when
 ) STRICT;
 
+-- peer_policy: the MTA-STS policy of another domain, as it was fetched (RFC 8461)
+CREATE TABLE peer_policy (
+  domain  TEXT PRIMARY KEY,   -- the domain
+  id      TEXT    NOT NULL,   -- the id that its record had
+  text    TEXT    NOT NULL,   -- the policy
+  fetched INTEGER NOT NULL    -- when
+) STRICT;
+
 -- peer_key: what another domain answered to KEY
 CREATE TABLE peer_key (
   identity  TEXT    NOT NULL,   -- who was asked for

@@ -63,6 +63,7 @@ conformance! { fresh:
     }
     memory {
         a_domain_is_remembered,
+        a_policy_is_remembered,
         an_answer_is_remembered_by_its_question,
         a_held_key_stands_beside_the_known_one,
         blocks_belong_to_their_scope,
