@@ -1,6 +1,7 @@
 //! A dialogue with one host of a domain: connected through the fence, secured under the name
 //! `email2.D` or the host's own, greeted (spec §2.1, §2.2).
 
+mod ordinary;
 mod search;
 mod session;
 
@@ -11,7 +12,7 @@ use email2_io::connect::{self, ConnectError};
 use email2_io::drive::Driver;
 use email2_io::tls::{AcceptedName, ClientTls, Secured, TlsAsk, TlsFailure};
 use email2_io::{Stream, World};
-use email2_smtp::client::{ClientConfig, Event, Failure};
+use email2_smtp::client::{ClientConfig, Event, Failure, StartTls};
 use email2_smtp::{Client, Credentials, Extensions};
 
 use crate::fence::Fence;
@@ -51,6 +52,17 @@ pub enum OpenError {
         "{host} is not authenticated for {domain}: its certificate names neither email2.{domain}, nor is its DNS record secured by DNSSEC, nor was its authority given"
     )]
     Unauthenticated {
+        /// The host.
+        host: String,
+        /// The domain.
+        domain: Domain,
+    },
+    /// The enforced MTA-STS policy of the domain does not name the host (RFC 8461 §4.1).
+    #[error("{0}")]
+    NotNamed(String),
+    /// A host for ordinary mail turns out to speak Email 2.0 (spec §12.1.3).
+    #[error("{host} speaks Email 2.0 for {domain}: mail to it is sealed from now on")]
+    SpeaksEmail2 {
         /// The host.
         host: String,
         /// The domain.
@@ -138,7 +150,7 @@ impl Connector {
     /// # Errors
     /// See [`OpenError`].
     pub async fn open_stream(&self, domain: &Domain, host: &Host) -> Result<Stream, OpenError> {
-        let mut ask = asked(domain, host);
+        let mut ask = self.asked(domain, host).await;
         let secured = match self.secured_stream(domain, host, &ask).await {
             Err(OpenError::Tls { failure, .. }) if failure.is_refusal_of_name() => {
                 ask.sni.clone_from(&host.name);
@@ -171,7 +183,7 @@ impl Connector {
         host: &Host,
         mut credentials: Option<Credentials>,
     ) -> Result<Session, OpenError> {
-        let mut ask = asked(domain, host);
+        let mut ask = self.asked(domain, host).await;
         let secured = match self.secure(domain, host, &ask, &mut credentials).await {
             // spec §2.1.6: one more connection with its own name.
             Err(OpenError::Tls { failure, .. }) if failure.is_refusal_of_name() => {
@@ -206,7 +218,7 @@ impl Connector {
         Ok((self.drive(stream, true, credentials.take()), shown))
     }
 
-    async fn reach(&self, host: &Host) -> Result<Stream, OpenError> {
+    pub(crate) async fn reach(&self, host: &Host) -> Result<Stream, OpenError> {
         let addresses = route::addresses(&self.world, &self.fence, host).await?;
         let connected = connect::first(&self.world, &addresses, CONNECT_LIMIT).await;
         match connected {
@@ -271,10 +283,24 @@ impl Connector {
     }
 
     /// The authority that a person named speaks for their own domain only.
-    fn tls_for(&self, domain: &Domain) -> &ClientTls {
+    pub(crate) fn tls_for(&self, domain: &Domain) -> &ClientTls {
         match &self.home {
             Some((home, tls)) if home == domain => tls,
             _ => &self.tls,
+        }
+    }
+
+    /// What to ask of `host` for `domain` (spec §2.1.6).
+    async fn asked(&self, domain: &Domain, host: &Host) -> TlsAsk {
+        let domain_name = format!("{}.{domain}", capability::HOST_LABEL);
+        TlsAsk {
+            sni: domain_name.clone(),
+            names: vec![
+                AcceptedName::Exact(domain_name),
+                AcceptedName::Host(host.name.clone()),
+            ],
+            alpn: (host.way == Way::Direct).then_some(capability::ALPN),
+            pins: self.pins(host).await,
         }
     }
 
@@ -282,26 +308,18 @@ impl Connector {
         let config = ClientConfig {
             name: self.name.clone(),
             tls,
+            start_tls: StartTls::Demanded,
             credentials,
         };
+        self.drive_as(config, stream)
+    }
+
+    fn drive_as(&self, config: ClientConfig, stream: Stream) -> Driver<Client> {
         let clock = self.world.clock.clone();
         let machine = Client::new(config, clock.monotonic());
         let mut driver = Driver::new(machine, stream, clock);
         driver.allow(limits::LOOKUP_OCTETS);
         driver
-    }
-}
-
-/// What to ask of `host` for `domain` (spec §2.1.6).
-fn asked(domain: &Domain, host: &Host) -> TlsAsk {
-    let domain_name = format!("{}.{domain}", capability::HOST_LABEL);
-    TlsAsk {
-        sni: domain_name.clone(),
-        names: vec![
-            AcceptedName::Exact(domain_name),
-            AcceptedName::Host(host.name.clone()),
-        ],
-        alpn: (host.way == Way::Direct).then_some(capability::ALPN),
     }
 }
 
@@ -331,7 +349,8 @@ fn dialogue(host: &Host, failure: Failure) -> OpenError {
     }
 }
 
-/// Ways (a) and (c) of spec §2.2; (b) and (d) are not asked and count as absent.
+/// Ways (a) and (c) of spec §2.2: what a dialogue shows by itself. For (b) the policy is asked
+/// when neither holds, and (d) is a matter of one key.
 fn assurance(host: &Host, matched: &AcceptedName) -> Option<Assurance> {
     match matched {
         _ if host.secure => Some(Assurance::Dnssec),

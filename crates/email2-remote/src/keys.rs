@@ -3,10 +3,14 @@
 
 mod ask;
 mod cache;
+mod confirm;
 mod flight;
 mod idle;
+mod openpgpkey;
+mod ordinary;
 mod shelf;
 mod signer;
+mod wkd;
 mod writer;
 
 use std::sync::Arc;
@@ -16,11 +20,13 @@ use email2::{Assurance, Etag, Fingerprint, Identity, KeyFlags, limits};
 
 use crate::memory::{KnownCertificate, KnownKey};
 
+pub use ordinary::{KeySource, OrdinaryKey, OrdinaryKeyError};
 pub use writer::{FoundKey, KeyError};
 
 pub(crate) use cache::KeyCache;
 pub(crate) use flight::Flights;
 pub(crate) use idle::IdleSessions;
+pub(crate) use ordinary::{ANSWERS, Recalled};
 pub(crate) use shelf::Shelf;
 
 /// What a question brings home.
@@ -82,9 +88,11 @@ impl Trouble {
 }
 
 impl Kept {
-    /// A certificate, from a host that was authenticated for the domain.
+    /// A certificate, from a host that was authenticated for the domain: what the directory alone
+    /// confirmed has lost its flags, which the version (etag) covers.
     pub(crate) fn is_assured(&self) -> bool {
-        self.found.is_some() && self.assurance.is_some()
+        let covers = self.assurance.is_some_and(Assurance::covers_domain);
+        self.found.is_some() && covers
     }
 
     fn record(&self) -> KnownKey {

@@ -2,8 +2,12 @@
 //!
 //! [`Remote`] is the door: [`Remote::signer`] for who verifies a seal, [`Remote::key_for_writing`]
 //! for who writes, [`Remote::domain`] for what a domain says of itself, [`Remote::deliver`] for
-//! mail. The modules stand in the order of the path: resolve → route → fence → connect → keys or
-//! deliver, with `speaks` for what DNS and memory know without asking.
+//! sealed mail; [`Remote::way_to`], [`Remote::tls_policy`] and [`Remote::open_ordinary`] for
+//! ordinary mail. The modules stand in the order of the path: way → resolve → route → fence →
+//! connect → keys or deliver, with `speaks` for what DNS and memory know without asking, and
+//! `mta_sts` and `dane` for what a domain demands of TLS.
+
+pub mod way;
 
 pub mod resolve;
 pub mod route;
@@ -11,6 +15,12 @@ pub mod route;
 pub mod speaks;
 
 pub mod fence;
+
+mod https;
+
+pub mod dane;
+pub mod mta_sts;
+pub mod tls_policy;
 
 pub mod connect;
 
@@ -20,11 +30,14 @@ pub mod deliver;
 
 pub mod memory;
 
+mod recent;
 mod remote;
 
 pub use connect::{Connector, Content, ContentSource, Session};
 pub use deliver::{DeliveryRequest, Outcome, Reason};
-pub use keys::{FoundKey, KeyError};
-pub use memory::{KnownCertificate, KnownDomain, KnownKey, Memory, MemoryError};
+pub use keys::{FoundKey, KeyError, KeySource, OrdinaryKey, OrdinaryKeyError};
+pub use memory::{KnownCertificate, KnownDomain, KnownKey, KnownPolicy, Memory, MemoryError};
 pub use remote::{HomeTrust, Remote};
 pub use speaks::DomainFacts;
+pub use tls_policy::TlsPolicy;
+pub use way::{Spoken, WayError};

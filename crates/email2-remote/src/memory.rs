@@ -56,6 +56,17 @@ pub struct KnownCertificate {
     pub flags: KeyFlags,
 }
 
+/// The MTA-STS policy of a domain, as it was fetched (RFC 8461).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KnownPolicy {
+    /// The id that its record had.
+    pub id: String,
+    /// Its text, at most 64 KiB.
+    pub text: String,
+    /// When it was fetched, Unix seconds.
+    pub fetched: u64,
+}
+
 /// The memory cannot be asked or written now: nothing definite may be concluded.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("what is known of others cannot be read now: {0}")]
@@ -86,6 +97,12 @@ pub trait Memory: Debug + Send + Sync {
         asked: Option<&'a Fingerprint>,
         key: KnownKey,
     ) -> Remembered<'a, ()>;
+
+    /// The MTA-STS policy kept of a domain.
+    fn policy<'a>(&'a self, domain: &'a Domain) -> Remembered<'a, Option<KnownPolicy>>;
+
+    /// Keeps a policy, in place of the one before.
+    fn keep_policy<'a>(&'a self, domain: &'a Domain, policy: KnownPolicy) -> Remembered<'a, ()>;
 }
 
 /// A memory that lives as long as the process: for tests and one-time questions.
@@ -93,6 +110,7 @@ pub trait Memory: Debug + Send + Sync {
 pub struct Forgetful {
     domains: std::sync::Mutex<std::collections::HashMap<Domain, KnownDomain>>,
     keys: std::sync::Mutex<std::collections::HashMap<(Identity, Option<Fingerprint>), KnownKey>>,
+    policies: std::sync::Mutex<std::collections::HashMap<Domain, KnownPolicy>>,
 }
 
 fn lock<T>(mutex: &std::sync::Mutex<T>) -> std::sync::MutexGuard<'_, T> {
@@ -132,6 +150,17 @@ impl Memory for Forgetful {
     ) -> Remembered<'a, ()> {
         Box::pin(async move {
             lock(&self.keys).insert((identity.clone(), asked.cloned()), key);
+            Ok(())
+        })
+    }
+
+    fn policy<'a>(&'a self, domain: &'a Domain) -> Remembered<'a, Option<KnownPolicy>> {
+        Box::pin(async move { Ok(lock(&self.policies).get(domain).cloned()) })
+    }
+
+    fn keep_policy<'a>(&'a self, domain: &'a Domain, policy: KnownPolicy) -> Remembered<'a, ()> {
+        Box::pin(async move {
+            lock(&self.policies).insert(domain.clone(), policy);
             Ok(())
         })
     }

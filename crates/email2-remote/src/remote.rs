@@ -5,14 +5,17 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use email2::Domain;
+use email2::{Address, Domain};
 use email2_io::tls::{ClientTls, TlsError};
 use email2_io::{NetworkConfig, World};
 
 use crate::connect::{Connector, Search, Session};
 use crate::fence::{Budget, Fence};
-use crate::keys::{Asked, Flights, IdleSessions, KeyCache, Question, Shelf};
+use crate::https::{Answered, FetchError, Page};
+use crate::keys::{ANSWERS, Asked, Flights, IdleSessions, KeyCache, Question, Recalled, Shelf};
 use crate::memory::{KnownDomain, Memory, MemoryError};
+use crate::mta_sts;
+use crate::recent::Recent;
 use crate::resolve::{self, Host, ResolveError};
 use crate::speaks::{self, DomainFacts};
 
@@ -26,6 +29,7 @@ pub struct Remote {
 pub(crate) struct Inner {
     pub(crate) connector: Connector,
     pub(crate) mx_port: u16,
+    pub(crate) https_port: u16,
     pub(crate) memory: Arc<dyn Memory>,
     pub(crate) budget: Budget,
     pub(crate) cache: KeyCache,
@@ -33,6 +37,12 @@ pub(crate) struct Inner {
     pub(crate) openings: Flights<Domain, ()>,
     pub(crate) idle: IdleSessions,
     pub(crate) shelf: Shelf,
+    /// Domains without a record whose authenticated hosts showed EMAIL2 (spec §12.1.3).
+    pub(crate) shown: Recent<Domain, ()>,
+    pub(crate) policies: Flights<Domain, mta_sts::Found>,
+    /// Why a policy of this id could not be fetched a moment ago.
+    pub(crate) unfetched: Recent<(Domain, String), String>,
+    pub(crate) ordinary_keys: Recent<Address, Recalled>,
 }
 
 /// An authority that a person named for their own server: it speaks for their domain and for
@@ -88,6 +98,7 @@ impl Remote {
         let home = home.map(|home| home.tls(network, &world)).transpose()?;
         let inner = Inner {
             mx_port: network.mx_port,
+            https_port: network.https_port,
             memory,
             budget: Budget::new(Arc::clone(&world.clock)),
             cache: KeyCache::default(),
@@ -95,6 +106,10 @@ impl Remote {
             openings: Flights::default(),
             idle: IdleSessions::default(),
             shelf: Shelf::new(Arc::clone(&world.clock)),
+            shown: Recent::default(),
+            policies: Flights::default(),
+            unfetched: Recent::default(),
+            ordinary_keys: Recent::of(ANSWERS),
             connector: Connector {
                 fence: Fence::new(network.allow_addresses.clone()),
                 name: name.to_owned(),
@@ -152,6 +167,20 @@ impl Remote {
         resolve::hosts(self.world(), domain, self.inner.mx_port).await
     }
 
+    /// The MX hosts of `domain`, in the order to try them: where ordinary mail goes.
+    ///
+    /// # Errors
+    /// See [`ResolveError`].
+    pub async fn exchangers(&self, domain: &Domain) -> Result<Vec<Host>, ResolveError> {
+        resolve::exchangers(self.world(), domain, self.inner.mx_port).await
+    }
+
+    /// Fetches a page for a policy or a key.
+    pub(crate) async fn fetch(&self, page: &Page) -> Result<Answered, FetchError> {
+        let port = self.inner.https_port;
+        self.inner.connector.fetch(page, port).await
+    }
+
     pub(crate) fn world(&self) -> &World {
         &self.inner.connector.world
     }
@@ -179,7 +208,8 @@ impl Remote {
         each: Duration,
     ) -> Result<Search, ResolveError> {
         let hosts = self.hosts(domain).await?;
-        Ok(self.inner.connector.search(domain, &hosts, each).await)
+        let search = self.inner.connector.search(domain, &hosts, each).await;
+        Ok(self.by_policy(domain, &hosts, search, each).await)
     }
 
     /// Ends a dialogue without letting anybody wait for it.

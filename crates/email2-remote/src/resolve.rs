@@ -92,6 +92,19 @@ pub async fn hosts(
     Ok(found)
 }
 
+/// The MX hosts of `domain`, at `port`: where ordinary mail goes (RFC 5321 §5.1).
+///
+/// # Errors
+/// See [`ResolveError`].
+pub async fn exchangers(
+    world: &World,
+    domain: &Domain,
+    port: u16,
+) -> Result<Vec<Host>, ResolveError> {
+    let found = world.dns.mx(domain.as_str()).await;
+    mx_hosts(world, domain, found, port)
+}
+
 /// The hosts of `service` (`_submissions._tcp`, `_imaps._tcp`) of `domain`, else its MX hosts at
 /// `port` (spec §2.6).
 ///

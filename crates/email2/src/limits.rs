@@ -171,6 +171,11 @@ pub const UNKNOWN_MINUTE: usize = 60;
 pub const BUDGET_SHARE: usize = 16;
 /// Most questions of the walk up the DNS tree (RFC 9989 §4.10).
 pub const TREE_WALK_QUESTIONS: usize = 8;
+/// How long a failing lookup of a domain's record defers mail to it, seconds, before its author is
+/// asked (spec §12.1).
+pub const DNS_PATIENCE: u64 = 60 * 60;
+/// Longest time that an MTA-STS policy holds, seconds (RFC 8461 §3.2).
+pub const MTA_STS_AGE_MAX: u32 = 31_557_600;
 
 /// How long an item stays in a queue, seconds.
 pub const QUEUE_LIFETIME: u64 = 5 * DAY;

@@ -2,10 +2,10 @@
 
 use email2::{Domain, Fingerprint, Identity};
 use email2_remote::memory::{
-    KnownCertificate, KnownDomain, KnownKey, Memory, MemoryError, Remembered,
+    KnownCertificate, KnownDomain, KnownKey, KnownPolicy, Memory, MemoryError, Remembered,
 };
 use email2_store::peer::PeerAnswer;
-use email2_store::{PeerDomain, PeerKey, Store, StoreError};
+use email2_store::{PeerDomain, PeerKey, PeerPolicy, Store, StoreError};
 
 /// A memory that survives a restart.
 #[derive(Clone)]
@@ -65,6 +65,29 @@ impl Memory for StoreMemory {
         Box::pin(async move {
             let peer = peer_key(identity, asked, key);
             self.store.keep_peer_keys(vec![peer]).await.map_err(failed)
+        })
+    }
+
+    fn policy<'a>(&'a self, domain: &'a Domain) -> Remembered<'a, Option<KnownPolicy>> {
+        Box::pin(async move {
+            let peer = self.store.peer_policy(domain).await.map_err(failed)?;
+            Ok(peer.map(|peer| KnownPolicy {
+                id: peer.id,
+                text: peer.text,
+                fetched: peer.fetched,
+            }))
+        })
+    }
+
+    fn keep_policy<'a>(&'a self, domain: &'a Domain, policy: KnownPolicy) -> Remembered<'a, ()> {
+        Box::pin(async move {
+            let peer = PeerPolicy {
+                domain: domain.clone(),
+                id: policy.id,
+                text: policy.text,
+                fetched: policy.fetched,
+            };
+            self.store.keep_peer_policy(peer).await.map_err(failed)
         })
     }
 }

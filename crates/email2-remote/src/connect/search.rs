@@ -18,6 +18,9 @@ pub struct Search {
     pub silent: usize,
     /// Why each of the other hosts is none to talk to.
     pub failures: Vec<String>,
+    /// Why it is not definite that nothing authenticates the session: the domain's MTA-STS policy
+    /// cannot be had, or names other hosts (spec §2.2.2).
+    pub undecided: Option<String>,
 }
 
 impl Search {

@@ -8,6 +8,7 @@ use email2::key_query::KeyQuery;
 use email2::{Assurance, KeyAnswer, KeyPut, KeyPutAnswer, limits};
 use email2_io::clock::within;
 use email2_io::drive::Driver;
+use email2_io::tls::AcceptedName;
 use email2_io::{Clock, World};
 use email2_smtp::client::{Event, Failure, PIECE_OCTETS, RecipientOutcome};
 use email2_smtp::{Client, Envelope, Extensions};
@@ -94,6 +95,31 @@ impl Session {
         }
     }
 
+    /// A dialogue for ordinary mail; `matched`: the name that its certificate is good for, if it
+    /// is for any.
+    pub(super) fn ordinary(
+        driver: Driver<Client>,
+        host: Host,
+        extensions: Extensions,
+        matched: Option<&AcceptedName>,
+        opened: Duration,
+    ) -> Self {
+        Session {
+            driver,
+            extensions,
+            assurance: matched.and_then(|matched| assurance(&host, matched)),
+            by_given_authority: false,
+            host,
+            opened,
+            used: opened,
+        }
+    }
+
+    /// Whether TLS protects it: an ordinary one may go without (RFC 7435).
+    pub fn is_secured(&mut self) -> bool {
+        self.driver.machine().is_secured()
+    }
+
     /// Whom this talks to.
     #[must_use]
     pub fn host(&self) -> &Host {
@@ -110,6 +136,11 @@ impl Session {
     #[must_use]
     pub fn assurance(&self) -> Option<Assurance> {
         self.assurance
+    }
+
+    /// Something else than the dialogue itself authenticates the host (spec §2.2, way b).
+    pub(crate) fn assure(&mut self, assurance: Assurance) {
+        self.assurance = Some(assurance);
     }
 
     /// Whether the certificate chains to an authority that the person gave (spec §2.6.1).

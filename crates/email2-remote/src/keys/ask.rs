@@ -13,6 +13,7 @@ use email2_io::limit::SourcePrefix;
 use email2_smtp::client::Failure;
 use futures::FutureExt;
 
+use super::confirm::Doubt;
 use super::{Asked, Found, Kept, Question, Trouble};
 use crate::connect::Session;
 use crate::memory::{KnownDomain, KnownKey};
@@ -104,8 +105,8 @@ impl Remote {
         if let Some(session) = self.idle(domain) {
             // A dialogue that was kept may have ended meanwhile: then ask anew.
             let asked = self.ask_session(session, question, before.clone()).await;
-            if asked.is_ok() {
-                return asked;
+            if let Ok(kept) = asked {
+                return Ok(self.keep(question, kept).await);
             }
         }
         let search = match self.search(domain, HOST_LIMIT).await {
@@ -116,41 +117,20 @@ impl Remote {
         match search.session {
             None => Err(self.unspoken(domain, why, all_were_asked).await),
             Some(session) if session.assurance().is_none() => {
-                self.ask_stranger(session, question, all_were_asked).await
+                let doubt = Doubt {
+                    all_were_asked,
+                    undecided: search.undecided,
+                };
+                self.ask_stranger(session, question, doubt).await
             }
-            Some(session) => self.ask_session(session, question, before).await,
+            Some(session) => {
+                let kept = self.ask_session(session, question, before).await?;
+                Ok(self.keep(question, kept).await)
+            }
         }
     }
 
-    /// A host answers, but nothing authenticates it. A verifier does not ask it at all, nor does a
-    /// writer where the domain had assurance within its memory (spec §2.4.1). For a verifier that
-    /// is definite when every host was tried and the domain had none (spec §2.2.2).
-    async fn ask_stranger(
-        &self,
-        session: Session,
-        question: &Question,
-        all_were_asked: bool,
-    ) -> Asked {
-        let domain = question.identity.domain();
-        let had_assurance = self.had_assurance(domain).await;
-        if question.asked.is_none() && !had_assurance {
-            return self.ask_session(session, question, None).await;
-        }
-        let host = session.host().name.clone();
-        self.part(session);
-        let why = format!(
-            "{host} is not authenticated for {domain}: DNSSEC does not secure its name, and its certificate does not name email2.{domain}"
-        );
-        Err(match question.asked {
-            Some(_) => Trouble::Unauthenticated {
-                definite: all_were_asked && !had_assurance,
-                why,
-            },
-            None => Trouble::Alarm(why),
-        })
-    }
-
-    async fn had_assurance(&self, domain: &Domain) -> bool {
+    pub(super) async fn had_assurance(&self, domain: &Domain) -> bool {
         match self.known(domain).await {
             Ok(known) => known.is_some_and(|k| k.assurance.is_some() && k.speaks(self.now())),
             Err(_) => true,
@@ -158,12 +138,12 @@ impl Remote {
     }
 
     /// Asks an open dialogue; what the domain says of itself comes along when it is not fresh.
-    async fn ask_session(
+    pub(super) async fn ask_session(
         &self,
         mut session: Session,
         question: &Question,
         before: Option<Arc<Kept>>,
-    ) -> Asked {
+    ) -> Result<Kept, Trouble> {
         let domain = question.identity.domain();
         let assurance = session.assurance();
         let mut queries = vec![query(question, before.as_deref())];
@@ -185,8 +165,7 @@ impl Remote {
         } else {
             self.rest(domain, session);
         }
-        let kept = self.read(answer, assurance, before.as_deref()).await?;
-        Ok(self.keep(question, kept).await)
+        self.read(answer, assurance, before.as_deref()).await
     }
 
     /// What an answer says.
@@ -229,7 +208,7 @@ impl Remote {
         }
     }
 
-    async fn keep(&self, question: &Question, kept: Kept) -> Arc<Kept> {
+    pub(super) async fn keep(&self, question: &Question, kept: Kept) -> Arc<Kept> {
         let kept = Arc::new(kept);
         self.inner.cache.put(question.clone(), Arc::clone(&kept));
         let domain = question.identity.domain();
@@ -331,6 +310,7 @@ async fn revive(known: KnownKey) -> Result<Kept, Trouble> {
 
 /// Names the version that is kept, so that the answer can be "unchanged".
 fn query(question: &Question, before: Option<&Kept>) -> KeyQuery {
+    let before = before.filter(|before| before.is_assured());
     let found = before.and_then(|before| before.found.as_ref());
     KeyQuery {
         subject: question.identity.clone(),

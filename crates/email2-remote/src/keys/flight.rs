@@ -30,14 +30,14 @@ impl<K, V: Clone> Default for Flights<K, V> {
 impl<K: Clone + Eq + Hash, V: Clone> Flights<K, V> {
     /// The flight of `question`, if it is under way. One that has landed is history: what it
     /// brought is kept elsewhere, or worth asking again.
-    pub(super) fn flying(&self, question: &K) -> Option<Flight<V>> {
+    pub(crate) fn flying(&self, question: &K) -> Option<Flight<V>> {
         let under_way = self.lock();
         let flight = under_way.get(question)?.upgrade()?;
         flight.peek().is_none().then_some(flight)
     }
 
     /// Joins the flight of `question`, or starts it.
-    pub(super) fn join<F>(&self, question: &K, start: F) -> Flight<V>
+    pub(crate) fn join<F>(&self, question: &K, start: F) -> Flight<V>
     where
         F: FnOnce() -> BoxFuture<'static, V>,
     {

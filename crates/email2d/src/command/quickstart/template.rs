@@ -159,7 +159,9 @@ const NETWORK: &str = "# How the world is reached; a whole world can stand on lo
     # Networks that may be connected to although they are not globally reachable.\n\
     # allow_addresses = []\n\
     # The port asked at MX hosts.\n\
-    # mx_port = 25\n";
+    # mx_port = 25\n\
+    # The port asked for MTA-STS policies and Web Key Directories.\n\
+    # https_port = 443\n";
 
 /// A TOML basic string.
 fn quoted(text: impl fmt::Display) -> String {

@@ -1,0 +1,119 @@
+//! DANE for SMTP (RFC 7671, RFC 7672): which certificates the TLSA records of a host name. A pure
+//! function over the chain that was presented.
+
+mod der;
+mod lookup;
+
+use email2_io::dns::Tlsa;
+use email2_io::tls::{Pinned, Pins};
+use sha2::{Digest, Sha256, Sha512};
+
+/// Usage DANE-TA(2): an authority.
+const AUTHORITY: u8 = 2;
+
+/// Usage DANE-EE(3): the server's own certificate.
+const OWN: u8 = 3;
+
+/// Certificates of a chain that are looked at.
+const CHAIN: usize = 10;
+
+/// Whether a record can be used: PKIX-TA(0) and PKIX-EE(1) are not for SMTP (RFC 7672 §3.1.3).
+#[must_use]
+pub fn is_usable(record: &Tlsa) -> bool {
+    let length = match record.matching {
+        0 => !record.data.is_empty(),
+        1 => record.data.len() == 32,
+        2 => record.data.len() == 64,
+        _ => false,
+    };
+    matches!(record.usage, AUTHORITY | OWN) && record.selector <= 1 && length
+}
+
+/// What `records` say of `chain`, the server's own certificate first.
+#[must_use]
+pub fn judge(records: &[Tlsa], chain: &[&[u8]]) -> Pinned {
+    let usable: Vec<&Tlsa> = records.iter().filter(|one| is_usable(one)).collect();
+    let Some((own, above)) = chain.split_first() else {
+        return Pinned::Mismatch("no certificate was presented".to_owned());
+    };
+    if usable.is_empty() {
+        return Pinned::Unusable;
+    }
+    let names = |usage: u8, certificate: &[u8]| {
+        let mut of_usage = usable.iter().filter(|record| record.usage == usage);
+        of_usage.any(|record| fits(record, certificate))
+    };
+    if names(OWN, own) {
+        return Pinned::Leaf;
+    }
+    let presented = above.iter().take(CHAIN);
+    let mut anchors: Vec<Vec<u8>> = presented
+        .filter(|certificate| names(AUTHORITY, certificate))
+        .map(|certificate| certificate.to_vec())
+        .collect();
+    anchors.extend(usable.iter().filter_map(|record| whole(record)));
+    if anchors.is_empty() {
+        return Pinned::Mismatch(both_sides(&usable, own));
+    }
+    Pinned::Anchors(anchors)
+}
+
+/// An authority's certificate that the record itself holds (`2 0 0`).
+fn whole(record: &Tlsa) -> Option<Vec<u8>> {
+    let holds = (record.usage, record.selector, record.matching) == (AUTHORITY, 0, 0);
+    holds.then(|| record.data.clone())
+}
+
+fn fits(record: &Tlsa, certificate: &[u8]) -> bool {
+    let selected = match record.selector {
+        0 => Some(certificate),
+        _ => der::public_key(certificate),
+    };
+    let Some(selected) = selected else {
+        return false;
+    };
+    match record.matching {
+        0 => record.data == selected,
+        1 => record.data == Sha256::digest(selected).as_slice(),
+        _ => record.data == Sha512::digest(selected).as_slice(),
+    }
+}
+
+/// Both sides of the mismatch, for people: the records, and how the certificate would be named.
+fn both_sides(records: &[&Tlsa], own: &[u8]) -> String {
+    let presented = der::public_key(own).unwrap_or(own);
+    let presented = hex(&Sha256::digest(presented));
+    let named: Vec<String> = records.iter().take(4).map(|record| shown(record)).collect();
+    format!(
+        "DNS has {}; it presented 3 1 1 {presented}",
+        named.join(", ")
+    )
+}
+
+fn shown(record: &Tlsa) -> String {
+    let data = record.data.get(..32).unwrap_or(&record.data);
+    format!(
+        "{} {} {} {}",
+        record.usage,
+        record.selector,
+        record.matching,
+        hex(data)
+    )
+}
+
+fn hex(octets: &[u8]) -> String {
+    octets.iter().map(|octet| format!("{octet:02x}")).collect()
+}
+
+/// The records of one host, as TLS asks them.
+#[derive(Clone, Debug)]
+pub(crate) struct Records(pub(crate) Vec<Tlsa>);
+
+impl Pins for Records {
+    fn judge(&self, chain: &[&[u8]]) -> Pinned {
+        judge(&self.0, chain)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,75 @@
+//! Way (b) of spec §2.2: a host that the enforced policy of its domain names.
+
+use std::time::Duration;
+
+use email2::{Assurance, Domain};
+
+use super::{Found, Mode, Policy};
+use crate::connect::Search;
+use crate::remote::Remote;
+use crate::resolve::Host;
+
+impl Remote {
+    /// Asks the policy of `domain` where `search` found a host that nothing else authenticates.
+    /// When the policy names others of `hosts`, those are tried.
+    pub(crate) async fn by_policy(
+        &self,
+        domain: &Domain,
+        hosts: &[Host],
+        mut search: Search,
+        each: Duration,
+    ) -> Search {
+        let bare = search
+            .session
+            .as_ref()
+            .is_some_and(|s| s.assurance().is_none());
+        if !bare {
+            return search;
+        }
+        match self.mta_sts(domain).await {
+            Found::Policy(policy) if policy.mode == Mode::Enforce => {
+                self.among_named(domain, hosts, search, &policy, each).await
+            }
+            Found::Policy(_) | Found::Absent => search,
+            Found::Unfetched(why) | Found::Unasked(why) => {
+                search.undecided = Some(why);
+                search
+            }
+        }
+    }
+
+    async fn among_named(
+        &self,
+        domain: &Domain,
+        hosts: &[Host],
+        mut search: Search,
+        policy: &Policy,
+        each: Duration,
+    ) -> Search {
+        let met = |search: &Search| search.session.as_ref().map(|s| s.host().name.clone());
+        let Some(host) = met(&search) else {
+            return search;
+        };
+        if !policy.names(&host) {
+            let named = hosts.iter().filter(|host| policy.names(&host.name));
+            let named: Vec<Host> = named.cloned().collect();
+            let connector = &self.inner.connector;
+            let again = connector.search(domain, &named, each).await;
+            if again.session.is_none() {
+                let mismatch = policy.mismatch(domain, &host);
+                tracing::warn!(%domain, mismatch, "not authenticated by MTA-STS");
+                search.undecided = Some(mismatch);
+                return search;
+            }
+            if let Some(before) = std::mem::replace(&mut search, again).session {
+                self.part(before);
+            }
+        }
+        if let Some(session) = &mut search.session
+            && session.assurance().is_none()
+        {
+            session.assure(Assurance::MtaSts);
+        }
+        search
+    }
+}
