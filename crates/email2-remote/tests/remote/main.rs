@@ -10,8 +10,15 @@
 )]
 
 mod deliver;
+mod directory;
+mod hosts;
 mod keys;
 mod neighbour;
+mod old;
+mod ordinary;
+mod roads;
 mod stage;
 mod trust;
+mod way;
+mod web;
 mod zone;

@@ -16,6 +16,8 @@ pub(crate) struct Zone {
     mx: Records<Mx>,
     srv: Records<Srv>,
     txt: Records<String>,
+    tlsa: Records<Tlsa>,
+    openpgpkey: Records<Vec<u8>>,
     addresses: Records<IpAddr>,
 }
 
@@ -70,6 +72,45 @@ impl Zone {
         say(&self.txt, &format!("_email2.{domain}"), Err(error));
     }
 
+    pub(crate) fn mx_is_null(&self, domain: &str) {
+        self.mx(domain, &[""], false);
+    }
+
+    pub(crate) fn direct_fails(&self, domain: &str, error: DnsError) {
+        say(&self.srv, &format!("_email2._tcp.{domain}"), Err(error));
+    }
+
+    /// The record that says that there is an MTA-STS policy.
+    pub(crate) fn policy(&self, domain: &str, id: &str) {
+        let text = format!("v=STSv1; id={id};");
+        let name = format!("_mta-sts.{domain}");
+        say(&self.txt, &name, answer(vec![text], false));
+    }
+
+    pub(crate) fn policy_fails(&self, domain: &str, error: DnsError) {
+        say(&self.txt, &format!("_mta-sts.{domain}"), Err(error));
+    }
+
+    pub(crate) fn tlsa(&self, name: &str, records: Vec<Tlsa>, secure: bool) {
+        say(&self.tlsa, name, answer(records, secure));
+    }
+
+    pub(crate) fn tlsa_fails(&self, name: &str, error: DnsError) {
+        say(&self.tlsa, name, Err(error));
+    }
+
+    pub(crate) fn openpgpkey(&self, name: &str, record: Vec<u8>, secure: bool) {
+        say(&self.openpgpkey, name, answer(vec![record], secure));
+    }
+
+    pub(crate) fn host_fails(&self, name: &str, error: DnsError) {
+        say(&self.addresses, name, Err(error));
+    }
+
+    pub(crate) fn hosts(&self, name: &str, addresses: &[IpAddr], secure: bool) {
+        say(&self.addresses, name, answer(addresses.to_vec(), secure));
+    }
+
     pub(crate) fn host(&self, name: &str, address: IpAddr) {
         say(&self.addresses, name, answer(vec![address], false));
     }
@@ -95,8 +136,12 @@ impl Dns for Zone {
         look_up(&self.txt, name)
     }
 
-    fn tlsa<'a>(&'a self, _name: &'a str) -> Lookup<'a, Tlsa> {
-        Box::pin(async { Err(DnsError::NoData { secure: false }) })
+    fn tlsa<'a>(&'a self, name: &'a str) -> Lookup<'a, Tlsa> {
+        look_up(&self.tlsa, name)
+    }
+
+    fn openpgpkey<'a>(&'a self, name: &'a str) -> Lookup<'a, Vec<u8>> {
+        look_up(&self.openpgpkey, name)
     }
 
     fn addresses<'a>(&'a self, host: &'a str) -> Lookup<'a, IpAddr> {
