@@ -21,6 +21,7 @@ pub mod body;
 pub mod provenance;
 
 pub mod accepted_seal;
+pub mod author;
 pub mod change;
 pub mod commit;
 pub mod mailbox;
@@ -46,6 +47,7 @@ use std::sync::Arc;
 
 pub use accepted_seal::AcceptedSeals;
 pub use account::{Account, AccountId, Accounts, NewAccount, Recipient};
+pub use author::{Acquaintance, Authors};
 pub use block::{Blocks, Scope};
 pub use body::{Bodies, BodyReader, BodyWriter, SpooledBody};
 pub use certificate::{
@@ -70,6 +72,7 @@ pub trait Backend:
     + Mailboxes
     + Messages
     + AcceptedSeals
+    + Authors
     + Changes
     + Counted
     + Queue
@@ -87,6 +90,7 @@ impl<B> Backend for B where
         + Mailboxes
         + Messages
         + AcceptedSeals
+        + Authors
         + Changes
         + Counted
         + Queue

@@ -17,6 +17,7 @@ mod writer;
 
 mod accepted_seal;
 mod account;
+mod author;
 mod block;
 pub(crate) mod body;
 mod certificate;

@@ -177,6 +177,15 @@ pub const DNS_PATIENCE: u64 = 60 * 60;
 /// Longest time that an MTA-STS policy holds, seconds (RFC 8461 §3.2).
 pub const MTA_STS_AGE_MAX: u32 = 31_557_600;
 
+/// Messages an hour that one person takes of verified strangers at domains never seen.
+pub const STRANGERS_USER_HOUR: usize = 60;
+/// Messages an hour that a server takes of verified strangers at domains never seen, unless configured otherwise.
+pub const STRANGERS_SERVER_HOUR: usize = 6_000;
+/// What strangers of one registrable domain may have of either, as a divisor.
+pub const STRANGERS_DOMAIN_SHARE: usize = 2;
+/// How long a domain counts as never seen after its first message, seconds.
+pub const DOMAIN_UNSEEN: u64 = DAY;
+
 /// How long an item stays in a queue, seconds.
 pub const QUEUE_LIFETIME: u64 = 5 * DAY;
 /// First pause before a retry, seconds.

@@ -109,6 +109,8 @@ pub struct Limits {
     pub message_size: u64,
     /// Connections that one source may hold.
     pub connections_per_source: usize,
+    /// Messages an hour of verified authors at domains never seen (spec §10.6).
+    pub first_contacts: usize,
     /// Seconds that a shutdown waits for connections to end.
     pub drain_seconds: u64,
 }
@@ -118,6 +120,7 @@ impl Default for Limits {
         Limits {
             message_size: email2::limits::MESSAGE_OCTETS,
             connections_per_source: email2::limits::CONNECTIONS_PER_SOURCE,
+            first_contacts: email2::limits::STRANGERS_SERVER_HOUR,
             drain_seconds: 30,
         }
     }

@@ -16,6 +16,7 @@ mod enrolment;
 mod harvest;
 mod key_service;
 mod sign_in;
+mod strangers;
 mod submission;
 
 mod outbound;

@@ -15,7 +15,7 @@ use crate::submission;
 /// connection ended before the message did.
 pub(crate) async fn receive(
     session: &mut Session,
-    envelope: Envelope,
+    mut envelope: Envelope,
     first: Event,
 ) -> Option<Answer> {
     let spooled = match spool::spool(session, &envelope, first).await? {
@@ -33,6 +33,7 @@ pub(crate) async fn receive(
             return Ok(kept.text());
         }
         let accepted = accept::ask_each(&verdict, &envelope)?;
+        envelope.admit_author(&caller.site, &accepted).await?;
         let stored = accept::store(caller, envelope, accepted, body).await?;
         Ok(stored.text(&verdict))
     };

@@ -50,15 +50,16 @@ impl Contact {
     }
 }
 
-/// Whose mail goes to the Inbox; `None`: everybody's (spec §10.5.1). From the values of the two
-/// settings.
-pub(crate) fn contacts(strangers: Option<&[u8]>, contacts: Option<&[u8]>) -> Option<Vec<Contact>> {
-    if strangers.unwrap_or_default().trim_ascii() != b"requests" {
-        return None;
-    }
-    let text = String::from_utf8_lossy(contacts.unwrap_or_default());
+/// Whom a person knows, from the setting's value.
+pub(crate) fn contacts(value: &[u8]) -> Vec<Contact> {
+    let text = String::from_utf8_lossy(value);
     let lines = text.lines().map(str::trim);
-    Some(lines.filter_map(Contact::parse).collect())
+    lines.filter_map(Contact::parse).collect()
+}
+
+/// Does the mail of others wait in Requests (spec §10.5.1)? From the setting's value.
+pub(crate) fn wait_in_requests(strangers: &[u8]) -> bool {
+    strangers.trim_ascii() == b"requests"
 }
 
 impl Name {

@@ -17,6 +17,7 @@ use crate::memory::StoreMemory;
 use crate::outbound::Departures;
 use crate::ownership::Ownership;
 use crate::settings::OF_RECIPIENTS;
+use crate::strangers::Strangers;
 
 /// Configuration, world, store and what is asked of others.
 #[derive(Debug)]
@@ -35,6 +36,8 @@ pub(crate) struct Site {
     pub(crate) auth: AuthBudget,
     /// Who asks for many addresses.
     pub(crate) harvest: Harvest,
+    /// What was taken of authors whom nobody knows.
+    pub(crate) strangers: Strangers,
     /// Which served domains' published hosts name this server.
     pub(crate) ownership: Ownership,
     /// Who may leave for which domain.
@@ -65,8 +68,11 @@ impl Site {
         )?;
         let auth = AuthBudget::new(AuthLimits::default(), Arc::clone(&world.clock));
         let harvest = Harvest::new(Arc::clone(&world.clock));
+        let first_contacts = config.limits.first_contacts;
+        let strangers = Strangers::new(Arc::clone(&world.clock), first_contacts);
         Ok(Site {
             harvest,
+            strangers,
             config,
             world,
             store,

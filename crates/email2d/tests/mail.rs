@@ -35,5 +35,7 @@ mod reports;
 mod sealed;
 #[path = "mail/sign_in.rs"]
 mod sign_in;
+#[path = "mail/strangers.rs"]
+mod strangers;
 #[path = "mail/submission.rs"]
 mod submission;

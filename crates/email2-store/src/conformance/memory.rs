@@ -3,8 +3,10 @@
 use email2::block::BlockPattern;
 use email2::{Assurance, Domain, Fingerprint, Identity, KeyFlags, Strictness};
 
-use super::{NOW, account};
+use super::sealed::{Author, By};
+use super::{NOW, account, address};
 use crate::Store;
+use crate::account::Account;
 use crate::block::Scope;
 use crate::peer::{PeerAnswer, PeerDomain, PeerKey, PeerPolicy, Pin, Standing};
 
@@ -119,6 +121,33 @@ pub(crate) async fn a_held_key_stands_beside_the_known_one(store: &Store) {
     assert_eq!(store.pins(&bob()).await.unwrap(), [known.clone(), held]);
     store.drop_pin(&bob(), Standing::Held).await.unwrap();
     assert_eq!(store.list_pins().await.unwrap(), [known]);
+}
+
+pub(crate) async fn an_author_is_known_once_mail_was_stored(store: &Store) {
+    let author = Author::new();
+    let alice = account(store, "alice@example.com", None).await;
+    let carol = account(store, "carol@example.com", None).await;
+    let ask = async |who: &Account, author: &str, domain: &str, before: u64| {
+        let (author, domain) = (address(author), Domain::parse(domain).unwrap());
+        let asked = store.acquaintance(who.id, &author, &domain, before);
+        let found = asked.await.unwrap();
+        (found.author, found.domain, found.domain_here)
+    };
+    let bob = "Bob+x@example.org";
+    let none = (false, false, false);
+    assert_eq!(ask(&alice, bob, "example.org", NOW).await, none);
+    let message = author.seal(&alice.address, 1, "Hello");
+    let delivery = author.delivery(store, &alice, &message, By::Author).await;
+    store.deliver(vec![delivery]).await.unwrap();
+    let all = (true, true, true);
+    assert_eq!(ask(&alice, bob, "example.org", NOW).await, all);
+    let young = (true, false, false);
+    assert_eq!(ask(&alice, bob, "example.org", NOW - 1).await, young);
+    let elsewhere = (false, false, true);
+    assert_eq!(ask(&carol, bob, "example.org", NOW).await, elsewhere);
+    assert_eq!(ask(&carol, bob, "org", NOW).await, elsewhere);
+    assert_eq!(ask(&carol, bob, "ample.org", NOW).await, none);
+    assert_eq!(ask(&carol, bob, "mail.example.org", NOW).await, none);
 }
 
 pub(crate) async fn blocks_belong_to_their_scope(store: &Store) {

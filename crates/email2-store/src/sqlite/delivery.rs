@@ -9,7 +9,7 @@ use email2::verdict::{SealMemory, Way};
 use rusqlite::OptionalExtension;
 
 use super::writer::Change;
-use super::{accepted_seal, account, body, flag, mailbox, message};
+use super::{accepted_seal, account, author, body, flag, mailbox, message};
 use crate::account::AccountId;
 use crate::body::SpooledBody;
 use crate::error::StoreError;
@@ -57,6 +57,12 @@ pub(super) fn deliver(
     let (outcome, body) = store(change, &incoming, worse.is_some())?;
     if let Some(body) = body {
         accepted_seal::insert(change.connection, delivery.account, accepted, body)?;
+        author::remember(
+            change.connection,
+            delivery.account,
+            accepted,
+            delivery.received,
+        )?;
         if let Some(worse) = worse {
             message::remove_copies(change, directory, delivery.account, worse)?;
         }

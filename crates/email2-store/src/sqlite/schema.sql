@@ -106,6 +106,16 @@ CREATE TABLE accepted_seal (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX accepted_seal_keep ON accepted_seal(keep_until);
 
+-- author: whose verified mail an account has had (spec §10.6)
+CREATE TABLE author (
+  account INTEGER NOT NULL REFERENCES account(id) ON DELETE CASCADE, -- who had it
+  domain  TEXT    NOT NULL,                                          -- the author's, labels from the right: org.example.mail
+  local   TEXT    NOT NULL,                                          -- the local part, in lower case and without + and what follows
+  first   INTEGER NOT NULL,                                          -- when the first such message came
+  PRIMARY KEY (account, domain, local)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX author_domain ON author(domain);
+
 -- queue: mail on its way out, one transaction to one domain an entry
 CREATE TABLE queue (
   id           INTEGER PRIMARY KEY AUTOINCREMENT,   -- never used again

@@ -66,6 +66,7 @@ conformance! { fresh:
         a_policy_is_remembered,
         an_answer_is_remembered_by_its_question,
         a_held_key_stands_beside_the_known_one,
+        an_author_is_known_once_mail_was_stored,
         blocks_belong_to_their_scope,
         settings_are_set_together,
     }

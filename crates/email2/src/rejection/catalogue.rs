@@ -170,6 +170,9 @@ rejections! {
     NoRecipients = "no-recipients", 554, (5, 5, 1), "RFC 5321 §3.3", "No valid recipients";
     /// The sender is blocked.
     Blocked = "blocked", 550, (5, 7, 1), "spec §10.1", "The recipient takes no mail from this sender";
+    /// So much mail of strangers was taken already that theirs has to wait.
+    StrangersExhausted { /** Which budget, for the log. */ why: String }
+        = "strangers-exhausted", 450, (4, 7, 1), "spec §10.6", "Too much mail from senders who are not known here yet, try again later";
     /// The certificate encrypted to is no longer the recipient's.
     KeyChanged { /** The etag that is served now, or the one asked about. */ etag: Etag }
         = "key-changed", 550, (5, 7, 5), "spec §3.3", "key-changed {etag}";

@@ -90,9 +90,15 @@ impl Config {
             );
             return Some(("limits.message_size", reason));
         }
-        (limits.connections_per_source == 0).then(|| {
-            let reason = "0 would let nobody in: allowed are 1 and more";
-            ("limits.connections_per_source", reason.to_owned())
-        })
+        let counts = [
+            (
+                "limits.connections_per_source",
+                limits.connections_per_source,
+            ),
+            ("limits.first_contacts", limits.first_contacts),
+        ];
+        let (key, _) = counts.into_iter().find(|(_, count)| *count == 0)?;
+        let reason = "0 would let nobody in: allowed are 1 and more";
+        Some((key, reason.to_owned()))
     }
 }

@@ -82,6 +82,7 @@ pub(crate) async fn store(
         .map_err(store_failed)?;
     for (to, outcome) in envelope.recipients.iter().zip(&outcomes) {
         refuse_unstored(to, outcome)?;
+        charge(caller, to, outcome);
     }
     Ok(Stored {
         id: hop.id,
@@ -89,6 +90,13 @@ pub(crate) async fn store(
             .iter()
             .all(|outcome| *outcome == Outcome::Duplicate),
     })
+}
+
+/// What a stranger's message costs, once it is stored (spec §10.6.2).
+fn charge(caller: &Caller, to: &Admitted, outcome: &Outcome) {
+    if let (Some(stranger), Outcome::Stored { .. }) = (&to.stranger, outcome) {
+        caller.site.strangers.charge(stranger);
+    }
 }
 
 fn refuse_unstored(to: &Admitted, outcome: &Outcome) -> Result<(), Rejection> {

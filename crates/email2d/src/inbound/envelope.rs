@@ -4,7 +4,8 @@ use email2::address::{Address, ReversePath};
 use email2::evidence::Announced;
 use email2::header::HeaderFacts;
 use email2::rejection::Rejection;
-use email2::verdict::{Outline, foresee};
+use email2::seal::Role;
+use email2::verdict::{Accepted, Outline, Provenance, Way, foresee};
 use email2_smtp::envelope::{Mail, Recipient};
 use email2_store::{Account, Recipient as Known};
 
@@ -14,6 +15,7 @@ use crate::key_service;
 use crate::outbound::enqueue::Onward;
 use crate::session::Caller;
 use crate::site::Site;
+use crate::strangers::{self, Stranger};
 
 /// What was said and granted before the content.
 #[derive(Debug)]
@@ -37,6 +39,8 @@ pub(crate) struct Admitted {
     pub(crate) account: Account,
     /// What its owner decided beforehand.
     pub(crate) preferences: Preferences,
+    /// The author, if the recipient does not know them.
+    pub(crate) stranger: Option<Stranger>,
 }
 
 impl Envelope {
@@ -73,6 +77,7 @@ impl Envelope {
             key_service::accepts(site, &account.address, etag).await?;
         }
         refuse_full(&account, &to.address, self.mail.size)?;
+        let stranger = self.claimed_stranger(site, &account, &preferences).await?;
         self.refuse_apart(&preferences)?;
         if self.recipients.is_empty() {
             self.expect_signer(caller);
@@ -81,7 +86,57 @@ impl Envelope {
             address: to.address,
             account,
             preferences,
+            stranger,
         });
+        Ok(())
+    }
+
+    /// Whether the announced author is a stranger to this recipient; who claims to be another
+    /// fails the seal later (spec §10.6.1).
+    async fn claimed_stranger(
+        &self,
+        site: &Site,
+        account: &Account,
+        preferences: &Preferences,
+    ) -> Result<Option<Stranger>, Rejection> {
+        match self.announced_author() {
+            Some(author) => strangers::admit(site, account, preferences, author).await,
+            None => Ok(None),
+        }
+    }
+
+    /// The author whom MAIL announced; of a mediator's message it does not say one.
+    fn announced_author(&self) -> Option<&Address> {
+        match &self.mail.announced {
+            Some(Announced {
+                role: Role::Author,
+                signer,
+            }) => signer.address(),
+            _ => None,
+        }
+    }
+
+    /// Asks again when the seals have been read, for an author whom MAIL did not announce
+    /// (spec §10.6.1); what came by the recipient's own mediators is none of a stranger's.
+    ///
+    /// # Errors
+    /// A budget is used up, or the store failed.
+    pub(crate) async fn admit_author(
+        &mut self,
+        site: &Site,
+        accepted: &[Accepted],
+    ) -> Result<(), Rejection> {
+        let announced = self.announced_author().cloned();
+        for (to, accepted) in self.recipients.iter_mut().zip(accepted) {
+            let author = match accepted.provenance() {
+                Provenance::Verified { author, .. } if accepted.way() != Way::Registered => author,
+                _ => continue,
+            };
+            if announced.as_ref() != Some(author) {
+                let found = strangers::admit(site, &to.account, &to.preferences, author);
+                to.stranger = found.await?;
+            }
+        }
         Ok(())
     }
 
@@ -137,7 +192,7 @@ impl Envelope {
             return Ok(());
         };
         let by_author = matches!(&self.mail.announced,
-            Some(Announced { role, .. }) if *role == email2::seal::Role::Author);
+            Some(Announced { role, .. }) if *role == Role::Author);
         if preferences.decide_like(&first.preferences, by_author) {
             return Ok(());
         }

@@ -17,8 +17,10 @@ pub(crate) struct Preferences {
     legacy: Legacy,
     blocks: Vec<BlockPattern>,
     forwarders: Vec<Address>,
-    /// Whose mail goes to the Inbox; `None`: everybody's.
-    contacts: Option<Vec<Contact>>,
+    /// Whom the recipient knows.
+    contacts: Vec<Contact>,
+    /// Where the mail of others waits: in Requests.
+    requests: bool,
 }
 
 impl Preferences {
@@ -40,7 +42,8 @@ impl Preferences {
             legacy: Legacy::Reject,
             blocks: recipient.blocks.clone(),
             forwarders: of(FORWARDERS).map(settings::forwarders).unwrap_or_default(),
-            contacts: settings::contacts(of(STRANGERS), of(CONTACTS)),
+            contacts: of(CONTACTS).map(settings::contacts).unwrap_or_default(),
+            requests: of(STRANGERS).is_some_and(settings::wait_in_requests),
         }
     }
 
@@ -75,12 +78,15 @@ impl Preferences {
     /// Where an accepted message is kept: a verified stranger's waits in Requests, and the
     /// stranger is not told (spec §10.5.1).
     pub(crate) fn mailbox_for(&self, provenance: &Provenance) -> &'static str {
-        let (Provenance::Verified { author, .. }, Some(contacts)) = (provenance, &self.contacts)
-        else {
-            return INBOX;
-        };
-        let known = *author == self.mailbox || contacts.iter().any(|contact| contact.is(author));
-        if known { INBOX } else { REQUESTS }
+        match provenance {
+            Provenance::Verified { author, .. } if self.requests && !self.knows(author) => REQUESTS,
+            _ => INBOX,
+        }
+    }
+
+    /// Is this author the recipient, or one of their contacts?
+    pub(crate) fn knows(&self, author: &Address) -> bool {
+        *author == self.mailbox || self.contacts.iter().any(|contact| contact.is(author))
     }
 
     /// Did this recipient register `address` as a mediator's (spec §4.6.4)?

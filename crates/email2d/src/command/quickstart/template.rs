@@ -142,9 +142,14 @@ fn limits(f: &mut fmt::Formatter<'_>) -> fmt::Result {
          # message_size = {}\n\
          # Connections that one source may hold.\n\
          # connections_per_source = {}\n\
+         # Messages an hour of verified authors at domains never seen.\n\
+         # first_contacts = {}\n\
          # How long a shutdown waits for connections to end, seconds.\n\
          # drain_seconds = {}\n\n",
-        limits.message_size, limits.connections_per_source, limits.drain_seconds
+        limits.message_size,
+        limits.connections_per_source,
+        limits.first_contacts,
+        limits.drain_seconds
     )
 }
 
