@@ -232,7 +232,9 @@ impl Server {
     /// The client sends no more, with or without a TLS close_notify.
     pub fn end_of_stream(&mut self, now: Duration) {
         self.now = now;
-        if !matches!(self.wait, Wait::Nothing) {
+        if !self.keys.is_empty() {
+            self.keys.end_stream();
+        } else if !matches!(self.wait, Wait::Nothing) {
             self.close();
         }
     }
@@ -361,6 +363,10 @@ impl Server {
             return Step::Stuck;
         }
         let line = match self.input.take_line(command::line_limit) {
+            Line::Incomplete if self.keys.stream_ended() => {
+                self.close();
+                return Step::Again;
+            }
             Line::Incomplete => return Step::Stuck,
             Line::TooLong => return self.refuse(&Rejection::CommandTooLong),
             Line::Malformed => return self.refuse(&Rejection::CommandOctets),

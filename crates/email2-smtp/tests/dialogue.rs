@@ -534,3 +534,25 @@ fn a_busy_server_drains() {
     let said = refusing.poll_transmit().unwrap();
     assert!(said.starts_with(b"421 "));
 }
+
+#[test]
+fn who_asked_for_keys_and_sends_no_more_is_answered_to_the_end() {
+    let mut server = Server::new(config(true, Auth::NotOffered), NOW);
+    server.receive(b"EHLO x\r\nKEY <a@example.com>\r\nNOOP\r\n", NOW);
+    let asked = std::iter::from_fn(|| server.poll_event());
+    let mut ids = asked.filter_map(|event| match event {
+        Event::Key { id, .. } => Some(id),
+        _ => None,
+    });
+    let id = ids.next().unwrap();
+    assert_eq!(ids.next(), None);
+    server.end_of_stream(NOW);
+    assert!(server.poll_event().is_none());
+    assert!(!server.is_closed());
+    server.poll_transmit();
+    server.answer_key(id, Ok(certificate()), NOW);
+    assert!(matches!(server.poll_event(), Some(Event::Closed)));
+    let said = String::from_utf8(server.poll_transmit().unwrap()).unwrap();
+    assert!(said.starts_with("250-2.0.0 v=1 "), "{said}");
+    assert!(said.ends_with("250 2.0.0 nothing done\r\n"), "{said}");
+}

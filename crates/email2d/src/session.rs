@@ -1,9 +1,12 @@
 //! One SMTP connection: each event of the machine goes to the one who answers it.
 
+use std::future::pending;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use email2::key_query::{KeyAnswer, KeyQuery};
 use email2::limits;
 use email2::rejection::Rejection;
 use email2_io::clock::within;
@@ -11,7 +14,9 @@ use email2_io::drive::Driver;
 use email2_io::net::Stream;
 use email2_smtp::server::{Answer, Auth, Event, Server, ServerConfig, SignIn};
 use email2_smtp::{Mail, Recipient};
-use futures::future::{Either, select};
+use futures::future::{BoxFuture, Either, select};
+use futures::stream::FuturesUnordered;
+use futures::{FutureExt as _, StreamExt as _};
 use tokio_util::sync::CancellationToken;
 
 use crate::enrolment::{self, Login};
@@ -30,6 +35,8 @@ pub(crate) struct Session {
     pub(crate) driver: Driver<Server>,
     envelope: Option<Envelope>,
     signing_in: SigningIn,
+    /// The questions for keys under way, at most 8 (spec §3.4.4).
+    questions: FuturesUnordered<BoxFuture<'static, Asked>>,
 }
 
 /// How far an exchange of SCRAM is.
@@ -39,6 +46,19 @@ enum SigningIn {
     NotBegun,
     Challenged(Exchange),
     Proved(Login),
+}
+
+/// The id of a question for a key, and its answer.
+type Asked = (u64, Result<KeyAnswer, Rejection>);
+
+/// What a session waits for.
+enum Happened {
+    /// The client said something; `None` when the connection is over.
+    Event(std::io::Result<Option<Event>>),
+    /// A question for a key is answered.
+    Asked(Asked),
+    /// The server stops.
+    Stop,
 }
 
 /// Who is on a connection.
@@ -99,6 +119,7 @@ pub(crate) async fn serve(
         },
         envelope: None,
         signing_in: SigningIn::NotBegun,
+        questions: FuturesUnordered::new(),
     };
     while session.run(&stop).await == Next::Secure {
         session = match session.secured().await {
@@ -166,22 +187,59 @@ impl Session {
             if idle && stop.is_cancelled() {
                 self.driver.machine().shut_down(&Rejection::ServiceClosing);
             }
-            let waits_for_stop = idle && !stop.is_cancelled();
-            let next = std::pin::pin!(self.driver.next());
-            let event = if waits_for_stop {
-                match select(next, std::pin::pin!(stop.cancelled())).await {
-                    Either::Left((event, _)) => event,
-                    Either::Right(_) => continue,
+            let stop = (idle && !stop.is_cancelled()).then_some(stop);
+            match self.happens(stop).await {
+                Happened::Stop => {}
+                Happened::Asked(asked) => self.answer_key(asked),
+                // It sends no more, and its questions are answered all the same.
+                Happened::Event(Ok(None)) if !self.questions.is_empty() => {
+                    let asked = self.questions.next().await;
+                    asked.into_iter().for_each(|asked| self.answer_key(asked));
                 }
-            } else {
-                next.await
-            };
-            return event.unwrap_or_else(|error| {
-                tracing::debug!(peer = %self.caller.peer, %error, "connection broke");
-                None
-            });
+                Happened::Event(event) => {
+                    return event.unwrap_or_else(|error| {
+                        tracing::debug!(peer = %self.caller.peer, %error, "connection broke");
+                        None
+                    });
+                }
+            }
         }
         None
+    }
+
+    /// What happens next: an answer to a question for a key goes before what the client says.
+    async fn happens(&mut self, stop: Option<&CancellationToken>) -> Happened {
+        let questions = &mut self.questions;
+        let answered = async {
+            match questions.next().await {
+                Some(asked) => asked,
+                None => pending().await,
+            }
+        };
+        let stopped = async {
+            match stop {
+                Some(stop) => stop.cancelled().await,
+                None => pending().await,
+            }
+        };
+        let said = select(pin!(self.driver.next()), pin!(stopped));
+        match select(pin!(answered), said).await {
+            Either::Left((asked, _)) => Happened::Asked(asked),
+            Either::Right((Either::Left((event, _)), _)) => Happened::Event(event),
+            Either::Right((Either::Right(((), _)), _)) => Happened::Stop,
+        }
+    }
+
+    /// A question for a key is answered while others come: another server may have to be asked.
+    fn ask_key(&mut self, id: u64, query: KeyQuery) {
+        let caller = self.caller.clone();
+        let answer = async move { (id, key_service::answer(&caller, &query).await) };
+        self.questions.push(answer.boxed());
+    }
+
+    fn answer_key(&mut self, (id, answer): Asked) {
+        let now = self.now();
+        self.driver.machine().answer_key(id, answer, now);
     }
 
     async fn handle(&mut self, event: Event) -> Next {
@@ -189,11 +247,7 @@ impl Session {
         match event {
             Event::StartTls => return Next::Secure,
             Event::Authenticate(step) => self.authenticate(step).await,
-            Event::Key { id, query } => {
-                let answer = key_service::answer(caller, &query).await;
-                let now = self.now();
-                self.driver.machine().answer_key(id, answer, now);
-            }
+            Event::Key { id, query } => self.ask_key(id, query),
             Event::KeyPut { address, octets } => {
                 let login = caller.login.as_ref();
                 let stored = enrolment::publish(&caller.site, login, &address, &octets).await;
@@ -231,6 +285,7 @@ impl Session {
             driver,
             envelope: None,
             signing_in: SigningIn::NotBegun,
+            questions: FuturesUnordered::new(),
         })
     }
 

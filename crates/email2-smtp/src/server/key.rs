@@ -20,6 +20,8 @@ pub(super) struct KeyWindow {
     first: u64,
     /// The reply of each, once it is known.
     replies: VecDeque<Option<String>>,
+    /// The client sends no more; what it asked is answered and what came behind is read.
+    stream_ended: bool,
 }
 
 impl KeyWindow {
@@ -29,6 +31,14 @@ impl KeyWindow {
 
     pub(super) fn is_full(&self) -> bool {
         self.replies.len() >= limits::KEYS_OUTSTANDING
+    }
+
+    pub(super) fn end_stream(&mut self) {
+        self.stream_ended = true;
+    }
+
+    pub(super) fn stream_ended(&self) -> bool {
+        self.stream_ended
     }
 
     fn open(&mut self) -> u64 {

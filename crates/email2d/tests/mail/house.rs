@@ -1,5 +1,6 @@
 //! A server for two domains, example.com and example.org, and the people who live there.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use email2::certificate::Certificate;
@@ -41,11 +42,16 @@ impl House {
 
     /// With more lines of configuration in front.
     pub(crate) async fn with(lines: &str) -> House {
+        // Nobody answers there: both domains are this server's own.
+        House::asking("127.0.0.1:9".parse().unwrap(), lines).await
+    }
+
+    /// With another resolver.
+    pub(crate) async fn asking(resolver: SocketAddr, lines: &str) -> House {
         let folder = tempfile::tempdir().unwrap();
         let ca = certificates(folder.path());
         let network = NetworkConfig {
-            // Nobody answers there: both domains are this server's own.
-            dns: vec!["127.0.0.1:9".parse().unwrap()],
+            dns: vec![resolver],
             ca_file: Some(ca.clone()),
             ..NetworkConfig::default()
         };

@@ -4,6 +4,7 @@ use email2::certificate::RevocationReason;
 use email2::certificate::generate::generate;
 use email2::{Identity, KeyAnswer, limits};
 use email2_store::Replaces;
+use tokio::net::UdpSocket;
 
 use crate::house::House;
 use crate::wire::Wire;
@@ -106,6 +107,54 @@ async fn keys_are_answered_in_order() {
         assert!(wire.hear().await.starts_with("250-2.0.0 v=1"));
         assert!(wire.hear().await.starts_with("550 "));
     }
+}
+
+/// The name that a DNS question asks for.
+fn asked_for(packet: &[u8]) -> String {
+    let mut labels = Vec::new();
+    let mut rest = packet.get(12..).unwrap_or_default();
+    while let Some((length, behind)) = rest.split_first().filter(|(length, _)| **length > 0) {
+        let (label, behind) = behind.split_at(usize::from(*length));
+        labels.push(String::from_utf8_lossy(label).to_ascii_lowercase());
+        rest = behind;
+    }
+    labels.join(".")
+}
+
+#[tokio::test]
+async fn eight_keys_are_asked_for_at_once() {
+    // A resolver that answers nothing: one after the other would never come to the second.
+    let resolver = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let house = House::asking(resolver.local_addr().unwrap(), "").await;
+    let alice = house.person("alice@example.com").await;
+    let mut wire = Wire::signed_in(&house, &alice).await;
+    let mut missing: Vec<String> = (0..limits::KEYS_OUTSTANDING)
+        .map(|number| format!("elsewhere{number}.example"))
+        .collect();
+    for domain in &missing {
+        wire.send(&format!("KEY <bob@{domain}>\r\n")).await;
+    }
+    let mut packet = [0; 512];
+    while !missing.is_empty() {
+        let (octets, _) = resolver.recv_from(&mut packet).await.unwrap();
+        let name = asked_for(&packet[..octets]);
+        missing.retain(|domain| !name.ends_with(domain.as_str()));
+    }
+}
+
+#[tokio::test]
+async fn who_asks_and_sends_no_more_is_answered_all_the_same() {
+    let house = House::open().await;
+    house.person("alice@example.com").await;
+    let mut wire = Wire::mx(&house).await;
+    let questions = "KEY <alice@example.com>\r\n".repeat(limits::KEYS_OUTSTANDING);
+    wire.send(&format!("{questions}QUIT\r\n")).await;
+    wire.no_more().await;
+    for _ in 0..limits::KEYS_OUTSTANDING {
+        assert!(wire.hear().await.starts_with("250-2.0.0 v=1"));
+    }
+    assert!(wire.hear().await.starts_with("221 "));
+    assert_eq!(wire.hear().await, "");
 }
 
 #[tokio::test]

@@ -132,6 +132,11 @@ impl Wire {
         self.stream.flush().await.unwrap();
     }
 
+    /// Nothing more is sent; what is said is still heard.
+    pub(crate) async fn no_more(&mut self) {
+        self.stream.shutdown().await.unwrap();
+    }
+
     /// The next reply, all of its lines; empty when the connection ended.
     pub(crate) async fn hear(&mut self) -> String {
         loop {
