@@ -16,7 +16,7 @@ use crate::limits;
 use crate::rejection::Rejection;
 use crate::seal::{Nonce, Role, Seal, chain};
 
-pub use judge::{Outline, foresee, judge};
+pub use judge::{Outline, foresee, foresee_signer, judge};
 pub use provenance::{Provenance, ProvenanceError, UnverifiedReason, Via};
 
 /// What a message is.

@@ -37,6 +37,21 @@ pub fn foresee(outline: &Outline<'_>, announced: &Announced) -> Result<(), Rejec
     check_header(outline, &seals)
 }
 
+/// Judges the top seal of an announced message by what is known of its signer already, so that
+/// what is forged is refused before the body comes (spec §4.12). What may be otherwise when all
+/// have been asked is left to [`judge`].
+///
+/// # Errors
+/// What [`judge`] will say, if the body has no other fault.
+pub fn foresee_signer(header: &HeaderFacts, signer: &SignerEvidence) -> Result<(), Rejection> {
+    let seals = chain::read(header)?;
+    let top = seals.first().ok_or(Rejection::SealMissing)?;
+    match signer::check(top, signer) {
+        Err(refusal) if !refusal.rejection.is_temporary() => Err(refusal.rejection),
+        _ => Ok(()),
+    }
+}
+
 /// Judges a message.
 pub fn judge(evidence: Evidence) -> Verdict {
     let seals = chain::read(&evidence.scanned.header);

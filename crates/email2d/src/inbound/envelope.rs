@@ -17,6 +17,9 @@ use crate::session::Caller;
 use crate::site::Site;
 use crate::strangers::{self, Stranger};
 
+/// What comes in a few reads, octets: refused at its end as early as within.
+const AT_ONCE: u64 = 32 * 1024;
+
 /// What was said and granted before the content.
 #[derive(Debug)]
 pub(crate) struct Envelope {
@@ -225,6 +228,12 @@ impl Envelope {
             header,
         };
         foresee(&outline, announced)
+    }
+
+    /// Is the message worth judging before all of it came? Not where all of it comes at once.
+    pub(crate) fn is_large(&self) -> bool {
+        let announced = self.mail.announced.is_some();
+        announced && self.mail.size.is_none_or(|size| size > AT_ONCE)
     }
 
     /// The addresses as they were named.

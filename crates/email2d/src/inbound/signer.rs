@@ -9,7 +9,7 @@ use email2::evidence::{SignerEvidence, SignerKey};
 use email2::header::HeaderFacts;
 use email2::seal::Seal;
 use futures::FutureExt as _;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinError, JoinHandle};
 
 use super::envelope::Envelope;
 use crate::key_service;
@@ -63,6 +63,22 @@ impl Lookups {
         self.questions = Some(questions.collect());
     }
 
+    /// The answer about the signer of the top seal, if it is there already.
+    pub(crate) fn at_hand(&mut self) -> Option<&SignerEvidence> {
+        let top = self.questions.as_mut()?.first_mut()?;
+        let arrived = match top {
+            Question::Asked(task) if task.0.is_finished() => (&mut task.0).now_or_never(),
+            _ => None,
+        };
+        if let Some(answer) = arrived {
+            *top = Question::Answered(answer.unwrap_or_else(lost));
+        }
+        match top {
+            Question::Answered(answer) => Some(answer),
+            _ => None,
+        }
+    }
+
     /// The answers, one a seal.
     pub(crate) async fn answers(self) -> Vec<SignerEvidence> {
         let mut answers = Vec::new();
@@ -70,17 +86,18 @@ impl Lookups {
             answers.push(match question {
                 Question::NotAsked => SignerEvidence::NotAsked,
                 Question::Answered(answer) => answer,
-                Question::Asked(mut task) => {
-                    (&mut task.0)
-                        .await
-                        .unwrap_or_else(|error| SignerEvidence::Unreachable {
-                            known: false,
-                            why: error.to_string(),
-                        })
-                }
+                Question::Asked(mut task) => (&mut task.0).await.unwrap_or_else(lost),
             });
         }
         answers
+    }
+}
+
+/// A question that ended without an answer.
+fn lost(error: JoinError) -> SignerEvidence {
+    SignerEvidence::Unreachable {
+        known: false,
+        why: error.to_string(),
     }
 }
 

@@ -4,6 +4,7 @@ use email2::header::HeaderFacts;
 use email2::limits;
 use email2::rejection::Rejection;
 use email2::scan::{Scan, Scanned};
+use email2::verdict::foresee_signer;
 use email2_smtp::server::Event;
 use email2_store::{BodyWriter, SpooledBody, StoreError};
 
@@ -64,6 +65,8 @@ struct Coming {
     /// The header is complete and was looked at.
     headed: bool,
     lookups: Lookups,
+    /// The top seal was judged by its signer's key.
+    keyed: bool,
 }
 
 impl Intake {
@@ -74,6 +77,7 @@ impl Intake {
                 writer,
                 headed: false,
                 lookups: Lookups::default(),
+                keyed: !envelope.is_large(),
             })),
             Err(error) => Intake::Refused(store_failed(error)),
         }
@@ -94,6 +98,7 @@ impl Intake {
             look_at(caller, envelope, header)?;
             coming.lookups.begin(caller, envelope, header);
         }
+        coming.look_at_signer()?;
         coming.writer.push(octets).await.map_err(store_failed)
     }
 
@@ -115,6 +120,21 @@ impl Intake {
                 })
             }
         }
+    }
+}
+
+impl Coming {
+    /// Refuses a large message whose top seal is forged as soon as that can be told
+    /// (spec §4.12).
+    fn look_at_signer(&mut self) -> Result<(), Rejection> {
+        let Some(header) = self.scan.header().filter(|_| self.headed && !self.keyed) else {
+            return Ok(());
+        };
+        let Some(signer) = self.lookups.at_hand() else {
+            return Ok(());
+        };
+        self.keyed = true;
+        foresee_signer(header, signer)
     }
 }
 

@@ -1,6 +1,9 @@
 //! Sealed mail: stored once, octet for octet, or refused for what is wrong with it.
 
-use crate::house::House;
+use email2::Identity;
+use email2::certificate::generate::generate;
+
+use crate::house::{House, Person};
 use crate::wire::Wire;
 
 #[tokio::test]
@@ -181,6 +184,38 @@ async fn what_shows_in_the_header_is_refused_at_the_first_chunk() {
     assert!(reply.starts_with("550 5.7.1 "), "{reply}");
     wire.send("BDAT 5 LAST\r\nmore\n").await;
     assert!(wire.hear().await.starts_with("503 "));
+    assert_eq!(wire.code("NOOP").await, "250");
+}
+
+#[tokio::test]
+async fn a_forged_seal_is_refused_before_all_of_the_message_came() {
+    // spec §4.12
+    let house = House::open().await;
+    let bob = house.person("bob@example.org").await;
+    house.person("alice@example.com").await;
+    let who = Identity::Address(bob.address.clone());
+    let forged = generate(&who, house.world.now(), &mut house.world.rng()).unwrap();
+    let mallory = Person {
+        secret: forged,
+        ..bob
+    };
+    let to = ["alice@example.com"];
+    let message = house.sealed(&mallory, &to, &mallory.letter(to[0], "hi\r\n"));
+    let mut wire = Wire::mx(&house).await;
+    wire.ask(&mallory.announces()).await;
+    wire.ask("RCPT TO:<alice@example.com>").await;
+    wire.send(&format!("BDAT {}\r\n{message}", message.len()))
+        .await;
+    // The key is asked for from here on; nothing says when the answer is there.
+    let mut reply = wire.hear().await;
+    for _ in 0..10_000 {
+        if !reply.starts_with("250 ") {
+            break;
+        }
+        wire.send("BDAT 6\r\nmore\r\n").await;
+        reply = wire.hear().await;
+    }
+    assert!(reply.starts_with("550 5.7.5 "), "{reply}");
     assert_eq!(wire.code("NOOP").await, "250");
 }
 
