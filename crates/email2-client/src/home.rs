@@ -2,11 +2,12 @@
 //! (spec §2.6), then asked to sign in.
 
 use email2::address::Address;
-use email2::{Identity, KeyPut, KeyPutAnswer};
+use email2::certificate::Certificate;
+use email2::{Identity, KeyAnswer, KeyPut, KeyPutAnswer, KeyQuery};
 use email2_remote::connect::{OpenError, Session};
 use email2_remote::deliver::Reason;
 use email2_remote::resolve::{self, Host, ResolveError};
-use email2_remote::{DeliveryRequest, Outcome};
+use email2_remote::{DeliveryRequest, FoundKey, KeyError, Outcome};
 use email2_smtp::client::Failure;
 use email2_smtp::{Credentials, Envelope};
 use zeroize::Zeroizing;
@@ -160,6 +161,50 @@ pub async fn submit(client: &Client, request: &DeliveryRequest) -> Vec<(Address,
         .into_iter()
         .map(|outcome| (outcome.address, Outcome::of(&outcome.result)))
         .collect()
+}
+
+/// Asks one's own server for the key of somebody elsewhere, whose server cannot be reached from
+/// here. The assurance is the one that the own server found (spec §3.10.5); an answer without it
+/// counts as unauthenticated.
+///
+/// # Errors
+/// See [`KeyError`]; a server that cannot be used now is asked again later.
+pub async fn foreign_key(client: &Client, who: &Address) -> Result<FoundKey, KeyError> {
+    let later = |why: String| KeyError::Later {
+        address: who.clone(),
+        why,
+        alarm: false,
+    };
+    let mut session = open_for_mail(client).await.map_err(later)?;
+    let query = KeyQuery {
+        subject: Identity::Address(who.clone()),
+        fingerprint: None,
+        etag: None,
+    };
+    let answers = session.keys(&[query], &*client.world.clock).await;
+    session.close(&client.world).await;
+    match answers.into_iter().next() {
+        Some(Ok(KeyAnswer::Certificate {
+            etag,
+            flags,
+            octets,
+            ..
+        })) => {
+            let certificate = Certificate::parse(&octets);
+            Ok(FoundKey {
+                certificate: certificate.map_err(|error| later(error.to_string()))?,
+                etag,
+                assurance: flags.assurance,
+                flags,
+                fetched: client.world.now(),
+            })
+        }
+        Some(Err(Failure::Refused(reply))) if reply.is_permanent() => {
+            Err(KeyError::NoKey(who.clone()))
+        }
+        Some(Err(failure)) => Err(later(failure.to_string())),
+        Some(Ok(KeyAnswer::Unchanged)) | None => Err(later("it gave no answer".to_owned())),
+    }
 }
 
 async fn open_for_mail(client: &Client) -> Result<Session, String> {

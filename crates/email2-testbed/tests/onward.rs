@@ -4,12 +4,14 @@
 
 use std::time::Duration;
 
+use email2::Assurance;
 use email2::address::Address;
 use email2::evidence::Announced;
+use email2_client::home;
 use email2_client::send::compose::{Letter, Source};
 use email2_client::send::report::State;
 use email2_client::send::{Encryption, Report, Way};
-use email2_remote::{DeliveryRequest, Outcome as Delivered};
+use email2_remote::{DeliveryRequest, KeyError, Outcome as Delivered};
 use email2_smtp::{Envelope, Mail, Recipient};
 use email2_store::{Origin, QueueEntry};
 use email2_testbed::domain::{Domain, Plan};
@@ -240,4 +242,20 @@ async fn deliver_unsettled(
         assured: true,
     };
     Ok(scene.bob.client.remote().deliver(&request).await)
+}
+
+#[tokio::test]
+async fn ones_own_server_says_how_a_key_elsewhere_was_authenticated() -> Outcome<()> {
+    // spec §3.10.5
+    let scene = scene().await?;
+    let client = &scene.bob.client;
+    let found = home::foreign_key(client, &scene.alice.address).await;
+    let found = found.step("key")?;
+    assert_eq!(found.assurance, Some(Assurance::DomainCertificate));
+    let hers = scene.alice.key().certificate().primary();
+    assert_eq!(found.certificate.primary(), hers);
+    let nobody = address("nobody@example.com")?;
+    let none = home::foreign_key(client, &nobody).await;
+    assert_eq!(none.err(), Some(KeyError::NoKey(nobody)));
+    Ok(())
 }

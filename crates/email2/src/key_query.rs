@@ -8,6 +8,7 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use zeroize::Zeroizing;
 
 use crate::address::Identity;
+use crate::assurance::Assurance;
 use crate::certificate::Fingerprint;
 use crate::limits;
 use crate::policy_record::{Strictness, seconds};
@@ -54,6 +55,9 @@ pub struct KeyFlags {
     pub sp: Option<Strictness>,
     /// How long the domain's word is remembered, seconds (only for `@domain`).
     pub ma: Option<u32>,
+    /// How the answering server authenticated the domain that it asked (only in the answers of
+    /// a person's own server for another domain, spec §3.10.5).
+    pub assurance: Option<Assurance>,
 }
 
 /// The answer to KEY, when it is one (refusals are
@@ -249,6 +253,7 @@ impl KeyFlags {
             "p" => fill(&mut self.p, value?.parse().ok()),
             "sp" => fill(&mut self.sp, value?.parse().ok()),
             "ma" => fill(&mut self.ma, seconds(value?)),
+            "assurance" => fill(&mut self.assurance, value?.parse().ok()),
             _ => (is_token(name) && value.is_none_or(is_token)).then_some(()),
         }
     }
@@ -265,6 +270,7 @@ impl KeyFlags {
             self.p.map(|p| format!("p={p}")),
             self.sp.map(|sp| format!("sp={sp}")),
             self.ma.map(|ma| format!("ma={ma}")),
+            self.assurance.map(|how| format!("assurance={how}")),
         ]
         .into_iter()
         .flatten()
@@ -618,18 +624,31 @@ mod tests {
         };
         let bits = (any::<bool>(), any::<bool>(), any::<bool>());
         let ma = proptest::option::of(0..=limits::MEMORY_MAX);
-        (bits, moment(), moment(), policy(), policy(), ma).prop_map(
-            |((strict, unlisted, hard), since, until, p, sp, ma)| KeyFlags {
-                strict,
-                unlisted,
-                hard,
-                since,
-                until,
-                p,
-                sp,
-                ma,
-            },
+        let assurance = proptest::option::of(prop_oneof![
+            Just(Assurance::Dnssec),
+            Just(Assurance::DomainCertificate)
+        ]);
+        (
+            bits,
+            moment(),
+            moment(),
+            policy(),
+            policy(),
+            (ma, assurance),
         )
+            .prop_map(
+                |((strict, unlisted, hard), since, until, p, sp, (ma, assurance))| KeyFlags {
+                    strict,
+                    unlisted,
+                    hard,
+                    since,
+                    until,
+                    p,
+                    sp,
+                    ma,
+                    assurance,
+                },
+            )
     }
 
     proptest! {

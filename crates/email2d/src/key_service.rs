@@ -77,7 +77,8 @@ fn reply(certificate: &Certificate, flags: KeyFlags, ttl: u64, held: Option<&Eta
     }
 }
 
-/// For a person's own program that cannot reach the other server itself (spec §3.10).
+/// For a person's own program that cannot reach the other server itself: with the assurance
+/// that was found, and nothing without (spec §3.10.5).
 async fn foreign(site: &Site, query: &KeyQuery) -> Result<KeyAnswer, Rejection> {
     let Identity::Address(address) = &query.subject else {
         return Err(no_key(query));
@@ -89,7 +90,10 @@ async fn foreign(site: &Site, query: &KeyQuery) -> Result<KeyAnswer, Rejection> 
         Ok(found) => Ok(KeyAnswer::Certificate {
             etag: found.etag,
             ttl: u32::try_from(limits::VERIFY_TTL).unwrap_or(u32::MAX),
-            flags: found.flags,
+            flags: KeyFlags {
+                assurance: found.assurance,
+                ..found.flags
+            },
             octets: found.certificate.octets().to_vec(),
         }),
         Err(error) if error.is_definite() => Err(no_key(query)),
