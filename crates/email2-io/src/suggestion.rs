@@ -1,14 +1,17 @@
-//! An unknown key of a configuration, and the one that was meant.
+//! An unknown key or word of a configuration, and the one that was meant.
 
-/// What a TOML parser says of a key, with the nearest known one put to an unknown one.
+/// What a TOML parser says of a key, or of a word that is one of a few, with the nearest known
+/// one put to an unknown one.
 #[must_use]
 pub fn suggest(message: &str) -> String {
     let mut names = message.split('`').skip(1).step_by(2);
-    let unknown = message
-        .starts_with("unknown field")
-        .then(|| names.next())
-        .flatten();
-    let Some(unknown) = unknown else {
+    let kind = match message.split_whitespace().nth(1) {
+        Some("field") => "key",
+        Some("variant") => "word",
+        _ => return message.to_owned(),
+    };
+    let unknown = message.starts_with("unknown ").then(|| names.next());
+    let Some(unknown) = unknown.flatten() else {
         return message.to_owned();
     };
     let known: Vec<&str> = names.collect();
@@ -20,9 +23,9 @@ pub fn suggest(message: &str) -> String {
     let allowed = known.join(", ");
     match meant {
         Some((_, name)) => {
-            format!("unknown key {unknown}: did you mean {name}? Known here are {allowed}")
+            format!("unknown {kind} {unknown}: did you mean {name}? Known here are {allowed}")
         }
-        None => format!("unknown key {unknown}: known here are {allowed}"),
+        None => format!("unknown {kind} {unknown}: known here are {allowed}"),
     }
 }
 
@@ -56,6 +59,11 @@ mod tests {
         let far = suggest("unknown field `colour`, expected `dns` or `ca_file`");
         assert_eq!(far, "unknown key colour: known here are dns, ca_file");
         assert_eq!(suggest("invalid type"), "invalid type");
+        let word = suggest("unknown variant `rejct`, expected `reject`");
+        assert_eq!(
+            word,
+            "unknown word rejct: did you mean reject? Known here are reject"
+        );
     }
 
     #[test]

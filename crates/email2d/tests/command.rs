@@ -288,3 +288,27 @@ fn a_running_server_is_administered() {
     );
     assert!(server.wait().unwrap().success(), "SIGTERM is a clean end");
 }
+
+#[test]
+fn a_quickstart_that_fails_halfway_leaves_nothing_behind() {
+    let host = Host {
+        directory: TempDir::new().unwrap(),
+    };
+    let data = host.path("data");
+    std::fs::create_dir(&data).unwrap();
+    // What is in the way of the service key, whose turn is after configuration and store.
+    std::fs::write(data.join("keys"), "a file").unwrap();
+    let arguments = ["quickstart", "example.org", "--data"];
+    let (code, said) = host.refused(&[&arguments[..], &[data.to_str().unwrap()]].concat());
+    assert_ne!(code, 0, "{said}");
+    assert!(!host.path("etc").exists());
+    let left = std::fs::read_dir(&data).unwrap();
+    let left: Vec<_> = left.map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(left, ["keys"]);
+    std::fs::remove_file(data.join("keys")).unwrap();
+    let again = host.run(&[&arguments[..], &[data.to_str().unwrap()]].concat());
+    let said = String::from_utf8(again.stdout).unwrap();
+    let configuration = host.path("etc/config.toml").display().to_string();
+    let serve = format!("Then: email2d --config {configuration} serve, and");
+    assert!(said.contains(&serve), "{said}");
+}

@@ -1,12 +1,11 @@
 //! `email2d quickstart`: everything that a new server needs, and what its DNS must say.
 
 mod certificate;
+mod made;
 mod records;
 mod template;
 
-use std::io::Write;
 use std::net::IpAddr;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -18,9 +17,10 @@ use email2_store::{Opening, Purpose, Secret, Store};
 use serde_json::json;
 
 use super::output::Output;
-use super::{Desk, Failure, user};
+use super::{CONFIGURATION, Desk, Failure, user};
 use crate::config::Config;
 use crate::service_key;
+use made::Made;
 use template::{Ports, Template};
 
 /// What the administrator decides.
@@ -70,15 +70,32 @@ struct Tls {
     authority: Option<PathBuf>,
 }
 
-/// Does it.
+/// Does it; what fails halfway leaves nothing behind.
 pub(super) async fn run(arguments: &Arguments, path: &Path, json: bool) -> Result<(), Failure> {
     let plan = plan(arguments, path)?;
-    let tls = tls(arguments, &plan)?;
-    write_configuration(&plan, &tls)?;
-    let mut desk = open(&plan, json).await?;
+    let mut made = Made::before(&plan);
+    let (tls, code) = match set_up(arguments, &plan, json, &mut made).await {
+        Ok(done) => done,
+        Err(failure) => {
+            made.undo();
+            return Err(failure);
+        }
+    };
+    report(&plan, &tls, &code, Output::new(json))
+}
+
+async fn set_up(
+    arguments: &Arguments,
+    plan: &Plan,
+    json: bool,
+    made: &mut Made,
+) -> Result<(Tls, Secret), Failure> {
+    let tls = tls(arguments, plan, made)?;
+    write_configuration(plan, &tls, made)?;
+    let mut desk = open(plan, json).await?;
     let account = user::open_account(&desk, plan.account.clone(), None).await?;
     let code = user::issue(&mut desk, &account, Purpose::Add).await?;
-    report(&plan, &tls, &code, desk.output)
+    Ok((tls, code))
 }
 
 fn plan(arguments: &Arguments, path: &Path) -> Result<Plan, Failure> {
@@ -123,7 +140,7 @@ fn absolute(path: &Path) -> Result<PathBuf, Failure> {
 }
 
 /// The files that were given, or ones for trying out beside the configuration.
-fn tls(arguments: &Arguments, plan: &Plan) -> Result<Tls, Failure> {
+fn tls(arguments: &Arguments, plan: &Plan, files: &mut Made) -> Result<Tls, Failure> {
     if let (Some(certificate), Some(key)) = (&arguments.certificate, &arguments.key) {
         return Ok(Tls {
             certificate: absolute(certificate)?,
@@ -140,13 +157,13 @@ fn tls(arguments: &Arguments, plan: &Plan) -> Result<Tls, Failure> {
         key: folder.join("key.pem"),
         authority: Some(folder.join("authority.pem")),
     };
-    write(&tls.certificate, &made.chain, 0o644)?;
-    write(&tls.key, &made.key, 0o600)?;
-    write(&folder.join("authority.pem"), &made.authority, 0o644)?;
+    files.write(&tls.certificate, &made.chain, 0o644)?;
+    files.write(&tls.key, &made.key, 0o600)?;
+    files.write(&folder.join("authority.pem"), &made.authority, 0o644)?;
     Ok(tls)
 }
 
-fn write_configuration(plan: &Plan, tls: &Tls) -> Result<(), Failure> {
+fn write_configuration(plan: &Plan, tls: &Tls, made: &mut Made) -> Result<(), Failure> {
     let text = Template {
         hostname: &plan.hostname,
         domain: &plan.domain,
@@ -160,24 +177,7 @@ fn write_configuration(plan: &Plan, tls: &Tls) -> Result<(), Failure> {
     .to_string();
     // What is written is read as the server will read it.
     Config::parse(&text, &plan.configuration)?;
-    write(&plan.configuration, &text, 0o644)
-}
-
-/// Writes a new file, with the directories above it.
-fn write(path: &Path, text: &str, mode: u32) -> Result<(), Failure> {
-    let failed = |error| Failure::cannot_create(format!("{}: {error}", path.display()));
-    if let Some(folder) = path.parent() {
-        std::fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o755)
-            .create(folder)
-            .map_err(failed)?;
-    }
-    let mut options = std::fs::OpenOptions::new();
-    let options = options.write(true).create_new(true).mode(mode);
-    let mut file = options.open(path).map_err(failed)?;
-    file.write_all(text.as_bytes()).map_err(failed)?;
-    file.sync_all().map_err(failed)
+    made.write(&plan.configuration, &text, 0o644)
 }
 
 /// Makes store and service key.
@@ -202,7 +202,9 @@ fn report(plan: &Plan, tls: &Tls, code: &Secret, output: Output) -> Result<(), F
         .authority
         .as_ref()
         .map(|file| file.display().to_string());
-    let option = authority.as_ref().map(|file| format!(" --ca-file {file}"));
+    let option = authority
+        .as_ref()
+        .map(|file| format!(" --ca-file {}", word(file)));
     let trying_out = match &authority {
         Some(_) => format!(
             "\nThe TLS certificate is for trying out: others do not trust it. Get one for {} and\n\
@@ -214,13 +216,14 @@ fn report(plan: &Plan, tls: &Tls, code: &Secret, output: Output) -> Result<(), F
     let text = format!(
         "Configuration: {}\nData: {}\n\nAdd these records to the DNS of {}:\n\n{}\n{trying_out}\n\
          Account {}, one-time code, valid for 7 days: {}\n\n\
-         Then: email2d serve, and on the device of its owner:\n  email2 setup {}{}",
+         Then: email2d{} serve, and on the device of its owner:\n  email2 setup {}{}",
         plan.configuration.display(),
         plan.data.display(),
         plan.domain,
         lines.join("\n"),
         plan.account,
         code.reveal(),
+        named(&plan.configuration),
         plan.account,
         option.as_deref().unwrap_or_default(),
     );
@@ -234,4 +237,33 @@ fn report(plan: &Plan, tls: &Tls, code: &Secret, output: Output) -> Result<(), F
         "ca_file": authority,
     });
     output.print(&text, &object)
+}
+
+/// The option that names the configuration, where it is not the one that is found by itself.
+fn named(configuration: &Path) -> String {
+    if configuration == Path::new(CONFIGURATION) {
+        return String::new();
+    }
+    format!(" --config {}", word(&configuration.display().to_string()))
+}
+
+/// As one word of a shell's command line.
+fn word(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+=:@%,".contains(c);
+    if text.chars().all(plain) {
+        return text.to_owned();
+    }
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_another_configuration_is_named() {
+        assert_eq!(named(Path::new(CONFIGURATION)), "");
+        assert_eq!(named(Path::new("/srv/a.toml")), " --config /srv/a.toml");
+        assert_eq!(named(Path::new("/srv/it's")), r" --config '/srv/it'\''s'");
+    }
 }
