@@ -16,6 +16,7 @@ pub mod kept;
 pub mod loopback;
 pub mod mutants;
 pub mod person;
+pub mod rogue;
 pub mod sim;
 pub mod story;
 pub mod tables;
