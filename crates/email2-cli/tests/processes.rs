@@ -7,6 +7,8 @@ mod daily;
 mod keys;
 #[path = "processes/program.rs"]
 mod program;
+#[path = "processes/terminal.rs"]
+mod terminal;
 #[path = "processes/thunderbird.rs"]
 mod thunderbird;
 

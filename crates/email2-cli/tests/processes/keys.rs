@@ -71,6 +71,41 @@ async fn setup_wants_a_recovery_kit_or_a_word_against_it_and_the_kit_makes_a_sec
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn setup_begins_anew_after_a_reset_and_takes_a_key_from_elsewhere() {
+    let world = World::start().unwrap();
+    let alice = "alice@example.com";
+    let before = world.alice.run(&["key", "show"]).unwrap();
+    let reset = world.com.administer(&["user", "reset", alice]).unwrap();
+    let code = text(&reset["code"]).as_bytes();
+    let code = world.alice.file("code", code).unwrap();
+    let setup = ["setup", alice, "--code-file", &code, "--no-backup"];
+    let anew = [&setup[..], &["--new-key"]].concat();
+    let done = world.alice.run(&anew).unwrap();
+    assert!(before["primary"].is_string(), "{before}");
+    assert_ne!(done["fingerprint"], before["primary"], "{done}");
+    let report = crate::send(&world.bob, alice).unwrap();
+    assert_eq!(report["state"], "delivered", "{report}");
+    only(&world.alice.run(&["inbox"]).unwrap()).unwrap();
+
+    let invited = world.com.administer(&["user", "invite", alice]).unwrap();
+    let secret = world
+        .alice
+        .raw(&["key", "export", "--for", "gnupg", "--secret"])
+        .unwrap();
+    let second = world.home("alice-second").unwrap();
+    let code = second.file("code", text(&invited["code"]).as_bytes());
+    let code = code.unwrap();
+    let key = second.file("key.asc", &secret).unwrap();
+    let opening = second.file("opening", b"a passphrase\n").unwrap();
+    let setup = ["setup", alice, "--code-file", &code, "--no-backup"];
+    let given = ["--key", &key, "--key-passphrase-file", &opening];
+    let joined = second.run(&[&setup[..], &given].concat()).unwrap();
+    assert_eq!(joined["fingerprint"], done["fingerprint"]);
+    only(&second.run(&["inbox"]).unwrap()).unwrap();
+    world.stop().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_key_is_compared_ended_extended_replaced_and_listed() {
     let world = World::start().unwrap();
     let (alice, bob) = ("alice@example.com", "bob@example.org");

@@ -122,6 +122,11 @@ impl Home {
         Ok(Home { folder })
     }
 
+    /// Where it is.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// A file of this home.
     pub(crate) fn file(&self, name: &str, octets: &[u8]) -> Outcome<String> {
         let path = self.folder.join(name);

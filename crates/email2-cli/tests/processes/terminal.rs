@@ -1,0 +1,164 @@
+//! `email2` at a terminal: its questions are asked and answered on a pseudo-terminal, secrets do
+//! not show, and a letter can be taken back.
+
+use std::process::Command;
+
+use email2_testbed::failure::{Failure, Outcome, Step};
+
+use super::program::Home;
+use crate::{World, only, text};
+
+/// Types at a program: waits for each text, and writes the answer when the terminal shows what is
+/// typed, or hides it where it is a secret. Prints all that was seen.
+const TYPIST: &str = r#"
+import fcntl, json, os, pty, signal, struct, sys, termios, time
+steps, command = json.loads(sys.argv[1]), sys.argv[2:]
+signal.alarm(120)
+pid, fd = pty.fork()
+if pid == 0:
+    os.execvp(command[0], command)
+fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 200, 0, 0))
+seen, behind = b"", 0
+def more():
+    global seen
+    try:
+        octets = os.read(fd, 65536)
+    except OSError:
+        return False
+    seen += octets
+    return bool(octets)
+for text, answer, secret in steps:
+    while text.encode() not in seen[behind:]:
+        if not more():
+            break
+    behind = max(behind, seen.find(text.encode(), behind) + len(text))
+    while secret and termios.tcgetattr(fd)[3] & termios.ECHO:
+        time.sleep(0.01)
+    os.write(fd, answer.encode())
+while more():
+    pass
+_, status = os.waitpid(pid, 0)
+sys.stdout.buffer.write(seen)
+sys.exit(os.waitstatus_to_exitcode(status))
+"#;
+
+/// What the program asks for, what is typed, and whether that is a secret.
+type Answer<'a> = (&'a str, &'a str, bool);
+
+/// The exit code, and all that stood on the terminal.
+fn typed(home: &Home, arguments: &[&str], answers: &[Answer<'_>]) -> Outcome<(i32, String)> {
+    let output = Command::new("python3")
+        .args(["-c", TYPIST])
+        .arg(serde_json::to_string(answers).step("answers")?)
+        .arg(env!("CARGO_BIN_EXE_email2"))
+        .args(arguments)
+        .env("EMAIL2_HOME", home.folder())
+        .env_remove("EMAIL2_PASSPHRASE_FILE")
+        .env("TERM", "xterm")
+        .output()
+        .step("python3")?;
+    let shown = String::from_utf8_lossy(&output.stdout).into_owned();
+    match output.status.code() {
+        Some(code) if output.stderr.is_empty() => Ok((code, shown)),
+        _ => Err(Failure {
+            step: "the typist".to_owned(),
+            why: shown + &String::from_utf8_lossy(&output.stderr),
+        }),
+    }
+}
+
+const NEW: &str = "A passphrase for your new key: ";
+const AGAIN: &str = "The same again: ";
+const KIT: &str = "Directory for the recovery kit of your new key (or: none): ";
+const CODE: &str = "One-time code from your administrator: ";
+const OPEN: &str = "Passphrase of your key: ";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn setup_asks_for_what_it_needs_and_shows_no_secret() {
+    let world = World::start().unwrap();
+    let carol = "carol@example.org";
+    let added = world.org.administer(&["user", "add", carol]).unwrap();
+    let code = format!("{}\n", text(&added["code"]));
+    let home = world.home(carol).unwrap();
+    let differing = [
+        (KIT, "none\n", false),
+        (CODE, code.as_str(), true),
+        (NEW, "a rose\n", true),
+        (AGAIN, "a nose\n", true),
+    ];
+    let (exit, shown) = typed(&home, &["setup", carol], &differing).unwrap();
+    assert_eq!(exit, 64, "{shown}");
+    assert!(
+        shown.contains("the two passphrases differ; nothing was changed"),
+        "{shown}"
+    );
+    let same = [
+        differing[0],
+        differing[1],
+        differing[2],
+        (AGAIN, "a rose\n", true),
+    ];
+    let (exit, shown) = typed(&home, &["setup", carol], &same).unwrap();
+    assert_eq!(exit, 0, "{shown}");
+    assert!(
+        shown.contains("carol@example.org is set up on this device."),
+        "{shown}"
+    );
+    assert!(
+        !shown.contains("a rose") && !shown.contains(code.trim()),
+        "{shown}"
+    );
+    world.stop().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_letter_is_taken_back_or_sent_at_once() {
+    let world = World::start().unwrap();
+    let letter = [
+        "--to",
+        "alice@example.com",
+        "--subject",
+        "x",
+        "--body",
+        "Hi.\n",
+    ];
+    let send = [&["send"][..], &letter].concat();
+    let counting = "takes it back; Enter sends now";
+    let open = (OPEN, "a passphrase\n", true);
+    let back = [open, (counting, "u\n", false)];
+    let (exit, shown) = typed(&world.bob, &send, &back).unwrap();
+    assert_eq!(exit, 77, "{shown}");
+    assert!(shown.contains("taken back; nothing was sent"), "{shown}");
+    let outbox = world.bob.run(&["outbox", "list"]).unwrap();
+    assert_eq!(outbox.as_array().unwrap().len(), 0, "{outbox}");
+
+    let wrong = [(OPEN, "another\n", true)];
+    let (exit, shown) = typed(&world.bob, &send, &wrong).unwrap();
+    assert_ne!(exit, 0, "{shown}");
+
+    let (exit, shown) = typed(&world.bob, &send, &[open, (counting, "\n", false)]).unwrap();
+    assert_eq!(exit, 0, "{shown}");
+    only(&world.alice.run(&["inbox"]).unwrap()).unwrap();
+    world.stop().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn control_c_takes_a_letter_back() {
+    let world = World::start().unwrap();
+    let send = [
+        "send",
+        "--to",
+        "alice@example.com",
+        "--subject",
+        "x",
+        "--body",
+        "Hi.\n",
+    ];
+    let open = (OPEN, "a passphrase\n", true);
+    let counting = ("takes it back; Enter sends now", "\u{3}", false);
+    let (exit, shown) = typed(&world.bob, &send, &[open, counting]).unwrap();
+    assert_ne!(exit, 0, "{shown}");
+    let inbox = world.alice.run(&["inbox"]).unwrap();
+    assert_eq!(inbox.as_array().unwrap().len(), 0, "{inbox}");
+    world.stop().unwrap();
+}
