@@ -229,7 +229,7 @@ fn email2_exists_only_under_tls() {
 }
 
 #[test]
-fn nothing_behind_starttls_is_read() {
+fn s03_nothing_behind_starttls_is_read() {
     // Case S03, with each kind of command behind it.
     for injected in [
         "RSET\r\n",

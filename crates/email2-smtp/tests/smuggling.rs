@@ -69,7 +69,7 @@ fn play(octets: &[u8], piece: usize) -> Outcome {
 }
 
 #[test]
-fn false_ends_are_one_refusal() {
+fn s01_false_ends_are_one_refusal() {
     for end in [
         "\n.\r\n",
         "\n.\n",

@@ -41,6 +41,8 @@ pub enum Act {
     Say(Vec<u8>),
     /// Sends these octets and closes.
     SayAndClose(Vec<u8>),
+    /// Sends these octets and is gone, without TLS's `close_notify`.
+    SayAndDrop(Vec<u8>),
     /// Says nothing for as long as the client stays.
     Hang,
     /// Sends these octets again and again for as long as the client takes them.
@@ -188,6 +190,10 @@ impl Dialogue {
             Act::SayAndClose(octets) => {
                 self.send(&octets).await?;
                 let _ = self.stream.shutdown().await;
+                return None;
+            }
+            Act::SayAndDrop(octets) => {
+                self.send(&octets).await?;
                 return None;
             }
             Act::Hang => {

@@ -13,7 +13,10 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD as STANDARD;
 use email2::address::Address;
 use email2::certificate::Certificate;
-use email2::{KeyAnswer, KeyFlags, limits};
+use email2::certificate::generate::generate;
+use email2::{Identity, KeyAnswer, KeyFlags, limits};
+use email2_client::send::State;
+use email2_io::World;
 use email2_remote::KeyError;
 use email2_testbed::domain::{Place, Plan};
 use email2_testbed::loopback::MX_PORT;
@@ -176,5 +179,59 @@ async fn an_answer_without_an_end_is_read_to_its_bound() {
     let frank = Address::parse("frank@example.org").unwrap();
     let asked = scene.bob.client.remote().fetch_for_writing(&frank).await;
     assert!(matches!(asked, Err(KeyError::Later { .. })), "{asked:?}");
+    scene.testbed.stop().await;
+}
+
+/// A server that takes sealed mail for frank and ends each message so.
+fn takes_mail(world: &World, end: Act) -> Script {
+    let frank = Identity::parse("frank@example.org").unwrap();
+    let key = generate(&frank, world.now(), &mut world.rng()).unwrap();
+    let keys = answers_key(served(key.certificate().octets().to_vec()));
+    Arc::new(move |said| match said.line {
+        "." => end.clone(),
+        _ => keys(said),
+    })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn s14_after_250_it_is_delivered_however_the_connection_ends() {
+    let scene = Scene::set("example.org").await;
+    let end = Act::SayAndDrop(b"250 2.0.0 stored\r\n".to_vec());
+    let rogue = scene.rogue(takes_mail(&scene.testbed.world, end)).await;
+    let frank = Address::parse("frank@example.org").unwrap();
+    let reports = scene.bob.send(&frank, "noon", "At noon.\n").await.unwrap();
+    assert_eq!(reports[0].state, State::Delivered, "{}", reports[0].words);
+    drop(rogue);
+    scene.testbed.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn s14_before_250_an_end_without_close_notify_is_temporary() {
+    let scene = Scene::set("example.org").await;
+    let end = Act::SayAndDrop(Vec::new());
+    let rogue = scene.rogue(takes_mail(&scene.testbed.world, end)).await;
+    let frank = Address::parse("frank@example.org").unwrap();
+    let reports = scene.bob.send(&frank, "noon", "At noon.\n").await.unwrap();
+    assert_eq!(reports[0].state, State::Waiting, "{}", reports[0].words);
+    // The next attempt sends the same octets.
+    let content = |heard: Vec<String>| {
+        let mut parts: Vec<Vec<String>> = Vec::new();
+        for line in heard {
+            match line.as_str() {
+                "DATA" => parts.push(Vec::new()),
+                _ => parts
+                    .iter_mut()
+                    .last()
+                    .into_iter()
+                    .for_each(|part| part.push(line.clone())),
+            }
+        }
+        parts
+    };
+    let sent = content(rogue.heard());
+    assert!(!sent.is_empty());
+    let seal = |part: &Vec<String>| part.iter().find(|line| line.starts_with(" n=")).cloned();
+    assert!(sent.iter().all(|part| seal(part) == seal(&sent[0])));
+    drop(rogue);
     scene.testbed.stop().await;
 }

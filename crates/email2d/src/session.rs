@@ -222,8 +222,9 @@ impl Session {
                 None => pending().await,
             }
         };
-        let said = select(pin!(self.driver.next()), pin!(stopped));
-        match select(pin!(answered), said).await {
+        let (answered, stopped) = (pin!(answered), pin!(stopped));
+        let next = pin!(self.driver.next());
+        match select(answered, select(next, stopped)).await {
             Either::Left((asked, _)) => Happened::Asked(asked),
             Either::Right((Either::Left((event, _)), _)) => Happened::Event(event),
             Either::Right((Either::Right(((), _)), _)) => Happened::Stop,

@@ -31,7 +31,7 @@ async fn the_direct_door_speaks_only_to_those_who_select_it() {
 }
 
 #[tokio::test]
-async fn commands_behind_starttls_are_not_heard() {
+async fn s03_commands_behind_starttls_are_not_heard() {
     // Case S03.
     let house = House::open().await;
     for injected in [

@@ -4,7 +4,7 @@ use crate::house::House;
 use crate::wire::Wire;
 
 #[tokio::test]
-async fn a_false_end_is_one_refusal_and_nothing_more() {
+async fn s01_a_false_end_is_one_refusal_and_nothing_more() {
     let house = House::open().await;
     let bob = house.person("bob@example.org").await;
     let alice = house.person("alice@example.com").await;
