@@ -70,8 +70,9 @@ fn session_key(packets: &[Cut<'_>], key: &SecretKey) -> RawSessionKey {
         let mut mine = key.secret_subkeys.iter().map(|subkey| &subkey.key);
         let mine = mine.find(|subkey| packet.match_identity(*subkey))?;
         let values = packet.values().ok()?;
-        match mine.decrypt(&Password::empty(), values, EskType::V6) {
-            Ok(Ok(PlainSessionKey::V6 { key })) => Some(key),
+        let opened = mine.decrypt(&Password::empty(), values, EskType::V6);
+        match &opened.ok()?.ok()? {
+            PlainSessionKey::V6 { key } => Some(key.clone()),
             _ => None,
         }
     });
@@ -134,8 +135,9 @@ async fn lie(testbed: &Testbed, alice: &Person) -> SecretKey {
         octets: certificate.octets().to_vec(),
     };
     let store = testbed.store(testbed.domain("example.com").unwrap());
-    let published = store.unwrap().publish(version, Replaces::Transition, now);
-    assert!(published.await.unwrap());
+    let store = store.unwrap();
+    let published = store.publish(version, Replaces::Transition, now).await;
+    assert!(published.unwrap());
     made
 }
 
