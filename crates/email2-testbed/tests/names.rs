@@ -88,3 +88,31 @@ async fn failures_and_lies_are_no_absence() {
     authority.heal();
     authority.stop().await;
 }
+
+/// R02: aliases are followed for hosts and for domains; a circle of them is a failure, and no
+/// absence (spec §2.3.3).
+#[tokio::test(flavor = "multi_thread")]
+async fn r02_aliases_are_followed_and_a_circle_of_them_is_no_absence() {
+    let (mut authority, world, _folder) = world().unwrap();
+    let example = zone("example.net").unwrap();
+    let example = example.alias("mail.example.net", "mx.example.net").unwrap();
+    let example = example.alias("shop.example.net", "example.net").unwrap();
+    let example = example.alias("a.example.net", "b.example.net").unwrap();
+    let example = example.alias("b.example.net", "a.example.net").unwrap();
+    let example = example
+        .alias("_email2.round.example.net", "a.example.net")
+        .unwrap();
+    authority.publish(example).unwrap();
+    let found = world.dns.addresses("mail.example.net").await.unwrap();
+    assert_eq!(found.records, [HOST]);
+    let mx = world.dns.mx("shop.example.net").await.unwrap();
+    assert_eq!(mx.records[0].exchange, "mx.example.net");
+    for name in ["a.example.net", "b.example.net"] {
+        assert_eq!(world.dns.mx(name).await, Err(DnsError::ServFail), "{name}");
+        let none = world.dns.addresses(name).await;
+        assert_eq!(none, Err(DnsError::ServFail), "{name}");
+    }
+    let record = world.dns.txt("_email2.round.example.net").await;
+    assert_eq!(record, Err(DnsError::ServFail));
+    authority.stop().await;
+}

@@ -17,7 +17,7 @@ const ABSENCE: Duration = Duration::from_secs(limits::NEGATIVE_TTL);
 const ABSENCE_WITHOUT_SOA: Duration = Duration::from_secs(10);
 
 /// A failure is kept so long, then twice as long each time, up to [`FAILURE_MOST`].
-const FAILURE: Duration = Duration::from_secs(1);
+const FAILURE: Duration = Duration::from_secs(5);
 
 /// The longest that a failure is kept (RFC 9520 §3.2).
 const FAILURE_MOST: Duration = Duration::from_secs(60);
@@ -82,6 +82,10 @@ impl FailureCache {
     pub(super) fn failed(&self, key: Key, error: DnsError, ttl: Option<u32>) -> DnsError {
         let now = self.clock.monotonic();
         let mut memory = self.lock();
+        if let Some(error) = memory.is_failing(&key, now) {
+            // Others asked at the same time: it is one failure, and the same for all.
+            return error;
+        }
         let error = if memory.is_doubtful(&key, error, now) {
             // Believed the next time: this time it goes by as a failure.
             memory.worked.remove(&key);
@@ -94,7 +98,7 @@ impl FailureCache {
                 .min(ABSENCE)
         } else {
             let before = memory.failures.get(&key).map(|failure| failure.kept);
-            before.map_or(FAILURE, |kept| (kept * 2).min(FAILURE_MOST))
+            before.map_or(FAILURE, |kept| (kept * 2).clamp(FAILURE, FAILURE_MOST))
         };
         bound(&mut memory.failures);
         let until = now + kept;
@@ -108,6 +112,13 @@ impl FailureCache {
 }
 
 impl Memory {
+    /// A failure, no absence, that still counts.
+    fn is_failing(&self, key: &Key, now: Duration) -> Option<DnsError> {
+        let failure = self.failures.get(key)?;
+        let counts = now < failure.until && !failure.error.is_absence();
+        counts.then_some(failure.error)
+    }
+
     fn is_doubtful(&self, key: &Key, error: DnsError, now: Duration) -> bool {
         matches!(error, DnsError::NxDomain { secure: false })
             && self
@@ -142,12 +153,35 @@ mod tests {
         assert_eq!(cache.remembered(&key()), None);
     }
 
+    /// A clock that a test sets.
+    #[derive(Debug, Default)]
+    struct At(Mutex<Duration>);
+
+    impl Clock for At {
+        fn now(&self) -> u64 {
+            self.monotonic().as_secs()
+        }
+
+        fn monotonic(&self) -> Duration {
+            *self.0.lock().unwrap()
+        }
+
+        fn sleep(&self, _: Duration) -> futures::future::BoxFuture<'static, ()> {
+            Box::pin(std::future::pending())
+        }
+    }
+
     #[test]
     fn a_name_that_just_worked_does_not_vanish_at_once() {
-        let cache = FailureCache::new(Arc::new(SystemClock::new()));
+        let clock = Arc::new(At::default());
+        let cache = FailureCache::new(Arc::<At>::clone(&clock));
         let gone = DnsError::NxDomain { secure: false };
         cache.worked(&key());
-        assert_eq!(cache.failed(key(), gone, Some(60)), DnsError::ServFail);
+        for _ in 0..3 {
+            // Several who asked at the same time hear the same.
+            assert_eq!(cache.failed(key(), gone, Some(60)), DnsError::ServFail);
+        }
+        *clock.0.lock().unwrap() += FAILURE;
         assert_eq!(cache.failed(key(), gone, Some(60)), gone);
         let proved = DnsError::NxDomain { secure: true };
         cache.worked(&key());

@@ -103,7 +103,26 @@ impl ResolverDns {
         };
         match self.resolver.lookup(name, kind).await {
             Ok(lookup) => Ok(lookup.answers().to_vec()),
+            Err(error) if self.goes_on(&error).await => Err((DnsError::ServFail, None)),
             Err(error) => Err(failure(&error)),
+        }
+    }
+
+    /// Whether the name that is said to have nothing is an alias: one of more than 8 in a row, or
+    /// of a circle, which hickory gives up as if it ended there (R02). Whoever says properly that
+    /// there is nothing says so with the zone's SOA (RFC 2308 §2.2).
+    async fn goes_on(&self, error: &NetError) -> bool {
+        let NetError::Dns(HickoryDnsError::NoRecordsFound(absent)) = error else {
+            return false;
+        };
+        if absent.response_code != ResponseCode::NoError || absent.soa.is_some() {
+            return false;
+        }
+        let end = absent.query.name().clone();
+        match self.resolver.lookup(end, RecordType::CNAME).await {
+            Ok(_) => true,
+            Err(NetError::Dns(HickoryDnsError::NoRecordsFound(_))) => false,
+            Err(_) => true,
         }
     }
 }

@@ -171,6 +171,120 @@ async fn the_certificate_is_chosen_by_name_and_read_again_when_renewed() {
     assert!(secured.is_ok(), "{:?}", secured.err());
 }
 
+/// R09: the old pair is served until the new one is whole; who is connected stays so.
+#[tokio::test]
+async fn r09_a_half_written_renewal_is_not_taken_and_sessions_live_on() {
+    let authority = Authority::new();
+    let files = [authority.issue("host", &["mx.example.org"])];
+    let server = ServerTls::new(&files, clock()).unwrap();
+    let client = ClientTls::new(Some(&authority.ca_file()), clock()).unwrap();
+    let old = ask("email2.example.org", "mx.example.org");
+    let (near, far) = meet(&client, &server, &old, &[]).await;
+    let (mut near, mut far) = (near.unwrap().stream, far.unwrap().stream);
+    let renewed = authority.issue("renewed", &["email2.example.org"]);
+    let [certificate, key] =
+        [&renewed.certificate, &renewed.key].map(|file| std::fs::read(file).unwrap());
+    let half = &certificate[..certificate.len() / 2];
+    for (written, is_whole) in [(half, false), (certificate.as_slice(), true)] {
+        std::fs::write(&files[0].certificate, written).unwrap();
+        if is_whole {
+            // A new certificate beside the old key is no pair either.
+            clock().sleep(Duration::from_millis(1100)).await;
+            let shown = meet(&client, &server, &old, &[]).await.0.unwrap();
+            assert_eq!(shown.matched.as_str(), "mx.example.org");
+            std::fs::write(&files[0].key, &key).unwrap();
+        }
+        clock().sleep(Duration::from_millis(1100)).await;
+        let shown = meet(&client, &server, &old, &[]).await.0.unwrap();
+        let wanted = match is_whole {
+            true => "email2.example.org",
+            false => "mx.example.org",
+        };
+        assert_eq!(shown.matched.as_str(), wanted);
+    }
+    near.write_all(b"NOOP\r\n").await.unwrap();
+    let mut heard = [0; 6];
+    far.read_exact(&mut heard).await.unwrap();
+    assert_eq!(&heard, b"NOOP\r\n");
+}
+
+/// Says of every chain what a test wants.
+#[derive(Debug)]
+struct Says(Pinned);
+
+impl Pins for Says {
+    fn judge(&self, _chain: &[&[u8]]) -> Pinned {
+        self.0.clone()
+    }
+}
+
+async fn meet_ordinary(
+    client: &ClientTls,
+    server: &ServerTls,
+    trust: OrdinaryTrust,
+) -> Result<Option<AcceptedName>, TlsFailure> {
+    let (near, far) = duplex(64 * 1024);
+    let near: Stream = Box::new(near);
+    let asked = ask("mx.example.org", "mx.example.org");
+    let (shaken, _) = futures::join!(
+        client.connect_ordinary(near, &asked, &trust),
+        server.accept(Box::new(far), &[])
+    );
+    shaken.map(|secured| secured.matched)
+}
+
+/// spec §12.2.1, §12.2.2
+#[tokio::test]
+async fn what_dns_says_of_a_chain_is_carried_out() {
+    let (authority, stranger) = (Authority::new(), Authority::new());
+    let files = [authority.issue("host", &["mx.example.org"])];
+    let server = ServerTls::new(&files, clock()).unwrap();
+    let client = ClientTls::new(Some(&stranger.ca_file()), clock()).unwrap();
+    let host = Some(AcceptedName::Host("mx.example.org".to_owned()));
+    let pinned = |says| OrdinaryTrust::Pinned(Arc::new(Says(says)));
+    let anchor = |of: &Authority| Pinned::Anchors(vec![of.issuer.der().to_vec()]);
+    let met = async |trust| meet_ordinary(&client, &server, trust).await;
+    assert_eq!(met(OrdinaryTrust::Anybody).await.unwrap(), None);
+    assert!(met(OrdinaryTrust::Named).await.is_err());
+    assert_eq!(met(pinned(Pinned::Leaf)).await.unwrap(), host);
+    assert_eq!(met(pinned(anchor(&authority))).await.unwrap(), host);
+    let wrong = met(pinned(anchor(&stranger))).await.unwrap_err();
+    assert!(matches!(wrong, TlsFailure::Untrusted(_)), "{wrong}");
+    assert_eq!(met(pinned(Pinned::Unusable)).await.unwrap(), None);
+    let both = met(pinned(Pinned::Mismatch("both sides".to_owned()))).await;
+    let why = both.unwrap_err().to_string();
+    assert!(why.contains("TLSA records name: both sides"), "{why}");
+}
+
+#[tokio::test]
+async fn an_anchor_vouches_for_its_hosts_name_and_for_no_other() {
+    let authority = Authority::new();
+    let files = [authority.issue("host", &["other.example.org"])];
+    let server = ServerTls::new(&files, clock()).unwrap();
+    let client = ClientTls::new(Some(&Authority::new().ca_file()), clock()).unwrap();
+    let anchors = Pinned::Anchors(vec![authority.issuer.der().to_vec()]);
+    let trust = OrdinaryTrust::Pinned(Arc::new(Says(anchors)));
+    let failure = meet_ordinary(&client, &server, trust).await.unwrap_err();
+    assert!(matches!(failure, TlsFailure::WrongName { .. }), "{failure}");
+}
+
+/// A session of Email 2.0 takes DNS's word for the host's own name, beside the authorities.
+#[tokio::test]
+async fn pins_vouch_for_a_host_and_never_for_the_domains_name() {
+    let authority = Authority::new();
+    let files = [authority.issue("both", &["email2.example.org", "mx.example.org"])];
+    let server = ServerTls::new(&files, clock()).unwrap();
+    let client = ClientTls::new(Some(&Authority::new().ca_file()), clock()).unwrap();
+    let mut asked = ask("email2.example.org", "mx.example.org");
+    assert!(meet(&client, &server, &asked, &[]).await.0.is_err());
+    asked.pins = Some(Arc::new(Says(Pinned::Leaf)));
+    let secured = meet(&client, &server, &asked, &[]).await.0.unwrap();
+    let host = AcceptedName::Host("mx.example.org".to_owned());
+    assert_eq!(secured.matched, host);
+    asked.pins = Some(Arc::new(Says(Pinned::Unusable)));
+    assert!(meet(&client, &server, &asked, &[]).await.0.is_err());
+}
+
 #[tokio::test]
 async fn shutting_down_sends_close_notify() {
     let authority = Authority::new();

@@ -12,7 +12,7 @@ use crate::connect::Connector;
 use crate::resolve::{Host, ResolveError};
 
 /// How long the records may take to be asked for where they are not needed.
-const PINS_LIMIT: Duration = Duration::from_secs(2);
+const PINS_LIMIT: Duration = Duration::from_secs(1);
 
 impl Connector {
     /// The TLSA records of `host`, where DNSSEC secures the way to it and them (RFC 7672 §2.2).

@@ -1,3 +1,5 @@
+use proptest::prelude::*;
+
 use super::*;
 
 /// A self-signed certificate of `name` and its public key.
@@ -86,4 +88,14 @@ fn records_that_cannot_be_used_demand_nothing_but_tls() {
         },
     ];
     assert_eq!(judge(&unusable, &chain), Pinned::Unusable);
+}
+
+proptest! {
+    #[test]
+    fn no_octets_break_the_reader(octets in prop::collection::vec(any::<u8>(), 0..64), record in any::<(u8, u8, u8)>()) {
+        der::public_key(&octets);
+        let (usage, selector, matching) = record;
+        let record = Tlsa { usage, selector, matching, data: octets.clone() };
+        judge(&[record], &[&octets, &octets]);
+    }
 }

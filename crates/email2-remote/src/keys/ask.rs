@@ -260,7 +260,10 @@ impl Remote {
         let why = error.to_string();
         match error {
             ResolveError::Dns { .. } => Trouble::Dns(why),
-            _ if self.is_remembered(domain).await => Trouble::Alarm(why),
+            _ if self.is_remembered(domain).await => {
+                tracing::error!(%domain, why, "known to speak Email 2.0, and seems to be gone");
+                Trouble::Alarm(why)
+            }
             ResolveError::NoDomain(_) => Trouble::NoDomain,
             ResolveError::NullMx(_) => Trouble::NullMx,
         }
@@ -276,7 +279,10 @@ impl Remote {
     ) -> Trouble {
         match self.domain(domain).await {
             Err(error) => Trouble::Dns(error.to_string()),
-            Ok(facts) if facts.speaks(self.now()) => Trouble::Alarm(why),
+            Ok(facts) if facts.speaks(self.now()) => {
+                tracing::error!(%domain, why, "known to speak Email 2.0, and seems not to");
+                Trouble::Alarm(why)
+            }
             Ok(_) if all_were_asked => Trouble::NotSpeaking,
             Ok(_) => Trouble::Unreachable(why),
         }

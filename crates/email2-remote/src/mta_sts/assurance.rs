@@ -1,13 +1,17 @@
-//! Way (b) of spec §2.2: a host that the enforced policy of its domain names.
+//! Way (b) of spec §2.2 (§2.2.7): a host that the enforced policy of its domain names.
 
 use std::time::Duration;
 
 use email2::{Assurance, Domain};
+use email2_io::clock::within;
 
 use super::{Found, Mode, Policy};
 use crate::connect::Search;
 use crate::remote::Remote;
 use crate::resolve::Host;
+
+/// How long the policy may take of a lookup.
+const POLICY_LIMIT: Duration = Duration::from_secs(3);
 
 impl Remote {
     /// Asks the policy of `domain` where `search` found a host that nothing else authenticates.
@@ -26,7 +30,9 @@ impl Remote {
         if !bare {
             return search;
         }
-        match self.mta_sts(domain).await {
+        let asked = within(&*self.world().clock, POLICY_LIMIT, self.mta_sts(domain)).await;
+        let slow = || Found::Unasked("its MTA-STS policy does not come in time".to_owned());
+        match asked.unwrap_or_else(|_| slow()) {
             Found::Policy(policy) if policy.mode == Mode::Enforce => {
                 self.among_named(domain, hosts, search, &policy, each).await
             }

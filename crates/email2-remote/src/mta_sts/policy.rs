@@ -149,6 +149,8 @@ fn pairs(text: &str) -> Result<Vec<(&str, &str)>, PolicyError> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     const TEXT: &str = "version: STSv1\r\nmode: enforce\r\nmx: mail.example.com\r\nmx: *.example.net\r\nmax_age: 604800\r\n";
@@ -195,5 +197,21 @@ mod tests {
         let year = TEXT.replace("604800", "9999999999");
         let bounded = Policy::parse(&year).map(|policy| policy.max_age);
         assert_eq!(bounded, Ok(limits::MTA_STS_AGE_MAX));
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_read_is_read_the_same_again(text in "(version: STSv1\r?\n)?(mode: (enforce|none|x)\n|mx: [a-z*.]{0,9}\n|max_age: [0-9-]{0,12}\n|[ -~]{0,20}\n){0,8}") {
+            if let Ok(policy) = Policy::parse(&text) {
+                prop_assert_eq!(Policy::parse(&policy.text()), Ok(policy));
+            }
+        }
+
+        #[test]
+        fn no_text_breaks_the_reader(text in any::<String>(), host in any::<String>()) {
+            if let Ok(policy) = Policy::parse(&format!("{TEXT}{text}")) {
+                policy.names(&host);
+            }
+        }
     }
 }

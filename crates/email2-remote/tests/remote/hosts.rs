@@ -61,7 +61,7 @@ async fn a_host_with_ipv6_only_is_reached_by_it() {
     let address = six("2001:db8::25");
     let real = Stage::free_address(1);
     let roads = Roads(HashMap::from([(address, Road::To(real))]));
-    let mut stage = Stage::on(roads).await;
+    let stage = Stage::on(roads).await;
     stage.zone.mx("example.com", &["mx.example.com"], false);
     stage.old_host_at(real, Habit::Clear).await;
     stage.zone.host("mx.example.com", address);

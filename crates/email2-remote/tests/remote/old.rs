@@ -16,6 +16,8 @@ pub(crate) enum Habit {
     Clear,
     /// It offers STARTTLS and closes the connection when it is taken at its word.
     BrokenTls,
+    /// It offers STARTTLS and refuses it.
+    RefusedTls,
     /// It knows HELO only.
     Helo,
 }
@@ -44,13 +46,16 @@ async fn talk(mut stream: Stream, tls: ServerTls, habit: Habit, heard: &Heard) -
     loop {
         let line = line(&mut stream).await?;
         heard.lock().unwrap().push(line.clone());
-        let offers = matches!(habit, Habit::Tls | Habit::BrokenTls) && !secured;
+        let offers = !matches!(habit, Habit::Clear | Habit::Helo) && !secured;
         match line.split(' ').next() {
             Some("EHLO") if habit == Habit::Helo => say(&mut stream, "502 what?").await?,
             Some("EHLO") if offers => {
                 say(&mut stream, "250-old.example\r\n250 STARTTLS").await?;
             }
             Some("EHLO" | "HELO") => say(&mut stream, "250 old.example").await?,
+            Some("STARTTLS") if habit == Habit::RefusedTls => {
+                say(&mut stream, "454 not now").await?;
+            }
             Some("STARTTLS") if habit == Habit::BrokenTls => {
                 say(&mut stream, "220 go on").await?;
                 return None;

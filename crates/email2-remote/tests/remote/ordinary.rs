@@ -52,12 +52,14 @@ async fn with_policy(mode: &str, named: &[&str]) -> (Stage, Arc<Web>) {
     (stage, web)
 }
 
+/// spec §12.2.1
 #[tokio::test]
 async fn whatever_a_host_offers_is_taken_where_nothing_is_demanded() {
     for (habit, secured) in [
         (Habit::Tls, true),
         (Habit::Clear, false),
         (Habit::BrokenTls, false),
+        (Habit::RefusedTls, false),
         (Habit::Helo, false),
     ] {
         let mut stage = Stage::set().await;
@@ -116,7 +118,9 @@ async fn a_host_that_the_policy_names_must_have_tls_and_its_name() {
             .await;
         web.put(PATH, policy("enforce", &["mail.example.com"]));
         let why = open(&stage).await.unwrap_err().to_string();
-        let told = why.contains("STARTTLS") || why.contains("for other.example, not for mail");
+        let told = why.contains("STARTTLS")
+            || why.contains("454 not now")
+            || why.contains("for other.example, not for mail");
         assert!(told, "{habit:?}: {why}");
     }
 }

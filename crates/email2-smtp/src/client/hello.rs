@@ -60,13 +60,20 @@ impl Client {
         }
     }
 
-    /// Never goes on in plaintext (spec §3.12.2), but for ordinary mail.
+    /// Never goes on in plaintext (spec §3.12.2), but for ordinary mail (spec §12.2.1).
     fn start_tls(&mut self, extensions: Extensions) {
         let never = self.config.start_tls == StartTls::Never;
-        if extensions.starttls && !never {
+        let offered = extensions.starttls;
+        if self.may_be_plain() {
+            // spec §2.1.5: nothing of Email 2.0 is spoken without TLS.
+            self.extensions = Extensions {
+                email2: false,
+                ..extensions
+            };
+        }
+        if offered && !never {
             self.send("STARTTLS\r\n", Expected::StartTls);
         } else if self.may_be_plain() {
-            self.extensions = extensions;
             self.ready();
         } else {
             self.fail(Failure::NotOffered(STARTTLS));
@@ -81,12 +88,21 @@ impl Client {
 
     pub(super) fn start_tls_answered(&mut self, reply: Reply) {
         if reply.code != reply::GREETING {
-            return self.fail(Failure::Refused(reply));
+            return self.start_tls_refused(reply);
         }
         // What stood in the buffer came in plaintext (spec §3.1.1).
         self.input.discard();
         self.handshake = true;
         self.events.push_back(Event::StartTls);
+    }
+
+    /// RFC 3207 §4: the client decides whether to go on.
+    fn start_tls_refused(&mut self, reply: Reply) {
+        if self.may_be_plain() && reply.code != reply::CLOSES {
+            self.ready();
+        } else {
+            self.fail(Failure::Refused(reply));
+        }
     }
 
     fn sign_in(&mut self) {
