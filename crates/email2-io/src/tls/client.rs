@@ -1,5 +1,6 @@
 //! The side that connects: one SNI, several acceptable names, and the word which one matched.
 
+mod authorities;
 mod ordinary;
 mod pins;
 mod verifier;
@@ -92,18 +93,12 @@ impl ClientTls {
     /// As [`ClientTls::new`].
     pub fn trusting(ca_files: &[&Path], clock: Arc<dyn Clock>) -> Result<Self, TlsError> {
         let provider = Arc::new(default_provider());
-        let given: Result<Vec<_>, _> = ca_files.iter().map(|file| authorities(file)).collect();
+        let given: Result<Vec<_>, _> = ca_files.iter().map(|file| read(file)).collect();
         let given = given?.concat();
-        let extra = given.iter().cloned();
-        let trusted =
-            rustls_platform_verifier::Verifier::new_with_extra_roots(extra, Arc::clone(&provider))
-                .map_err(|error| match error {
-                    rustls::Error::General(_) => TlsError::NoAuthorities,
-                    other => TlsError::Library(other),
-                })?;
+        let trusted = authorities::verifier(&given, &provider)?;
         Ok(ClientTls {
             given: given_store(given)?,
-            trusted: Arc::new(trusted),
+            trusted,
             time: Arc::new(TlsTime::new(clock)),
             provider,
         })
@@ -181,7 +176,7 @@ impl ClientTls {
     }
 }
 
-fn authorities(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+fn read(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let file = |error| TlsError::File {
         path: path.to_owned(),
         error,

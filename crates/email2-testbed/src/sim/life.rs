@@ -19,13 +19,16 @@ use super::ledger::{Ledger, Letter};
 use super::town::{self, Citizen};
 use crate::failure::{Outcome, Step};
 
+/// How long somebody sleeps who has nothing to do.
+const LONG: Duration = Duration::from_secs(24 * 3600);
+
 /// Somebody at work.
 pub struct Life {
     client: Client,
     address: Address,
     key: Arc<SecretKey>,
     ledger: Ledger,
-    /// How often the outbox is looked at.
+    /// How long after something was due the outbox is looked at, at the earliest.
     pause: Duration,
 }
 
@@ -57,15 +60,16 @@ impl Life {
     pub async fn go_on(self) -> Outcome<()> {
         let clock = Arc::clone(&self.client.world().clock);
         loop {
-            self.look_after_outbox().await?;
+            let due = self.look_after_outbox().await?;
             let next = self.ledger.next(&self.address);
             let now = clock.monotonic();
             if let Some(letter) = next.as_ref().filter(|letter| letter.at <= now) {
                 self.write(letter).await?;
                 continue;
             }
-            let until_next = next.map_or(self.pause, |letter| letter.at - now);
-            clock.sleep(self.pause.min(until_next)).await;
+            let until_letter = next.map_or(LONG, |letter| letter.at - now);
+            let until_due = due.map_or(LONG, |due| self.from_now(due).max(self.pause));
+            clock.sleep(until_letter.min(until_due)).await;
         }
     }
 
@@ -93,8 +97,13 @@ impl Life {
         self.entries().await.map(drop)
     }
 
-    /// What `email2` does before every command: whatever is due is tried.
-    async fn look_after_outbox(&self) -> Outcome<()> {
+    fn from_now(&self, moment: u64) -> Duration {
+        Duration::from_secs(moment.saturating_sub(self.client.world().now()))
+    }
+
+    /// What `email2` does before every command: whatever is due is tried. When the next entry is
+    /// due, Unix seconds; `None` when there is none.
+    async fn look_after_outbox(&self) -> Outcome<Option<u64>> {
         let entries = self.entries().await?;
         let due = deliver::due_now(&self.client).await.step("outbox")?;
         for entry in entries.iter().filter(|entry| due.contains(&entry.id)) {
@@ -105,7 +114,8 @@ impl Life {
             .iter()
             .any(|entry| settle::is_waiting(entry) && !is_copy(entry));
         self.ledger.note_rest(&self.address, at_rest);
-        Ok(())
+        let waiting = entries.iter().filter(|entry| settle::is_waiting(entry));
+        Ok(waiting.map(|entry| entry.next_attempt).min())
     }
 
     /// One entry at a time, so that it is known which letter a report is about.
