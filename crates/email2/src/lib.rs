@@ -21,6 +21,7 @@ pub mod certificate;
 pub mod key_query;
 pub mod scram;
 pub mod secret;
+pub mod wkd;
 
 mod line;
 pub mod skeleton;
