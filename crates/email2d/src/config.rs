@@ -64,6 +64,33 @@ pub struct DomainConfig {
     /// Whose mail is that for `postmaster` (RFC 5321 §4.5.1), unless there is such an account.
     #[serde(default, deserialize_with = "address")]
     pub postmaster: Option<Address>,
+    /// The MTA-STS policy that is served for it over HTTPS (RFC 8461); absent: none is.
+    #[serde(default)]
+    pub mta_sts: Option<MtaSts>,
+}
+
+/// The mode of an MTA-STS policy (RFC 8461 §5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum MtaSts {
+    /// Others deliver to this host over valid TLS, or not at all.
+    Enforce,
+    /// They deliver, and report what would have failed.
+    Testing,
+    /// The policy is being withdrawn (RFC 8461 §8.3).
+    None,
+}
+
+impl MtaSts {
+    /// The word for it in the policy.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            MtaSts::Enforce => "enforce",
+            MtaSts::Testing => "testing",
+            MtaSts::None => "none",
+        }
+    }
 }
 
 /// How unsealed mail is treated; the other ways come with ordinary mail.
@@ -81,8 +108,10 @@ pub enum LegacyConfig {
 pub struct Listen {
     /// Mail from other servers and clients: STARTTLS (port 25).
     pub mx: Vec<SocketAddr>,
-    /// The same with TLS from the first octet and ALPN `email2` (port 443).
+    /// The same with TLS from the first octet and ALPN `email2`, and HTTPS (port 443).
     pub direct: Vec<SocketAddr>,
+    /// HTTPS alone; the port of `direct` serves it besides.
+    pub https: Vec<SocketAddr>,
     /// Submission with TLS from the first octet (port 465).
     pub submissions: Vec<SocketAddr>,
     /// Submission with STARTTLS (port 587).

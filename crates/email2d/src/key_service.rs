@@ -120,7 +120,10 @@ pub(crate) async fn holding(
 }
 
 /// The version that a writer gets, unless the address is unlisted.
-async fn listed(
+///
+/// # Errors
+/// The store cannot be read, or holds what cannot be read.
+pub(crate) async fn listed(
     site: &Site,
     who: &Identity,
 ) -> Result<Option<(Certificate, KeyFlags)>, StoreError> {
@@ -222,7 +225,8 @@ fn no_key(query: &KeyQuery) -> Rejection {
     }
 }
 
-fn unavailable(error: StoreError) -> Rejection {
+/// What it means to who asks that the store cannot be read.
+pub(crate) fn unavailable(error: StoreError) -> Rejection {
     tracing::error!(%error, "keys cannot be read");
     Rejection::KeyUnavailable {
         why: error.to_string(),

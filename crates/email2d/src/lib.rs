@@ -21,6 +21,7 @@ mod submission;
 
 mod outbound;
 
+mod https;
 mod imap;
 mod settings;
 

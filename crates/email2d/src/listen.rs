@@ -11,16 +11,18 @@ use email2_io::net::{Connection, Stream};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::session;
 use crate::site::Site;
+use crate::{https, session};
 
 /// What a listener is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Door {
     /// Mail from elsewhere, STARTTLS.
     Mx,
-    /// Mail from elsewhere, TLS from the first octet with ALPN `email2`.
+    /// Mail from elsewhere, TLS from the first octet with ALPN `email2`; and HTTPS.
     Direct,
+    /// HTTPS alone.
+    Https,
     /// Mail from one's own users, TLS from the first octet.
     Submissions,
     /// Mail from one's own users, STARTTLS.
@@ -29,13 +31,23 @@ pub(crate) enum Door {
     Imaps,
 }
 
+/// What is spoken on a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Spoken {
+    Smtp,
+    Imap,
+    Http,
+}
+
 /// Where a server listens.
 #[derive(Clone, Debug, Default)]
 pub struct Listening {
     /// Mail from elsewhere, STARTTLS.
     pub mx: Vec<SocketAddr>,
-    /// Mail from elsewhere, TLS from the first octet.
+    /// Mail from elsewhere, TLS from the first octet; HTTPS besides.
     pub direct: Vec<SocketAddr>,
+    /// HTTPS alone.
+    pub https: Vec<SocketAddr>,
     /// Submission, TLS from the first octet.
     pub submissions: Vec<SocketAddr>,
     /// Submission, STARTTLS.
@@ -51,11 +63,12 @@ impl Listening {
         let Listening {
             mx,
             direct,
+            https,
             submissions,
             submission,
             imaps,
         } = self;
-        [mx, direct, submissions, submission, imaps]
+        [mx, direct, https, submissions, submission, imaps]
             .into_iter()
             .flatten()
             .copied()
@@ -66,7 +79,10 @@ impl Listening {
 impl Door {
     /// Does TLS stand before the first octet?
     pub(crate) fn tls_first(self) -> bool {
-        matches!(self, Door::Direct | Door::Submissions | Door::Imaps)
+        matches!(
+            self,
+            Door::Direct | Door::Https | Door::Submissions | Door::Imaps
+        )
     }
 
     /// Is mail taken here from users after AUTH?
@@ -76,8 +92,20 @@ impl Door {
 
     fn alpn(self) -> &'static [&'static [u8]] {
         match self {
-            Door::Direct => &[ALPN],
+            Door::Direct => &[ALPN, https::ALPN],
+            Door::Https => &[https::ALPN],
             _ => &[],
+        }
+    }
+
+    /// What is spoken there once TLS selected `alpn`. On the direct door nothing is said to a
+    /// client that did not select `email2` (spec §2.1.1): whoever speaks HTTP speaks first.
+    fn spoken(self, alpn: Option<&[u8]>) -> Spoken {
+        match self {
+            Door::Imaps => Spoken::Imap,
+            Door::Https => Spoken::Http,
+            Door::Direct if alpn != Some(ALPN) => Spoken::Http,
+            _ => Spoken::Smtp,
         }
     }
 }
@@ -103,6 +131,7 @@ pub(crate) async fn open(
     Ok(Listening {
         mx: each(site, &reception, Door::Mx, &wanted.mx).await?,
         direct: each(site, &reception, Door::Direct, &wanted.direct).await?,
+        https: each(site, &reception, Door::Https, &wanted.https).await?,
         submissions: each(site, &reception, Door::Submissions, &wanted.submissions).await?,
         submission: each(site, &reception, Door::Submission, &wanted.submission).await?,
         imaps: each(site, &reception, Door::Imaps, &wanted.imaps).await?,
@@ -138,29 +167,25 @@ async fn each(
 async fn serve(site: Arc<Site>, door: Door, taken: Taken, stop: CancellationToken) {
     let Taken { connection, permit } = taken;
     let peer = connection.peer;
-    let Some(stream) = secured(&site, door, connection).await else {
+    let Some((stream, spoken)) = secured(&site, door, connection).await else {
         return;
     };
-    match door {
-        Door::Imaps => crate::imap::serve(site, stream, peer, stop).await,
-        _ => session::serve(site, door, stream, peer, stop).await,
+    match spoken {
+        Spoken::Imap => crate::imap::serve(site, stream, peer, stop).await,
+        Spoken::Http => https::serve(site, stream, peer, stop).await,
+        Spoken::Smtp => session::serve(site, door, stream, peer, stop).await,
     }
     drop(permit);
 }
 
-/// The handshake of doors with TLS from the first octet. On the direct door nothing is said to a
-/// client that did not select ALPN `email2` (spec §2.1.1).
-async fn secured(site: &Site, door: Door, connection: Connection) -> Option<Stream> {
+/// The handshake of doors with TLS from the first octet.
+async fn secured(site: &Site, door: Door, connection: Connection) -> Option<(Stream, Spoken)> {
     if !door.tls_first() {
-        return Some(connection.stream);
+        return Some((connection.stream, Spoken::Smtp));
     }
     let peer = connection.peer;
     match site.tls.accept(connection.stream, door.alpn()).await {
-        Ok(arrived) if door == Door::Direct && arrived.alpn.as_deref() != Some(ALPN) => {
-            tracing::debug!(%peer, "closed: ALPN email2 was not offered");
-            None
-        }
-        Ok(arrived) => Some(arrived.stream),
+        Ok(arrived) => Some((arrived.stream, door.spoken(arrived.alpn.as_deref()))),
         Err(error) => {
             tracing::debug!(%peer, %error, "TLS handshake failed");
             None

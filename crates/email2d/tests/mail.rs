@@ -23,6 +23,8 @@ mod drain;
 mod enrolment;
 #[path = "mail/framing.rs"]
 mod framing;
+#[path = "mail/https.rs"]
+mod https;
 #[path = "mail/imap.rs"]
 mod imap;
 #[path = "mail/keys.rs"]

@@ -62,6 +62,7 @@ impl Config {
         let lists = [
             &listen.mx,
             &listen.direct,
+            &listen.https,
             &listen.submissions,
             &listen.submission,
             &listen.imaps,

@@ -26,8 +26,13 @@ async fn the_direct_door_speaks_only_to_those_who_select_it() {
     let mut wire = Wire::secured(&house, direct, Some("email2")).await;
     assert!(wire.hear().await.starts_with("220 "));
     assert!(wire.ask("EHLO x").await.contains("EMAIL2 1"));
-    let mut silent = Wire::secured(&house, direct, None).await;
-    assert_eq!(silent.hear().await, "", "closed without a word");
+    // Nothing is said to anybody else; who speaks is taken for one who speaks HTTP.
+    for alpn in [None, Some("http/1.1")] {
+        let mut silent = Wire::secured(&house, direct, alpn).await;
+        silent.send("EHLO x\r\n\r\n").await;
+        let said = String::from_utf8(silent.rest().await).unwrap();
+        assert!(said.starts_with("HTTP/1.1 400 Bad Request\r\n"), "{said}");
+    }
 }
 
 #[tokio::test]

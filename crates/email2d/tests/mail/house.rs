@@ -173,10 +173,11 @@ fn configuration(folder: &Path, lines: &str) -> String {
     format!(
         "hostname = 'mx.example.com'\ndata_directory = '{folder}/data'\n{lines}\n\
          [[domain]]\nname = 'example.com'\nlocal = true\npostmaster = 'alice@example.com'\n\
+         mta_sts = 'enforce'\n\
          [[domain]]\nname = 'example.org'\nlocal = true\n\
          [listen]\nmx = ['127.0.0.1:0']\ndirect = ['127.0.0.1:0']\n\
          submissions = ['127.0.0.1:0']\nsubmission = ['127.0.0.1:0']\n\
-         imaps = ['127.0.0.1:0']\n\
+         imaps = ['127.0.0.1:0']\nhttps = ['127.0.0.1:0']\n\
          [[tls]]\ncertificate = '{folder}/host.pem'\nkey = '{folder}/host.key'\n"
     )
 }

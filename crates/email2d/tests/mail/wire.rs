@@ -137,6 +137,13 @@ impl Wire {
         self.stream.shutdown().await.unwrap();
     }
 
+    /// All that comes until the connection ends.
+    pub(crate) async fn rest(&mut self) -> Vec<u8> {
+        let mut rest = std::mem::take(&mut self.heard);
+        let _ = self.stream.read_to_end(&mut rest).await;
+        rest
+    }
+
     /// The next reply, all of its lines; empty when the connection ended.
     pub(crate) async fn hear(&mut self) -> String {
         loop {
