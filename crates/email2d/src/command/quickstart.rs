@@ -19,7 +19,7 @@ use serde_json::json;
 use super::output::Output;
 use super::{CONFIGURATION, Desk, Failure, user};
 use crate::config::Config;
-use crate::service_key;
+use crate::{https, service_key};
 use made::Made;
 use template::{Ports, Template};
 
@@ -61,6 +61,20 @@ struct Plan {
     ports: Ports,
     configuration: PathBuf,
     data: PathBuf,
+}
+
+impl Plan {
+    /// The names that the TLS certificate needs. HTTPS is found at its own port only.
+    fn names(&self) -> Vec<String> {
+        let domain = &self.domain;
+        let host_label = email2::capability::HOST_LABEL;
+        let mut names = vec![self.hostname.to_string(), format!("{host_label}.{domain}")];
+        if self.ports.serve_https() {
+            names.push(email2::wkd::Method::Advanced.host(domain));
+            names.push(format!("{}.{domain}", https::MTA_STS_LABEL));
+        }
+        names
+    }
 }
 
 /// Certificate and key, and the authority to trust when they are for trying out.
@@ -149,8 +163,7 @@ fn tls(arguments: &Arguments, plan: &Plan, files: &mut Made) -> Result<Tls, Fail
         });
     }
     let folder = plan.configuration.with_file_name("tls");
-    let names = [plan.hostname.to_string(), format!("email2.{}", plan.domain)];
-    let made = certificate::make(&names, SystemClock::new().now())
+    let made = certificate::make(&plan.names(), SystemClock::new().now())
         .map_err(|error| Failure::cannot_create(format!("the TLS certificate: {error}")))?;
     let tls = Tls {
         certificate: folder.join("certificate.pem"),
@@ -207,9 +220,9 @@ fn report(plan: &Plan, tls: &Tls, code: &Secret, output: Output) -> Result<(), F
         .map(|file| format!(" --ca-file {}", word(file)));
     let trying_out = match &authority {
         Some(_) => format!(
-            "\nThe TLS certificate is for trying out: others do not trust it. Get one for {} and\n\
-             email2.{} before others write to you, and name its files under [[tls]].\n",
-            plan.hostname, plan.domain
+            "\nThe TLS certificate is for trying out: others do not trust it. Get one for\n  {}\n\
+             before others write to you, and name its files under [[tls]].\n",
+            plan.names().join(" ")
         ),
         None => String::new(),
     };

@@ -8,6 +8,8 @@ use email2::capability;
 use email2::policy_record::{PolicyRecord, Strictness};
 
 use super::template::Ports;
+use crate::config::MtaSts;
+use crate::https;
 
 /// One record as in a zone file.
 #[derive(Debug, PartialEq, Eq)]
@@ -51,19 +53,18 @@ pub(super) fn records(
         let value = format!("0 0 {port} {host}.");
         record(format!("{label}.{domain}."), "SRV", value, comment)
     };
+    let alias = |label: &str, comment| {
+        let name = format!("{label}.{domain}.");
+        record(name, "CNAME", format!("{host}."), comment)
+    };
     let mx = format!("10 {host}.");
     let (kind, address, comment) = address(listen);
     let (sni, text) = (capability::HOST_LABEL, capability::TXT_LABEL);
     let quoted = format!("\"{policy}\"");
-    vec![
+    let mut records = vec![
         record(format!("{domain}."), "MX", mx, ""),
         record(format!("{host}."), kind, address, comment),
-        record(
-            format!("{sni}.{domain}."),
-            "CNAME",
-            format!("{host}."),
-            "so that a TLS certificate can be had for it",
-        ),
+        alias(sni, "so that a TLS certificate can be had for it"),
         // spec §2.3.1: at the domain itself.
         record(format!("{text}.{domain}."), "TXT", quoted, ""),
         service(
@@ -73,7 +74,16 @@ pub(super) fn records(
         ),
         service("_submissions._tcp", ports.submissions, ""),
         service("_imaps._tcp", ports.imaps, ""),
-    ]
+    ];
+    if ports.serve_https() {
+        let id = https::policy_id(host, MtaSts::Enforce);
+        let policy = format!("\"v=STSv1; id={id}\"");
+        let (keys, label) = (email2::wkd::HOST_LABEL, https::MTA_STS_LABEL);
+        records.push(alias(keys, "where other OpenPGP programs find keys"));
+        records.push(alias(label, "where others find that TLS is a must"));
+        records.push(record(format!("_{label}.{domain}."), "TXT", policy, ""));
+    }
+    records
 }
 
 /// Type, value and comment of the host's address: all that is known is where it listens.
@@ -113,6 +123,24 @@ mod tests {
             "_imaps._tcp.example.org. SRV 0 0 993 mail.example.org."
         );
     }
+
+    #[test]
+    fn what_is_served_over_https_is_found_at_its_own_port_only() {
+        let domain = Domain::parse("example.org").unwrap();
+        let host = Domain::parse("mail.example.org").unwrap();
+        let lines = |offset| -> Vec<String> {
+            let everywhere = IpAddr::from([0, 0, 0, 0]);
+            let records = records(&domain, &host, everywhere, &Ports::from(offset).unwrap());
+            records.iter().skip(7).map(ToString::to_string).collect()
+        };
+        let here = lines(0);
+        assert!(here[0].starts_with("openpgpkey.example.org. CNAME mail.example.org.  ; "));
+        assert!(here[1].starts_with("mta-sts.example.org. CNAME mail.example.org.  ; "));
+        let record = here[2].strip_prefix("_mta-sts.example.org. TXT \"v=STSv1; id=");
+        assert_eq!(record.unwrap().len(), 21);
+        assert_eq!(lines(10_000), Vec::<String>::new());
+    }
+
     #[test]
     fn the_address_is_the_one_that_is_listened_at() {
         let here = address(IpAddr::from([127, 0, 0, 2]));

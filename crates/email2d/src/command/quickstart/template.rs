@@ -29,7 +29,15 @@ impl Ports {
             imaps: offset.checked_add(993)?,
         })
     }
+
+    /// Does HTTPS stand at the port where everybody looks for it?
+    pub(super) fn serve_https(&self) -> bool {
+        self.direct == HTTPS_PORT
+    }
 }
+
+/// RFC 9110 §4.2.2.
+const HTTPS_PORT: u16 = 443;
 
 /// What stands in it.
 pub(super) struct Template<'a> {
@@ -87,10 +95,14 @@ impl Template<'_> {
              # What becomes of mail without a seal: \"reject\".\n\
              # legacy = \"reject\"\n\
              # Whose mail is that for postmaster@, unless there is such an account.\n\
-             postmaster = {}\n\n",
+             postmaster = {}\n\
+             # The MTA-STS policy that is served over HTTPS: \"enforce\", \"testing\" or \"none\".\n\
+             # Another mode needs another id in the record _mta-sts.{}.\n\
+             mta_sts = \"enforce\"\n\n",
             quoted(self.domain),
             self.domain,
-            quoted(self.account)
+            quoted(self.account),
+            self.domain
         )
     }
 
@@ -103,8 +115,11 @@ impl Template<'_> {
              [listen]\n\
              # Mail from elsewhere, with STARTTLS.\n\
              mx = [{}]\n\
-             # The same with TLS from the first octet, for networks that block port 25.\n\
+             # The same with TLS from the first octet, for networks that block port 25; and HTTPS:\n\
+             # the Web Key Directory and the MTA-STS policy.\n\
              direct = [{}]\n\
+             # HTTPS alone.\n\
+             # https = []\n\
              # Submission with TLS from the first octet, and with STARTTLS.\n\
              submissions = [{}]\n\
              submission = [{}]\n\
@@ -122,13 +137,14 @@ impl Template<'_> {
         write!(
             f,
             "# A table for every certificate; the first that is valid for the name asked for is\n\
-             # shown. Valid for the host and for email2.{}. A renewed file is read by itself.\n\
+             # shown. Valid for the host and for email2.{domain}, and for HTTPS also for\n\
+             # openpgpkey.{domain} and mta-sts.{domain}. A renewed file is read by itself.\n\
              [[tls]]\n\
              certificate = {}\n\
              key = {}\n\n",
-            self.domain,
             quoted(self.certificate.display()),
-            quoted(self.key.display())
+            quoted(self.key.display()),
+            domain = self.domain,
         )
     }
 }
@@ -212,7 +228,7 @@ mod tests {
         };
         let commented = text();
         let settings: Vec<&str> = commented.lines().filter(is_setting).collect();
-        assert_eq!(settings.len(), 10, "{settings:?}");
+        assert_eq!(settings.len(), 11, "{settings:?}");
         let set = settings.iter().fold(commented.clone(), |text, setting| {
             text.replace(setting, setting.trim_start_matches("# "))
         });
