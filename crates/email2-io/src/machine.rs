@@ -66,5 +66,7 @@ macro_rules! machine {
 machine!(email2_smtp::Server, email2_smtp::server::Event, holds_back);
 #[cfg(feature = "smtp")]
 machine!(email2_smtp::Client, email2_smtp::client::Event);
+#[cfg(feature = "smtp")]
+machine!(email2_smtp::lmtp::Lmtp, email2_smtp::lmtp::Event);
 #[cfg(feature = "imap")]
 machine!(email2_imap::Session, email2_imap::Event);

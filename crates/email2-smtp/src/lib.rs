@@ -18,6 +18,7 @@ pub mod reply;
 pub mod server;
 
 pub mod client;
+pub mod lmtp;
 
 pub use client::Client;
 pub use command::Credentials;
