@@ -23,6 +23,10 @@ const AGE_LIMIT: Duration = Duration::from_secs(300);
 /// Dialogues kept.
 const IDLE_SESSIONS: usize = 64;
 
+/// Dialogues kept with one host: it may answer for thousands of domains, each of which needs a
+/// dialogue of its own, and allows a source no more than 30 (spec §8.1).
+const IDLE_AT_HOST: usize = 8;
+
 /// Dialogues that wait for the next question.
 #[derive(Debug, Default)]
 pub(crate) struct IdleSessions {
@@ -46,9 +50,11 @@ impl IdleSessions {
             .collect();
         if sessions.len() >= IDLE_SESSIONS && !sessions.contains_key(domain) {
             gone.push(session);
-        } else {
-            gone.extend(sessions.insert(domain.clone(), session));
+            return gone;
         }
+        let host = session.host().name.clone();
+        gone.extend(sessions.insert(domain.clone(), session));
+        gone.extend(one_too_many(&mut sessions, &host));
         gone
     }
 
@@ -62,6 +68,17 @@ impl IdleSessions {
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<Domain, Session>> {
         self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The dialogue with `host` that was used the longest ago, if there are too many with it.
+fn one_too_many(sessions: &mut HashMap<Domain, Session>, host: &str) -> Option<Session> {
+    let at_host = |kept: &&Session| kept.host().name == host;
+    if sessions.values().filter(at_host).count() <= IDLE_AT_HOST {
+        return None;
+    }
+    let of_host = sessions.iter().filter(|(_, kept)| at_host(kept));
+    let oldest = of_host.min_by_key(|(_, kept)| kept.used())?.0.clone();
+    sessions.remove(&oldest)
 }
 
 fn is_usable(session: &Session, now: Duration) -> bool {
