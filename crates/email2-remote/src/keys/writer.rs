@@ -32,7 +32,7 @@ pub enum KeyError {
     NoKey(Address),
     /// A host answers that nothing authenticates for the domain: not definite (sysexits: 77).
     #[error(
-        "nothing authenticates the server that answers for {0}: its domain has no DNSSEC, and the certificate does not name it"
+        "nothing authenticates the server that answers for {0}: no DNSSEC, no MTA-STS, no certificate for its domain, no Web Key Directory with the same key"
     )]
     Unauthenticated(Address),
     /// The domain does not speak Email 2.0 (sysexits: 69 unavailable).

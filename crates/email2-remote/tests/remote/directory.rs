@@ -250,6 +250,34 @@ async fn a_directory_that_agrees_authenticates_one_key_and_nothing_else() {
     assert!(!found.flags.strict);
 }
 
+/// A key and the one that it signed as its successor agree, whichever of them the directory has.
+#[tokio::test]
+async fn a_signed_transition_links_the_two_answers() {
+    for directory_has_the_new in [true, false] {
+        let mut stage = Stage::set().await;
+        let (host, old) = bare_host(&mut stage).await;
+        let new = stage.key("bob@example.org");
+        let (now, mut rng) = (stage.world.now(), stage.world.rng());
+        let followed = old.transition_to(new.certificate(), now, &mut rng).unwrap();
+        let new = new.with_certificate(followed).unwrap();
+        let (answered, there) = match directory_has_the_new {
+            true => (&old, &new),
+            false => (&new, &old),
+        };
+        host.answer("bob@example.org", Ok(served(answered, KeyFlags::default())));
+        directory(&mut stage, there).await;
+        let evidence = verify(&stage, answered).await;
+        let SignerEvidence::Known(known) = evidence else {
+            panic!("{directory_has_the_new}: {evidence:?}");
+        };
+        assert_eq!(known.assurance, Some(Assurance::Wkd));
+        assert_eq!(
+            known.certificate.primary(),
+            answered.certificate().primary()
+        );
+    }
+}
+
 #[tokio::test]
 async fn a_directory_that_disagrees_is_a_definite_no() {
     let mut stage = Stage::set().await;

@@ -10,6 +10,7 @@ use email2::evidence::SignerEvidence;
 use email2::secret::SecretKey;
 use email2::{Address, Assurance, Domain, Fingerprint, Identity, KeyAnswer, KeyFlags, Rejection};
 use email2_io::DnsError;
+use email2_io::dns::Tlsa;
 use email2_remote::{KeyError, Remote};
 
 const DAY: i64 = 86_400;
@@ -77,6 +78,40 @@ async fn dnssec_authenticates_a_host_under_its_own_name() {
         .await;
     let evidence = ask(&stage.remote, &key).await;
     assert_eq!(assurance(&evidence), Some(Assurance::Dnssec));
+}
+
+/// spec §2.1.6: for the host's own name DNS may vouch as well as an authority.
+#[tokio::test]
+async fn dane_vouches_for_a_host_that_dnssec_leads_to() {
+    for (named, known) in [(true, true), (false, false)] {
+        let mut stage = Stage::set().await;
+        let (manners, key) = answering(&stage, 3600);
+        stage.zone.mx("example.org", &["mx.hoster.example"], true);
+        let names = &["other.example"];
+        stage.host("mx.hoster.example", names, manners).await;
+        stage
+            .zone
+            .hosts("mx.hoster.example", &[stage.address()], true);
+        let hosts = stage.remote.hosts(&domain()).await.unwrap();
+        let data = match named {
+            true => stage.certificate(),
+            false => b"another".to_vec(),
+        };
+        let record = Tlsa {
+            usage: 3,
+            selector: 0,
+            matching: 0,
+            data,
+        };
+        let name = format!("_{}._tcp.mx.hoster.example", hosts[0].port);
+        stage.zone.tlsa(&name, vec![record], true);
+        let evidence = ask(&stage.remote, &key).await;
+        let is_known = matches!(evidence, SignerEvidence::Known(_));
+        assert_eq!(is_known, known, "{evidence:?}");
+        if known {
+            assert_eq!(assurance(&evidence), Some(Assurance::Dnssec));
+        }
+    }
 }
 
 #[tokio::test]
