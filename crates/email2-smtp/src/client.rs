@@ -82,6 +82,35 @@ pub struct RecipientOutcome {
     pub address: Address,
     /// The reply that took the message, or why it was not taken.
     pub result: Result<Reply, Failure>,
+    /// How far the transaction had come for this recipient.
+    pub stage: Stage,
+}
+
+/// How far a transaction had come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// Nothing was said yet, or the answer to MAIL.
+    Mail,
+    /// The answer to RCPT.
+    Recipient,
+    /// The answer to DATA.
+    Data,
+    /// The content was under way.
+    Content,
+    /// All of the content was sent: whether the server has taken it is known by its answer only.
+    End,
+}
+
+impl std::fmt::Display for Stage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Stage::Mail => "MAIL",
+            Stage::Recipient => "RCPT",
+            Stage::Data => "DATA",
+            Stage::Content => "the content",
+            Stage::End => "the end of the content",
+        })
+    }
 }
 
 /// Why something did not come about.
@@ -133,6 +162,12 @@ impl Failure {
 
 /// A server that shows no STARTTLS today is attacked or broken, not final.
 const STARTTLS: &str = "STARTTLS";
+
+/// What [`Failure::NotOffered`] names when octets above 127 cannot be carried (RFC 6152).
+pub const EIGHT_BIT: &str = "8BITMIME";
+
+/// What [`Failure::NotOffered`] names when international addresses cannot (RFC 6531).
+pub const UTF8: &str = "SMTPUTF8";
 
 /// Octets received and not used from which on no more are wanted.
 const INPUT_OCTETS: usize = 128 * 1024;

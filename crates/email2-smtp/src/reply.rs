@@ -141,6 +141,12 @@ impl Reply {
         self.code / 100 == 5
     }
 
+    /// The server closes the connection after this, whatever it was asked (RFC 5321 §3.8).
+    #[must_use]
+    pub fn closes(&self) -> bool {
+        self.code == CLOSES
+    }
+
     /// The enhanced status code at the front of the first line (RFC 2034), if there is one.
     #[must_use]
     pub fn enhanced(&self) -> Option<&str> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use email2::address::Address;
 use email2::capability::KEYWORD;
 
-use super::{Client, Event, Expected, Failure, RecipientOutcome};
+use super::{Client, EIGHT_BIT, Event, Expected, Failure, RecipientOutcome, Stage, UTF8};
 use crate::bdat;
 use crate::data::{DataWriter, LineEnds};
 use crate::envelope::{Envelope, Recipient};
@@ -25,6 +25,7 @@ pub(super) struct Delivery {
     refused: Option<Reply>,
     /// Replies to RCPT still to come.
     unanswered: usize,
+    stage: Stage,
     carriage: Carriage,
 }
 
@@ -55,6 +56,7 @@ impl Client {
             outcomes: vec![None; envelope.recipients.len()],
             refused: None,
             unanswered: envelope.recipients.len(),
+            stage: Stage::Mail,
             carriage: Carriage::NotYet,
         });
         match self.obstacle(envelope) {
@@ -73,8 +75,8 @@ impl Client {
         self.closed
             .then_some(Failure::Lost)
             .or_else(|| needs(mail.announced.is_some(), offered.email2, KEYWORD))
-            .or_else(|| needs(envelope.needs_smtputf8(), offered.smtputf8, "SMTPUTF8"))
-            .or_else(|| needs(mail.eight_bit, offered.eight_bit, "8BITMIME"))
+            .or_else(|| needs(envelope.needs_smtputf8(), offered.smtputf8, UTF8))
+            .or_else(|| needs(mail.eight_bit, offered.eight_bit, EIGHT_BIT))
             .or_else(|| too_big.map(Failure::TooBig))
     }
 
@@ -92,7 +94,9 @@ impl Client {
         let Some(delivery) = &mut self.delivery else {
             return;
         };
-        if !reply.is_positive() {
+        if reply.is_positive() {
+            delivery.stage = Stage::Recipient;
+        } else {
             delivery.refused = Some(reply);
         }
         self.envelope_answered();
@@ -122,8 +126,10 @@ impl Client {
             return self.finish_delivery(&Failure::Lost);
         }
         if self.extensions.chunking {
+            delivery.stage = Stage::Content;
             delivery.carriage = Carriage::chunks();
         } else {
+            delivery.stage = Stage::Data;
             self.send("DATA\r\n", Expected::Data);
         }
     }
@@ -133,6 +139,7 @@ impl Client {
             return;
         };
         if reply.code == reply::GO_ON {
+            delivery.stage = Stage::Content;
             delivery.carriage = Carriage::Data(DataWriter::new());
         } else {
             self.send("RSET\r\n", Expected::Anything);
@@ -198,6 +205,7 @@ impl Client {
                     return self.fail(Failure::Content);
                 }
                 self.since = now;
+                delivery.stage = Stage::End;
                 self.expected.push_back(Expected::ContentEnd);
             }
             Carriage::Chunks {
@@ -208,6 +216,7 @@ impl Client {
                 if !(line_ended && ends.fault_at_end().is_none()) {
                     return self.fail(Failure::Content);
                 }
+                delivery.stage = Stage::End;
                 self.send_chunk(&held, true);
             }
             Carriage::NotYet | Carriage::Done => {}
@@ -287,8 +296,16 @@ impl Delivery {
             .into_iter()
             .map(|recipient| recipient.address);
         let outcome = |(address, known): (Address, Option<Result<Reply, Failure>>)| {
+            let stage = match known {
+                Some(_) => Stage::Recipient,
+                None => self.stage,
+            };
             let result = known.unwrap_or_else(|| rest.clone());
-            RecipientOutcome { address, result }
+            RecipientOutcome {
+                address,
+                result,
+                stage,
+            }
         };
         addresses.zip(self.outcomes).map(outcome).collect()
     }
