@@ -49,6 +49,9 @@ pub const KNOWN_KEY_FIELD: &str = "Email2-Known-Key";
 /// The critical notation of a seal's signature (spec §4.2).
 pub const SEAL_NOTATION: &str = "seal@email2.invalid";
 
+/// The field below a seal by which an author demands Email 2.0 all the way (spec §12.5.2).
+pub const REQUIRED_FIELD: &str = "Email2-Required";
+
 /// The notation of a certification by which an old primary key names its
 /// successor (spec §6.5); its value is `1`.
 pub const TRANSITION_NOTATION: &str = "transition@email2.invalid";

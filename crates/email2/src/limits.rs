@@ -188,6 +188,16 @@ pub const DOMAIN_UNSEEN: u64 = DAY;
 
 /// How long an item stays in a queue, seconds.
 pub const QUEUE_LIFETIME: u64 = 5 * DAY;
+/// How long an attempt to deliver ordinary mail may take, seconds: whoever answers each command
+/// just in time does not hold a place in the queue for days.
+pub const DELIVERY_SECONDS: u64 = 2 * 60 * 60;
+/// Deliveries under way at once to one domain.
+pub const DOMAIN_DELIVERIES: u32 = 4;
+/// How long a domain that took a message counts as taking mail, seconds: what it answers to
+/// another says nothing about the domain then.
+pub const DOMAIN_TAKES: u64 = 60 * 60;
+/// After how long the author is told that a message is late, seconds.
+pub const DELAY_REPORT: u64 = 4 * 60 * 60;
 /// First pause before a retry, seconds.
 pub const BACKOFF_FIRST: u64 = 60;
 /// Longest pause before a retry, seconds.

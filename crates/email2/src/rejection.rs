@@ -36,6 +36,22 @@ pub const NEXT_TRANSACTION_STATUS: &str = "4.5.3";
 /// In a report, the status of a recipient whom no server took in time (RFC 3463 §3.5).
 pub const TIME_OVER_STATUS: &str = "4.4.7";
 
+/// The status of a recipient whose domain does not exist (RFC 3463 §3.2).
+pub const NO_DOMAIN_STATUS: &str = "5.1.2";
+
+/// The status of a recipient whose domain takes no mail (RFC 7505 §4.2).
+pub const NULL_MX_STATUS: &str = "5.1.10";
+
+/// The status when the next server does not take octets above 127 (RFC 6152 §3, RFC 3463 §3.7).
+pub const NO_EIGHT_BIT_STATUS: &str = "5.6.3";
+
+/// The status when the next server does not take international addresses or headers
+/// (RFC 6531 §3.5).
+pub const NO_UTF8_STATUS: &str = "5.6.7";
+
+/// In a report that a message is late, the status when no server said one (RFC 3463 §3.5).
+pub const LATE_STATUS: &str = "4.4.0";
+
 /// In a report, the status when a server refused without one (RFC 3463 §3.1).
 pub const OTHER_STATUS: &str = "5.0.0";
 
