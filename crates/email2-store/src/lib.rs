@@ -30,6 +30,7 @@ pub mod message;
 pub mod certificate;
 pub mod peer;
 pub mod queue;
+pub mod tls_count;
 
 pub mod block;
 pub mod setting;
@@ -61,8 +62,12 @@ pub use mailbox::{Mailbox, MailboxId, Mailboxes, SpecialUse};
 pub use message::{Delivery, FlagChange, Flags, Message, Messages, Outcome};
 pub use peer::{PeerDomain, PeerKey, PeerPolicy, Peers};
 pub use provenance::{Appended, Generated, Origin};
-pub use queue::{Claimed, NewEntry, Queue, QueueEntry, QueueId, QueueRecipient, Settlement};
+pub use queue::{
+    Claimed, DomainNews, EntryFilter, NewEntry, Prepared, Queue, QueueEntry, QueueId,
+    QueueRecipient, Settlement, WaitingDomain,
+};
 pub use setting::Settings;
+pub use tls_count::{TlsCount, TlsCounts};
 
 /// All nouns together: what a backend must be.
 pub trait Backend:
@@ -76,6 +81,7 @@ pub trait Backend:
     + Changes
     + Counted
     + Queue
+    + TlsCounts
     + Certificates
     + Peers
     + Blocks
@@ -94,6 +100,7 @@ impl<B> Backend for B where
         + Changes
         + Counted
         + Queue
+        + TlsCounts
         + Certificates
         + Peers
         + Blocks

@@ -10,6 +10,8 @@
 mod disk;
 
 mod open;
+
+mod migrate;
 mod reader;
 mod room;
 mod row;
@@ -31,6 +33,7 @@ mod message;
 mod peer;
 mod queue;
 mod setting;
+mod tls_count;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};

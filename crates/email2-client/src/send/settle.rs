@@ -173,14 +173,12 @@ impl Next {
             .filter(|to| to.state != RecipientState::Waiting);
         let reports = settled.map(|to| report(&entry, to)).collect();
         let settlement = Settlement {
-            id: entry.id,
-            epoch: claim.epoch,
             recipients: self.recipients,
             next_attempt: Some(now + backoff(entry.attempts).as_secs()),
             body: self.body,
             details: self.details,
             finished,
-            reports: Vec::new(),
+            ..Settlement::of(entry.id, claim.epoch, now)
         };
         client.store.settle(vec![settlement]).await?;
         Ok(reports)

@@ -38,16 +38,7 @@ async fn entry(store: &Store, octets: &[u8]) -> QueueId {
 }
 
 fn settlement(id: QueueId, epoch: u64) -> Settlement {
-    Settlement {
-        id,
-        epoch,
-        recipients: Vec::new(),
-        next_attempt: None,
-        body: None,
-        details: None,
-        finished: false,
-        reports: Vec::new(),
-    }
+    Settlement::of(id, epoch, NOW)
 }
 
 pub(crate) async fn an_entry_comes_back_as_it_was_put(store: &Store) {

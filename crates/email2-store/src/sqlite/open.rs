@@ -7,12 +7,12 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags};
 
 use super::disk::{Disk, Ground, Lock};
-use super::{SCHEMA, database};
+use super::{SCHEMA, database, migrate};
 use crate::Opening;
 use crate::error::StoreError;
 
 /// The schema that this version knows.
-pub(super) const VERSION: i64 = 1;
+pub(super) const VERSION: i64 = 2;
 
 /// The directory of large bodies.
 pub(super) const BODIES: &str = "bodies";
@@ -160,6 +160,11 @@ fn make_schema(connection: &Connection, path: &Path) -> Result<(), StoreError> {
             Ok(())
         }
         (VERSION, APPLICATION) => Ok(connection.execute_batch("ROLLBACK")?),
+        (1..VERSION, APPLICATION) => {
+            migrate::from_first(connection)?;
+            connection.pragma_update(None, "user_version", VERSION)?;
+            Ok(connection.execute_batch("COMMIT")?)
+        }
         (_, APPLICATION) => Err(StoreError::Newer {
             path: path.to_owned(),
             found,

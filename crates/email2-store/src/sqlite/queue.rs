@@ -1,27 +1,27 @@
 //! The queue: claims with lease and epoch, settled together with reports.
 
+mod row;
+mod schedule;
+mod settle;
+
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use email2::seal::Role;
-use email2::{Identity, ReversePath};
-use rusqlite::{Connection, OptionalExtension, Row};
+use email2::{Domain, ReversePath, limits};
+use rusqlite::{Connection, OptionalExtension};
 
-use super::body::{self, BodyRow, Directory};
-use super::certificate::read_identity;
-use super::row::{collect, first, parsed, parsed_or_null};
+use super::SqliteStore;
+use super::body::{self, Directory};
+use super::row::{collect, first};
 use super::writer::Change;
-use super::{SqliteStore, delivery};
-use crate::body::{BodyReader, SpooledBody};
+use crate::body::BodyReader;
 use crate::error::StoreError;
 use crate::queue::{
-    Claimed, NewEntry, Queue, QueueEntry, QueueId, QueueRecipient, RecipientState, Settlement,
+    Attempt, Claimed, EntryFilter, NewEntry, Prepared, Queue, QueueEntry, QueueId, QueueRecipient,
+    Settlement, WaitingDomain,
 };
-
-const SELECT: &str = "SELECT id, grp, domain, mail_from, role, signer, details, created, expires,
-       next_attempt, attempts, leased_until, epoch,
-       (SELECT size FROM body WHERE body.id = queue.body)
-FROM queue";
+use row::role_word;
+use schedule::reschedule;
 
 #[async_trait]
 impl Queue for SqliteStore {
@@ -31,16 +31,8 @@ impl Queue for SqliteStore {
     }
 
     async fn claim(&self, now: u64, lease: u64, limit: u32) -> Result<Vec<Claimed>, StoreError> {
-        self.write(move |change| {
-            let mut due = change.connection.prepare_cached(
-                "SELECT id FROM queue WHERE next_attempt <= ?1
-                 AND (leased_until IS NULL OR leased_until <= ?1)
-                 ORDER BY next_attempt, id LIMIT ?2",
-            )?;
-            let due = collect(due.query((now, limit))?, |row| Ok(QueueId(row.get(0)?)))?;
-            claim_free(change.connection, &due, now, lease)
-        })
-        .await
+        self.write(move |change| schedule::claim(change.connection, now, lease, limit))
+            .await
     }
 
     async fn claim_these(
@@ -50,7 +42,44 @@ impl Queue for SqliteStore {
         lease: u64,
     ) -> Result<Vec<Claimed>, StoreError> {
         let ids = ids.to_vec();
-        self.write(move |change| claim_free(change.connection, &ids, now, lease))
+        self.write(move |change| {
+            let claimed = schedule::claim_free(change.connection, &ids, now, lease)?;
+            for claim in &claimed {
+                reschedule(change.connection, claim.entry.domain.as_str(), now)?;
+            }
+            Ok(claimed)
+        })
+        .await
+    }
+
+    async fn next_due(&self) -> Result<Option<u64>, StoreError> {
+        self.read(schedule::next_due).await
+    }
+
+    async fn end_leases(&self, now: u64) -> Result<u64, StoreError> {
+        self.write(move |change| schedule::end_leases(change.connection, now))
+            .await
+    }
+
+    async fn renew(&self, id: QueueId, epoch: u64, until: u64) -> Result<bool, StoreError> {
+        self.write(move |change| {
+            let renew = "UPDATE queue SET leased_until = ?3,
+                         due = CASE WHEN held THEN NULL ELSE ?3 END
+                         WHERE id = ?1 AND epoch = ?2 AND leased_until IS NOT NULL";
+            let mut renew = change.connection.prepare_cached(renew)?;
+            Ok(renew.execute((id.0, epoch, until))? > 0)
+        })
+        .await
+    }
+
+    async fn prepare(
+        &self,
+        id: QueueId,
+        epoch: u64,
+        prepared: Prepared,
+    ) -> Result<bool, StoreError> {
+        let bodies = Arc::clone(&self.bodies);
+        self.write(move |change| settle::prepare(change, &bodies, id, epoch, &prepared))
             .await
     }
 
@@ -59,7 +88,7 @@ impl Queue for SqliteStore {
         self.write(move |change| {
             settlements
                 .iter()
-                .map(|settlement| settle(change, &bodies, settlement))
+                .map(|settlement| settle::settle(change, &bodies, settlement))
                 .collect()
         })
         .await
@@ -67,16 +96,113 @@ impl Queue for SqliteStore {
 
     async fn entry_body(&self, id: QueueId) -> Result<Box<dyn BodyReader>, StoreError> {
         let found = self
-            .read(move |connection| body_row(connection, id))
+            .read(move |connection| row::body_row(connection, id))
             .await?;
         self.reading(Vec::new(), found.ok_or_else(missing)?)
     }
 
     async fn entries(&self) -> Result<Vec<QueueEntry>, StoreError> {
         self.read(|connection| {
-            let sql = format!("{SELECT} ORDER BY id");
+            let sql = format!("{} ORDER BY id", row::SELECT);
             let mut select = connection.prepare_cached(&sql)?;
-            collect(select.query([])?, |row| Ok(read(connection, row)?.entry))
+            collect(select.query([])?, |found| row::entry(connection, found))
+        })
+        .await
+    }
+
+    async fn entries_after(
+        &self,
+        after: QueueId,
+        filter: &EntryFilter,
+        limit: u32,
+    ) -> Result<Vec<QueueEntry>, StoreError> {
+        let filter = filter.clone();
+        self.read(move |connection| {
+            // One statement a kind of filter, so that each has its index.
+            let by = match (&filter.group, &filter.domain) {
+                (Some(_), _) => "grp = ?2 AND (?3 IS NULL OR domain = ?3)",
+                (None, Some(_)) => "?2 IS NULL AND +domain = ?3",
+                (None, None) => "?2 IS NULL AND ?3 IS NULL",
+            };
+            let sql = format!(
+                "{} WHERE id > ?1 AND {by} AND (?4 IS NULL OR held = ?4) ORDER BY id LIMIT ?5",
+                row::SELECT
+            );
+            let mut select = connection.prepare_cached(&sql)?;
+            let domain = filter.domain.as_ref().map(Domain::as_str);
+            let found = select.query((after.0, &filter.group, domain, filter.held, limit))?;
+            collect(found, |found| row::entry(connection, found))
+        })
+        .await
+    }
+
+    async fn entry(&self, id: QueueId) -> Result<Option<QueueEntry>, StoreError> {
+        self.read(move |connection| {
+            let sql = format!("{} WHERE id = ?1", row::SELECT);
+            let mut select = connection.prepare_cached(&sql)?;
+            first(select.query([id.0])?, |found| row::entry(connection, found))
+        })
+        .await
+    }
+
+    async fn attempts(&self, id: QueueId) -> Result<Vec<Attempt>, StoreError> {
+        self.read(move |connection| {
+            let sql = "SELECT number, at, said FROM queue_attempt WHERE entry = ?1 ORDER BY number";
+            let mut select = connection.prepare_cached(sql)?;
+            collect(select.query([id.0])?, row::attempt)
+        })
+        .await
+    }
+
+    async fn waiting_domains(
+        &self,
+        after: Option<&Domain>,
+        limit: u32,
+    ) -> Result<Vec<WaitingDomain>, StoreError> {
+        let after = after.map_or_else(String::new, ToString::to_string);
+        self.read(move |connection| {
+            let mut select = connection.prepare_cached(
+                "SELECT domain, due, failures, accepted, why,
+                 (SELECT count(*) FROM queue WHERE queue.domain = queue_domain.domain)
+                 FROM queue_domain WHERE domain > ?1
+                 AND EXISTS (SELECT 1 FROM queue WHERE queue.domain = queue_domain.domain)
+                 ORDER BY domain LIMIT ?2",
+            )?;
+            collect(select.query((after, limit))?, row::waiting_domain)
+        })
+        .await
+    }
+
+    async fn forget_domains(&self, before: u64) -> Result<u64, StoreError> {
+        self.write(move |change| {
+            let delete = "DELETE FROM queue_domain WHERE due IS NULL
+                 AND coalesce(accepted, 0) < ?1
+                 AND NOT EXISTS (SELECT 1 FROM queue WHERE queue.domain = queue_domain.domain)";
+            Ok(change.connection.execute(delete, [before])? as u64)
+        })
+        .await
+    }
+
+    async fn hold(&self, ids: &[QueueId], held: bool, now: u64) -> Result<u64, StoreError> {
+        let ids = ids.to_vec();
+        self.write(move |change| {
+            let sql = "UPDATE queue SET held = ?2,
+                       due = CASE WHEN ?2 THEN NULL
+                                  WHEN leased_until > ?3 THEN leased_until
+                                  ELSE next_attempt END
+                       WHERE id = ?1 AND held <> ?2 RETURNING domain";
+            let mut changed = 0;
+            for id in &ids {
+                let mut hold = change.connection.prepare_cached(sql)?;
+                let domain: Option<String> = hold
+                    .query_row((id.0, held, now), |row| row.get(0))
+                    .optional()?;
+                if let Some(domain) = domain {
+                    reschedule(change.connection, &domain, now)?;
+                    changed += 1;
+                }
+            }
+            Ok(changed)
         })
         .await
     }
@@ -84,17 +210,11 @@ impl Queue for SqliteStore {
     async fn retry_now(&self, ids: &[QueueId], now: u64) -> Result<u64, StoreError> {
         let ids = ids.to_vec();
         self.write(move |change| {
-            let due = "UPDATE queue SET next_attempt = ?2 WHERE id = ?1";
-            let wait = "UPDATE queue_recipient SET state = 'waiting'
-                        WHERE entry = ?1 AND state = 'held'";
-            let mut due = change.connection.prepare_cached(due)?;
-            let mut wait = change.connection.prepare_cached(wait)?;
             let mut count = 0;
             for id in &ids {
-                count += due.execute((id.0, now))?;
-                wait.execute([id.0])?;
+                count += u64::from(retry(change.connection, *id, now)?);
             }
-            Ok(count as u64)
+            Ok(count)
         })
         .await
     }
@@ -106,7 +226,10 @@ impl Queue for SqliteStore {
             let mut count = 0;
             for id in &ids {
                 let free = "leased_until IS NULL OR leased_until <= ?2";
-                count += u64::from(delete(change, &bodies, *id, free, now)?);
+                if let Some(domain) = delete(change, &bodies, *id, free, now)? {
+                    reschedule(change.connection, &domain, now)?;
+                    count += 1;
+                }
             }
             Ok(count)
         })
@@ -118,7 +241,7 @@ fn missing() -> StoreError {
     StoreError::NotFound("such queue entry".to_owned())
 }
 
-fn insert(change: &mut Change<'_>, entry: &NewEntry) -> Result<QueueId, StoreError> {
+pub(super) fn insert(change: &mut Change<'_>, entry: &NewEntry) -> Result<QueueId, StoreError> {
     let body = body::keep(change, &entry.body)?;
     let (role, signer) = match &entry.announced {
         Some((role, signer)) => (Some(role_word(*role)), Some(signer.to_string())),
@@ -126,8 +249,8 @@ fn insert(change: &mut Change<'_>, entry: &NewEntry) -> Result<QueueId, StoreErr
     };
     let mut insert = change.connection.prepare_cached(
         "INSERT INTO queue (grp, domain, mail_from, role, signer, body, details, created, expires,
-                            next_attempt)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+                            next_attempt, due, alarm)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?10, ?11)",
     )?;
     let id = insert.insert((
         &entry.group,
@@ -140,11 +263,21 @@ fn insert(change: &mut Change<'_>, entry: &NewEntry) -> Result<QueueId, StoreErr
         entry.created,
         entry.expires,
         entry.next_attempt,
+        alarm(entry),
     ))?;
     for (position, recipient) in entry.recipients.iter().enumerate() {
         insert_recipient(change.connection, id, position, recipient)?;
     }
+    reschedule(change.connection, entry.domain.as_str(), entry.created)?;
     Ok(QueueId(id))
+}
+
+/// Nobody is told that a report is late.
+fn alarm(entry: &NewEntry) -> u64 {
+    match entry.mail_from {
+        ReversePath::Null => entry.expires,
+        ReversePath::Address(_) => entry.expires.min(entry.created + limits::DELAY_REPORT),
+    }
 }
 
 fn insert_recipient(
@@ -168,186 +301,39 @@ fn insert_recipient(
     Ok(())
 }
 
-/// Claims those of `ids` that nobody works on.
-fn claim_free(
-    connection: &Connection,
-    ids: &[QueueId],
-    now: u64,
-    lease: u64,
-) -> Result<Vec<Claimed>, StoreError> {
-    let mut take = connection.prepare_cached(
-        "UPDATE queue SET leased_until = ?2, epoch = epoch + 1, attempts = attempts + 1
-         WHERE id = ?1 AND (leased_until IS NULL OR leased_until <= ?3)",
-    )?;
-    let sql = format!("{SELECT} WHERE id = ?1");
-    let mut select = connection.prepare_cached(&sql)?;
-    let mut claimed = Vec::new();
-    for id in ids {
-        if take.execute((id.0, now + lease, now))? > 0 {
-            claimed.extend(first(select.query([id.0])?, |row| read(connection, row))?);
-        }
-    }
-    Ok(claimed)
-}
-
-fn settle(
-    change: &mut Change<'_>,
-    directory: &Directory,
-    settlement: &Settlement,
-) -> Result<bool, StoreError> {
-    let free = "UPDATE queue SET leased_until = NULL, next_attempt = coalesce(?3, next_attempt),
-                details = coalesce(?4, details) WHERE id = ?1 AND epoch = ?2";
-    let held = change.connection.prepare_cached(free)?.execute((
-        settlement.id.0,
-        settlement.epoch,
-        settlement.next_attempt,
-        &settlement.details,
-    ))?;
-    if held == 0 {
+/// Makes one entry due.
+fn retry(connection: &Connection, id: QueueId, now: u64) -> Result<bool, StoreError> {
+    let wait = "UPDATE queue_recipient SET state = 'waiting' WHERE entry = ?1 AND state = 'held'";
+    connection.prepare_cached(wait)?.execute([id.0])?;
+    let sql = "UPDATE queue SET next_attempt = ?2,
+               due = CASE WHEN leased_until > ?2 THEN leased_until ELSE ?2 END
+               WHERE id = ?1 AND NOT held RETURNING domain";
+    let mut due = connection.prepare_cached(sql)?;
+    let domain: Option<String> = due.query_row((id.0, now), |row| row.get(0)).optional()?;
+    let Some(domain) = domain else {
         return Ok(false);
-    }
-    for recipient in &settlement.recipients {
-        settle_recipient(change.connection, settlement.id, recipient)?;
-    }
-    if let Some(body) = &settlement.body {
-        replace_body(change, directory, settlement.id, body)?;
-    }
-    for report in &settlement.reports {
-        delivery::generate(change, report)?;
-    }
-    if settlement.finished {
-        delete(change, directory, settlement.id, "?2 >= 0", 0)?;
-    }
+    };
+    schedule::unblock(connection, &domain)?;
+    reschedule(connection, &domain, now)?;
     Ok(true)
 }
 
-fn settle_recipient(
-    connection: &Connection,
-    id: QueueId,
-    recipient: &QueueRecipient,
-) -> Result<(), StoreError> {
-    let mut update = connection.prepare_cached(
-        "UPDATE queue_recipient SET etag = ?3, state = ?4, reply = ?5
-         WHERE entry = ?1 AND address = ?2",
-    )?;
-    update.execute((
-        id.0,
-        recipient.address.to_string(),
-        recipient.etag.as_ref().map(|etag| etag.as_str()),
-        recipient.state.as_str(),
-        &recipient.reply,
-    ))?;
-    Ok(())
-}
-
-fn replace_body(
-    change: &mut Change<'_>,
-    directory: &Directory,
-    id: QueueId,
-    body: &SpooledBody,
-) -> Result<(), StoreError> {
-    let select = "SELECT body FROM queue WHERE id = ?1";
-    let old: i64 = change
-        .connection
-        .query_row(select, [id.0], |row| row.get(0))?;
-    let new = body::keep(change, body)?;
-    change
-        .connection
-        .execute("UPDATE queue SET body = ?2 WHERE id = ?1", (id.0, new))?;
-    body::release(change, directory, &[old])
-}
-
-/// Deletes an entry if the condition holds, and its body if nobody else has it.
+/// Deletes an entry if the condition holds, and its body if nobody else has it; its domain.
 fn delete(
     change: &mut Change<'_>,
     directory: &Directory,
     id: QueueId,
     condition: &str,
     now: u64,
-) -> Result<bool, StoreError> {
-    let sql = format!("DELETE FROM queue WHERE id = ?1 AND ({condition}) RETURNING body");
-    let body: Option<i64> = change
+) -> Result<Option<String>, StoreError> {
+    let sql = format!("DELETE FROM queue WHERE id = ?1 AND ({condition}) RETURNING body, domain");
+    let gone: Option<(i64, String)> = change
         .connection
-        .query_row(&sql, (id.0, now), |row| row.get(0))
+        .query_row(&sql, (id.0, now), |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()?;
-    if let Some(body) = body {
-        body::release(change, directory, &[body])?;
-    }
-    Ok(body.is_some())
-}
-
-fn body_row(connection: &Connection, id: QueueId) -> Result<Option<BodyRow>, StoreError> {
-    let mut select = connection.prepare_cached(
-        "SELECT name, size, octets FROM body WHERE id = (SELECT body FROM queue WHERE id = ?1)",
-    )?;
-    first(select.query([id.0])?, |row| {
-        Ok(BodyRow {
-            name: row.get(0)?,
-            size: row.get(1)?,
-            octets: row.get(2)?,
-        })
-    })
-}
-
-fn read(connection: &Connection, row: &Row<'_>) -> Result<Claimed, StoreError> {
-    let id = QueueId(row.get(0)?);
-    let entry = QueueEntry {
-        id,
-        group: row.get(1)?,
-        domain: parsed(row, 2)?,
-        mail_from: read_reverse_path(row)?,
-        announced: read_announced(row)?,
-        recipients: recipients(connection, id)?,
-        size: row.get(13)?,
-        details: row.get(6)?,
-        created: row.get(7)?,
-        expires: row.get(8)?,
-        next_attempt: row.get(9)?,
-        attempts: row.get(10)?,
-        leased_until: row.get(11)?,
+    let Some((body, domain)) = gone else {
+        return Ok(None);
     };
-    Ok(Claimed {
-        entry,
-        epoch: row.get(12)?,
-    })
-}
-
-fn read_reverse_path(row: &Row<'_>) -> Result<ReversePath, StoreError> {
-    let text: String = row.get(3)?;
-    ReversePath::parse(&text)
-        .map_err(|_| StoreError::Unreadable(format!("the reverse-path {text:?}")))
-}
-
-fn read_announced(row: &Row<'_>) -> Result<Option<(Role, Identity)>, StoreError> {
-    let word: Option<String> = row.get(4)?;
-    let Some(word) = word else { return Ok(None) };
-    let role = [Role::Author, Role::Forward, Role::Service]
-        .into_iter()
-        .find(|role| role_word(*role) == word)
-        .ok_or_else(|| StoreError::Unreadable(format!("the role {word:?}")))?;
-    Ok(Some((role, read_identity(row, 5)?)))
-}
-
-fn role_word(role: Role) -> &'static str {
-    match role {
-        Role::Author => "author",
-        Role::Forward => "forward",
-        Role::Service => "service",
-    }
-}
-
-fn recipients(connection: &Connection, id: QueueId) -> Result<Vec<QueueRecipient>, StoreError> {
-    let mut select = connection.prepare_cached(
-        "SELECT address, etag, state, reply FROM queue_recipient WHERE entry = ?1 ORDER BY position",
-    )?;
-    collect(select.query([id.0])?, |row| {
-        let state: String = row.get(2)?;
-        Ok(QueueRecipient {
-            address: parsed(row, 0)?,
-            etag: parsed_or_null(row, 1)?,
-            state: RecipientState::parse(&state)
-                .ok_or_else(|| StoreError::Unreadable(format!("the state {state:?}")))?,
-            reply: row.get(3)?,
-        })
-    })
+    body::release(change, directory, &[body])?;
+    Ok(Some(domain))
 }

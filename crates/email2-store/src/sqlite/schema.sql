@@ -1,4 +1,4 @@
--- The schema of the store, version 1. A line of comment for every table and
+-- The schema of the store, version 2. A line of comment for every table and
 -- column; a test compares. Times are Unix seconds, sizes are octets, addresses
 -- are in normal form (spec §1.3), 0/1 are no/yes.
 
@@ -131,10 +131,49 @@ CREATE TABLE queue (
   next_attempt INTEGER NOT NULL,                    -- when it is due
   attempts     INTEGER NOT NULL DEFAULT 0,          -- how often it was claimed
   leased_until INTEGER,                             -- until when somebody works on it
-  epoch        INTEGER NOT NULL DEFAULT 0           -- of the newest claim: an older one settles nothing
+  epoch        INTEGER NOT NULL DEFAULT 0,          -- of the newest claim: an older one settles nothing
+  due          INTEGER,                             -- when it can be claimed: next_attempt, or the end of its lease; NULL: held
+  held         INTEGER NOT NULL DEFAULT 0,          -- an administrator holds it back
+  delayed      INTEGER NOT NULL DEFAULT 0,          -- its author was told that it is late
+  alarm        INTEGER NOT NULL DEFAULT 0           -- when it is looked at whatever its domain does: it is late, or its time is over
 ) STRICT;
-CREATE INDEX queue_due ON queue(next_attempt);
+CREATE INDEX queue_due ON queue(domain, due);
+CREATE INDEX queue_leased ON queue(domain, leased_until) WHERE leased_until IS NOT NULL;
+CREATE INDEX queue_alarm ON queue(alarm) WHERE due IS NOT NULL;
 CREATE INDEX queue_body ON queue(body);
+CREATE INDEX queue_group ON queue(grp);
+
+-- queue_domain: a domain that mail waits for, so that one which is down delays no other
+CREATE TABLE queue_domain (
+  domain        TEXT PRIMARY KEY,            -- the domain
+  due           INTEGER,                     -- when the next of its entries can be claimed; NULL: none waits
+  failures      INTEGER NOT NULL DEFAULT 0,  -- attempts in a row that failed for the domain as a whole; then one entry at a time
+  blocked_until INTEGER NOT NULL DEFAULT 0,  -- after a failure: when it is tried again
+  probe         INTEGER,                     -- the entry that failed last: tried first for a while, for greylisting's sake
+  why           TEXT,                        -- the last failure
+  accepted      INTEGER                      -- when it last took a message
+) STRICT;
+CREATE INDEX queue_domain_due ON queue_domain(due);
+
+-- queue_attempt: why attempts failed, the newest few of an entry
+CREATE TABLE queue_attempt (
+  entry INTEGER NOT NULL REFERENCES queue(id) ON DELETE CASCADE,  -- of which entry
+  number INTEGER NOT NULL,                                        -- which attempt
+  at    INTEGER NOT NULL,                                         -- when it ended
+  said  TEXT    NOT NULL,                                         -- host, stage and words, one reason a line
+  PRIMARY KEY (entry, number)
+) STRICT, WITHOUT ROWID;
+
+-- tls_count: how TLS with other domains' hosts went, for reports (RFC 8460)
+CREATE TABLE tls_count (
+  day    INTEGER NOT NULL,  -- days since 1970, UTC
+  domain TEXT    NOT NULL,  -- the policy domain
+  policy TEXT    NOT NULL,  -- policy-type: tlsa, sts or no-policy-found
+  host   TEXT    NOT NULL,  -- the MX host
+  result TEXT    NOT NULL,  -- success, or the result-type
+  count  INTEGER NOT NULL,  -- sessions
+  PRIMARY KEY (day, domain, policy, host, result)
+) STRICT, WITHOUT ROWID;
 
 -- queue_recipient: one recipient of a queue entry
 CREATE TABLE queue_recipient (

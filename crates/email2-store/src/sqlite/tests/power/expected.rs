@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use email2::limits;
+
 use crate::conformance::NOW;
 
 /// For how long the queue's entries are claimed, seconds.
@@ -269,13 +271,15 @@ impl Expected {
     }
 
     fn claim(&mut self, limit: u32, now: u64) -> Vec<(i64, u64)> {
-        let is_due = |entry: &Entry| {
-            entry.next_attempt <= now && entry.leased_until.is_none_or(|until| until <= now)
-        };
-        let due = self.queue.iter().filter(|(_, entry)| is_due(entry));
-        let mut due: Vec<(u64, i64)> = due.map(|(id, entry)| (entry.next_attempt, *id)).collect();
+        let due_at = |entry: &Entry| entry.leased_until.unwrap_or(entry.next_attempt);
+        let is_leased = |entry: &&Entry| entry.leased_until.is_some_and(|until| until > now);
+        // They are all for one domain.
+        let leased = self.queue.values().filter(is_leased).count();
+        let room = (limits::DOMAIN_DELIVERIES as usize).saturating_sub(leased);
+        let due = self.queue.iter().filter(|(_, entry)| due_at(entry) <= now);
+        let mut due: Vec<(u64, i64)> = due.map(|(id, entry)| (due_at(entry), *id)).collect();
         due.sort_unstable();
-        due.truncate(limit as usize);
+        due.truncate(room.min(limit as usize));
         let mut claimed = Vec::new();
         for (_, id) in due {
             let entry = self.queue.get_mut(&id).unwrap();
@@ -289,7 +293,8 @@ impl Expected {
 
     /// A finished entry goes, and a report comes into the first INBOX.
     fn settle(&mut self, id: i64, epoch: u64, finished: bool) -> bool {
-        let Some(entry) = self.queue.get_mut(&id).filter(|entry| entry.epoch == epoch) else {
+        let claimed = |entry: &&mut Entry| entry.epoch == epoch && entry.leased_until.is_some();
+        let Some(entry) = self.queue.get_mut(&id).filter(claimed) else {
             return false;
         };
         entry.leased_until = None;

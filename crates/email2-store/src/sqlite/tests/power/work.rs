@@ -146,14 +146,11 @@ impl<'a> Worker<'a> {
             });
         }
         Ok(Settlement {
-            id: QueueId(id),
-            epoch,
             recipients: vec![recipient(RecipientState::Delivered)],
             next_attempt: Some(NOW + 10 * epoch),
-            body: None,
-            details: None,
             finished,
             reports,
+            ..Settlement::of(QueueId(id), epoch, NOW)
         })
     }
 

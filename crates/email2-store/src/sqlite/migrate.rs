@@ -1,0 +1,81 @@
+//! From an older schema to the one of this version, in the transaction that opening holds.
+
+use rusqlite::Connection;
+
+use super::SCHEMA;
+use crate::error::StoreError;
+
+/// Columns that tables of version 1 did not have.
+const COLUMNS: &[&str] = &[
+    "ALTER TABLE queue ADD COLUMN due INTEGER",
+    "ALTER TABLE queue ADD COLUMN held INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE queue ADD COLUMN delayed INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE queue ADD COLUMN alarm INTEGER NOT NULL DEFAULT 0",
+];
+
+/// Indexes of version 1 that are others now.
+const INDEXES: &[&str] = &["DROP INDEX queue_due"];
+
+/// What the new columns and tables say about what is there already.
+const ROWS: &[&str] = &[
+    "UPDATE queue SET due = max(next_attempt, coalesce(leased_until, 0)), alarm = expires",
+    "INSERT INTO queue_domain (domain, due) SELECT domain, min(due) FROM queue GROUP BY domain",
+];
+
+/// Makes version 2 of version 1. Tables and indexes that are new come from the commented schema,
+/// so that there is one text of them.
+pub(super) fn from_first(connection: &Connection) -> Result<(), StoreError> {
+    for statement in COLUMNS.iter().chain(INDEXES) {
+        connection.execute(statement, [])?;
+    }
+    for statement in statements(SCHEMA) {
+        if !exists(connection, name_of(&statement))? {
+            connection.execute(&statement, [])?;
+        }
+    }
+    for statement in ROWS {
+        connection.execute(statement, [])?;
+    }
+    Ok(())
+}
+
+/// The statements of the commented schema, without comments.
+fn statements(schema: &str) -> Vec<String> {
+    let code = |line: &str| match line.split_once("--") {
+        Some((code, _)) => code.trim_end().to_owned(),
+        None => line.to_owned(),
+    };
+    let plain: Vec<String> = schema.lines().map(code).collect();
+    let plain = plain.join("\n");
+    let statements = plain.split(';').map(str::trim);
+    statements
+        .filter(|statement| !statement.is_empty())
+        .map(str::to_owned)
+        .collect()
+}
+
+/// What a `CREATE` makes.
+fn name_of(statement: &str) -> &str {
+    let mut words = statement.split_whitespace();
+    let made = words.find(|word| matches!(*word, "TABLE" | "INDEX"));
+    made.and_then(|_| words.next()).unwrap_or_default()
+}
+
+fn exists(connection: &Connection, name: &str) -> Result<bool, StoreError> {
+    let mut select = connection.prepare_cached("SELECT 1 FROM sqlite_schema WHERE name = ?1")?;
+    Ok(select.exists([name])?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_schema_is_taken_apart_into_statements_with_names() {
+        let all = statements(SCHEMA);
+        assert!(all.iter().all(|statement| statement.starts_with("CREATE ")));
+        let names: Vec<&str> = all.iter().map(|statement| name_of(statement)).collect();
+        assert!(names.contains(&"queue_domain") && names.contains(&"block_once"));
+        assert!(!all.iter().any(|statement| statement.contains("--")));
+    }
+}
