@@ -1,10 +1,15 @@
 //! Delivers to a domain: one message, its recipients there, one outcome for each.
 
+use std::collections::HashMap;
+use std::fmt;
 use std::time::Duration;
 
-use email2::rejection::{NEXT_TRANSACTION_STATUS, changed_etag_in, clock_in};
+use email2::rejection::{
+    NEXT_TRANSACTION_STATUS, NO_DOMAIN_STATUS, NO_EIGHT_BIT_STATUS, NO_UTF8_STATUS, NULL_MX_STATUS,
+    changed_etag_in, clock_in,
+};
 use email2::{Address, Domain, Etag};
-use email2_smtp::client::{Failure, RecipientOutcome};
+use email2_smtp::client::{EIGHT_BIT, Failure, RecipientOutcome, Stage, UTF8};
 use email2_smtp::{Envelope, Reply};
 
 use crate::connect::{ContentSource, Session};
@@ -59,13 +64,40 @@ pub struct Reason {
     pub text: String,
     /// The server's clock, Unix seconds, when it says that the seal's time is wrong (spec §4.9).
     pub clock: Option<u64>,
+    /// The host that was talked to, if one was.
+    pub host: Option<String>,
+    /// How far the transaction had come, if there was one.
+    pub stage: Option<Stage>,
+    /// Whom it concerns.
+    pub scope: Scope,
+}
+
+/// Whom a failure concerns: who else need not be tried now.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Scope {
+    /// The recipient alone: the mailbox is full, say.
+    #[default]
+    Recipient,
+    /// The transaction: the server answers, and takes nothing of this now.
+    Transaction,
+    /// The domain: no host of it was reached, or it says goodbye (RFC 5321 §3.8).
+    Domain,
 }
 
 impl Reason {
-    fn ours(text: String) -> Self {
+    pub(crate) fn ours(text: String) -> Self {
         Reason {
             text,
+            scope: Scope::Domain,
             ..Reason::default()
+        }
+    }
+
+    /// A final one of ours, with its enhanced code.
+    pub(crate) fn coded(enhanced: &str, text: String) -> Self {
+        Reason {
+            enhanced: Some(enhanced.to_owned()),
+            ..Reason::ours(text)
         }
     }
 
@@ -75,8 +107,48 @@ impl Reason {
             code: Some(reply.code),
             enhanced: reply.enhanced().map(str::to_owned),
             clock: clock_in(&text),
+            scope: scope(reply),
             text,
+            ..Reason::default()
         }
+    }
+
+    fn at(self, host: &str, stage: Stage) -> Self {
+        Reason {
+            host: Some(host.to_owned()),
+            stage: Some(stage),
+            ..self
+        }
+    }
+}
+
+impl fmt::Display for Reason {
+    /// Who said it, when, and what: for people.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(host) = &self.host {
+            write!(f, "{host}")?;
+        }
+        if let Some(stage) = self.stage {
+            write!(f, ", at {stage}")?;
+        }
+        if self.host.is_some() {
+            f.write_str(": ")?;
+        }
+        match (self.code, &self.enhanced) {
+            (Some(code), _) => write!(f, "{code} {}", self.text),
+            (None, Some(enhanced)) => write!(f, "{enhanced} {}", self.text),
+            (None, None) => f.write_str(&self.text),
+        }
+    }
+}
+
+/// Enhanced codes about an address (X.1) or a mailbox (X.2) concern its owner alone (RFC 3463 §3).
+fn scope(reply: &Reply) -> Scope {
+    let subject = reply.enhanced().and_then(|code| code.split('.').nth(1));
+    match subject {
+        _ if reply.closes() => Scope::Domain,
+        Some("1" | "2") => Scope::Recipient,
+        _ => Scope::Transaction,
     }
 }
 
@@ -85,13 +157,7 @@ impl Remote {
     pub async fn deliver(&self, request: &DeliveryRequest) -> Vec<(Address, Outcome)> {
         match self.session_for(request).await {
             Ok(session) => self.deliver_over(session, request).await,
-            Err(outcome) => {
-                let recipients = &request.envelope.recipients;
-                let every = recipients
-                    .iter()
-                    .map(|r| (r.address.clone(), outcome.clone()));
-                every.collect()
-            }
+            Err(outcome) => for_all(request, &outcome),
         }
     }
 
@@ -116,11 +182,13 @@ impl Remote {
         Ok(session)
     }
 
-    async fn deliver_over(
+    /// In as many transactions as the server wants; one outcome for each recipient.
+    pub(crate) async fn deliver_over(
         &self,
         mut session: Session,
         request: &DeliveryRequest,
     ) -> Vec<(Address, Outcome)> {
+        let host = session.host().name.clone();
         let offered = session.extensions().recipients_max.unwrap_or(RECIPIENTS);
         let at_once = offered.clamp(1, RECIPIENTS);
         let mut waiting = request.envelope.recipients.clone();
@@ -144,7 +212,7 @@ impl Remote {
             }
         }
         self.part(session);
-        in_order(request, &outcomes)
+        in_order(request, &host, &outcomes)
     }
 
     fn envelope(
@@ -168,12 +236,24 @@ fn comes_next(outcome: &RecipientOutcome) -> bool {
 }
 
 /// One outcome a recipient, in the order of the envelope; who never had a turn waits.
-fn in_order(request: &DeliveryRequest, outcomes: &[RecipientOutcome]) -> Vec<(Address, Outcome)> {
+fn in_order(
+    request: &DeliveryRequest,
+    host: &str,
+    outcomes: &[RecipientOutcome],
+) -> Vec<(Address, Outcome)> {
+    let known: HashMap<&Address, &RecipientOutcome> = outcomes
+        .iter()
+        .map(|outcome| (&outcome.address, outcome))
+        .collect();
     let of = |address: &Address| {
-        let found = outcomes.iter().find(|outcome| outcome.address == *address);
-        found.map_or_else(
-            || Outcome::Temporary(Reason::ours("not tried yet".to_owned())),
-            |found| Outcome::of(&found.result),
+        known.get(address).map_or_else(
+            || {
+                Outcome::Temporary(Reason {
+                    text: "not tried yet".to_owned(),
+                    ..Reason::default()
+                })
+            },
+            |found| Outcome::of(&found.result).at(host, found.stage),
         )
     };
     let recipients = request.envelope.recipients.iter();
@@ -189,11 +269,32 @@ impl Outcome {
         match result {
             Ok(reply) => Outcome::Accepted(reply.lines.join(" ")),
             Err(Failure::Refused(reply)) => refused(reply),
-            Err(failure) if failure.is_temporary() => {
-                Outcome::Temporary(Reason::ours(failure.to_string()))
-            }
-            Err(failure) => Outcome::Refused(Reason::ours(failure.to_string())),
+            Err(failure) if failure.is_temporary() => Outcome::Temporary(failed(failure)),
+            Err(failure) => Outcome::Refused(failed(failure)),
         }
+    }
+
+    fn at(self, host: &str, stage: Stage) -> Outcome {
+        match self {
+            Outcome::Temporary(reason) => Outcome::Temporary(reason.at(host, stage)),
+            Outcome::Refused(reason) => Outcome::Refused(reason.at(host, stage)),
+            other => other,
+        }
+    }
+}
+
+/// A dialogue that broke in a transaction may have broken by this message.
+fn failed(failure: &Failure) -> Reason {
+    let enhanced = match failure {
+        Failure::NotOffered(EIGHT_BIT) => Some(NO_EIGHT_BIT_STATUS),
+        Failure::NotOffered(UTF8) => Some(NO_UTF8_STATUS),
+        _ => None,
+    };
+    Reason {
+        enhanced: enhanced.map(str::to_owned),
+        text: failure.to_string(),
+        scope: Scope::Transaction,
+        ..Reason::default()
     }
 }
 
@@ -210,12 +311,32 @@ fn outcome_of(trouble: Trouble, domain: &Domain) -> Outcome {
     let temporary = |why| Outcome::Temporary(Reason::ours(why));
     let refused = |why: &str| Outcome::Refused(Reason::ours(format!("{domain} {why}")));
     match trouble {
-        Trouble::NoDomain => refused("does not exist"),
-        Trouble::NullMx => refused("takes no mail"),
+        Trouble::NoDomain => no_domain(domain),
+        Trouble::NullMx => takes_no_mail(domain),
         Trouble::NotSpeaking => refused("does not speak Email 2.0"),
         Trouble::Dns(why) | Trouble::Alarm(why) | Trouble::Unreachable(why) => temporary(why),
         Trouble::Unauthenticated { why, .. } => temporary(why),
     }
+}
+
+/// The domain does not exist.
+pub(crate) fn no_domain(domain: &Domain) -> Outcome {
+    let why = format!("{domain} does not exist");
+    Outcome::Refused(Reason::coded(NO_DOMAIN_STATUS, why))
+}
+
+/// The domain has a null MX (RFC 7505 §4.2).
+pub(crate) fn takes_no_mail(domain: &Domain) -> Outcome {
+    let why = format!("{domain} takes no mail");
+    Outcome::Refused(Reason::coded(NULL_MX_STATUS, why))
+}
+
+/// The same outcome for every recipient.
+pub(crate) fn for_all(request: &DeliveryRequest, outcome: &Outcome) -> Vec<(Address, Outcome)> {
+    let recipients = request.envelope.recipients.iter();
+    recipients
+        .map(|to| (to.address.clone(), outcome.clone()))
+        .collect()
 }
 
 #[cfg(test)]
@@ -251,6 +372,7 @@ mod tests {
         let outcome = |code, text| RecipientOutcome {
             address: Address::parse("bob@example.org").unwrap(),
             result: Err(Failure::Refused(reply(code, text))),
+            stage: Stage::Recipient,
         };
         assert!(comes_next(&outcome(452, "4.5.3 later")));
         assert!(!comes_next(&outcome(452, "4.2.2 full")));

@@ -27,6 +27,7 @@ pub mod connect;
 pub mod keys;
 
 pub mod deliver;
+mod deliver_ordinary;
 
 pub mod memory;
 
@@ -34,9 +35,11 @@ mod recent;
 mod remote;
 
 pub use connect::{Connector, Content, ContentSource, Session};
-pub use deliver::{DeliveryRequest, Outcome, Reason};
+pub use deliver::{DeliveryRequest, Outcome, Reason, Scope};
 pub use keys::{FoundKey, KeyError, KeySource, OrdinaryKey, OrdinaryKeyError};
-pub use memory::{KnownCertificate, KnownDomain, KnownKey, KnownPolicy, Memory, MemoryError};
+pub use memory::{
+    KnownCertificate, KnownDomain, KnownKey, KnownPolicy, Memory, MemoryError, TlsSeen,
+};
 pub use remote::{HomeTrust, Remote};
 pub use speaks::DomainFacts;
 pub use tls_policy::TlsPolicy;

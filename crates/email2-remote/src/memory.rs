@@ -67,6 +67,19 @@ pub struct KnownPolicy {
     pub fetched: u64,
 }
 
+/// How TLS with a host of ordinary mail went, for reports (RFC 8460 §4).
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct TlsSeen {
+    /// The domain whose mail it was.
+    pub domain: Domain,
+    /// The host.
+    pub host: String,
+    /// The policy-type: `tlsa`, `sts` or `no-policy-found`.
+    pub policy: &'static str,
+    /// `success`, or the result-type.
+    pub result: &'static str,
+}
+
 /// The memory cannot be asked or written now: nothing definite may be concluded.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("what is known of others cannot be read now: {0}")]
@@ -103,6 +116,11 @@ pub trait Memory: Debug + Send + Sync {
 
     /// Keeps a policy, in place of the one before.
     fn keep_policy<'a>(&'a self, domain: &'a Domain, policy: KnownPolicy) -> Remembered<'a, ()>;
+
+    /// Counts how TLS went; where nobody makes reports, nothing is counted.
+    fn note_tls(&self, seen: TlsSeen) {
+        let _ = seen;
+    }
 }
 
 /// A memory that lives as long as the process: for tests and one-time questions.

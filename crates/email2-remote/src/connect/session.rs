@@ -10,7 +10,7 @@ use email2_io::clock::within;
 use email2_io::drive::Driver;
 use email2_io::tls::AcceptedName;
 use email2_io::{Clock, World};
-use email2_smtp::client::{Event, Failure, PIECE_OCTETS, RecipientOutcome};
+use email2_smtp::client::{Event, Failure, PIECE_OCTETS, RecipientOutcome, Stage};
 use email2_smtp::{Client, Envelope, Extensions};
 use futures::future::BoxFuture;
 
@@ -257,6 +257,7 @@ fn lost(envelope: &Envelope) -> Vec<RecipientOutcome> {
     let outcome = |recipient: &email2_smtp::Recipient| RecipientOutcome {
         address: recipient.address.clone(),
         result: Err(Failure::Lost),
+        stage: Stage::Mail,
     };
     envelope.recipients.iter().map(outcome).collect()
 }
