@@ -69,7 +69,7 @@ enum Command {
     /// Blocks: add, list, remove
     #[command(subcommand)]
     Block(block::Command),
-    /// Mail on its way for this server's users: list, show, retry, drop
+    /// Mail on its way: list, show, domains, retry, drop, hold, release, tls
     #[command(subcommand)]
     Queue(queue::Command),
     /// The configuration: check

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use email2::limits;
 use email2_store::StoreError;
 use tokio_util::sync::CancellationToken;
 
@@ -14,7 +15,12 @@ const EVERY: Duration = Duration::from_secs(60 * 60);
 
 /// How long answers of other servers are kept, seconds: 30 days, so that a correspondent's key
 /// is still known when their server is down for the seven days of spec §3.8.
-const ANSWERS: u64 = 30 * 24 * 60 * 60;
+const ANSWERS: u64 = 30 * DAY;
+
+/// How many days it is kept how TLS went.
+const TLS_DAYS: u64 = 30;
+
+const DAY: u64 = 24 * 60 * 60;
 
 /// Makes the service key of every domain that has none, and serves its certificate.
 ///
@@ -51,5 +57,12 @@ async fn forget(site: &Site) -> Result<(u64, u64), StoreError> {
         .store
         .forget_peer_keys(now.saturating_sub(ANSWERS))
         .await?;
+    site.tls_book.write_down(&site.store).await;
+    let day = now / DAY;
+    site.store
+        .forget_tls_counts(day.saturating_sub(TLS_DAYS))
+        .await?;
+    let quiet = now.saturating_sub(limits::DOMAIN_TAKES);
+    site.store.forget_domains(quiet).await?;
     Ok((seals, answers))
 }

@@ -29,6 +29,7 @@ mod housekeeping;
 mod memory;
 mod ownership;
 mod site;
+mod tls_book;
 mod trace;
 
 pub mod command;
@@ -104,6 +105,7 @@ impl Server {
         let site = Arc::new(Site::open(config, world, store)?);
         housekeeping::serve_domains(&site).await?;
         site.ownership.recall(&site.store).await?;
+        outbound::take_over(&site).await?;
         let stop = CancellationToken::new();
         let tasks = TaskTracker::new();
         let listening = listen::open(&site, &stop, &tasks)
@@ -149,5 +151,6 @@ impl Running {
                 "connections given up at shutdown"
             );
         }
+        self.site.tls_book.write_down(&self.site.store).await;
     }
 }

@@ -1,16 +1,22 @@
 //! What this server remembers of other domains and their people, in its store.
 
+use std::sync::Arc;
+
 use email2::{Domain, Fingerprint, Identity};
+use email2_remote::TlsSeen;
 use email2_remote::memory::{
     KnownCertificate, KnownDomain, KnownKey, KnownPolicy, Memory, MemoryError, Remembered,
 };
 use email2_store::peer::PeerAnswer;
 use email2_store::{PeerDomain, PeerKey, PeerPolicy, Store, StoreError};
 
+use crate::tls_book::TlsBook;
+
 /// A memory that survives a restart.
 #[derive(Clone)]
 pub(crate) struct StoreMemory {
     store: Store,
+    tls: Arc<TlsBook>,
 }
 
 impl std::fmt::Debug for StoreMemory {
@@ -20,14 +26,18 @@ impl std::fmt::Debug for StoreMemory {
 }
 
 impl StoreMemory {
-    /// Keeps what is known in `store`.
+    /// Keeps what is known in `store`, and notes in `tls` how TLS went.
     #[must_use]
-    pub(crate) fn new(store: Store) -> Self {
-        StoreMemory { store }
+    pub(crate) fn new(store: Store, tls: Arc<TlsBook>) -> Self {
+        StoreMemory { store, tls }
     }
 }
 
 impl Memory for StoreMemory {
+    fn note_tls(&self, seen: TlsSeen) {
+        self.tls.note(seen);
+    }
+
     fn domain<'a>(&'a self, domain: &'a Domain) -> Remembered<'a, Option<KnownDomain>> {
         Box::pin(async move {
             let peer = self.store.peer_domain(domain).await.map_err(failed)?;

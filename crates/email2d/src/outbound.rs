@@ -1,22 +1,24 @@
-//! ORCHESTRATOR, outgoing: sealed mail that this server carries on for its users.
+//! ORCHESTRATOR, outgoing: mail that this server carries on, sealed or ordinary.
 //!
-//! `enqueue → claim → deliver → settle (→ dsn)`; the first step is taken while the message
-//! comes in, the others by whoever holds the claim. A crash at any point loses nothing: an entry
-//! stays until it is settled, and a delivery repeated is stored once (spec §4.11).
+//! `enqueue → claim → route → deliver → settle (→ dsn)`; the first step is taken while the
+//! message comes in, the others by whoever holds the claim. A crash at any point loses nothing:
+//! an entry stays until it is settled, and a delivery repeated is stored once (spec §4.11).
 
 pub(crate) mod enqueue;
 
 mod claim;
+pub(crate) mod route;
+
 mod deliver;
+
 mod settle;
 
 mod dsn;
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
-use email2::address::Domain;
+use email2_store::StoreError;
 use email2_store::queue::Claimed;
 use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
@@ -24,35 +26,38 @@ use tokio_util::task::TaskTracker;
 
 use crate::site::Site;
 
-/// Deliveries under way at once.
-const IN_FLIGHT: usize = 64;
-/// Deliveries under way at once to one domain.
-const IN_FLIGHT_TO_A_DOMAIN: usize = 4;
-/// How often the queue is looked at when nothing wakes its worker.
+/// Deliveries under way at once; the store sees to it that no domain has more than its share
+/// (spec §12.5.4).
+const IN_FLIGHT: usize = 128;
+/// How often the queue is looked at when nothing wakes its worker: other programs put mail into
+/// it too. Only looked at: nothing is written while nothing is due.
 const EVERY: Duration = Duration::from_secs(15);
+/// What is due and cannot be claimed is not asked for more often than this.
+const AT_LEAST: Duration = Duration::from_secs(1);
 
-/// Wakes the worker, and lets only so many leave for one domain.
+/// Wakes the worker.
 #[derive(Debug, Default)]
 pub(crate) struct Departures {
     wake: Notify,
-    gates: Mutex<BTreeMap<Domain, Arc<Semaphore>>>,
 }
 
 impl Departures {
-    /// Something is due now.
+    /// Something is due now, or a place is free.
     pub(crate) fn announce(&self) {
         self.wake.notify_one();
     }
+}
 
-    /// The gate of a domain. Gates that nobody waits at are forgotten.
-    fn gate(&self, domain: &Domain) -> Arc<Semaphore> {
-        let mut gates = self.gates.lock().unwrap_or_else(PoisonError::into_inner);
-        gates.retain(|_, gate| Arc::strong_count(gate) > 1);
-        let gate = gates
-            .entry(domain.clone())
-            .or_insert_with(|| Arc::new(Semaphore::new(IN_FLIGHT_TO_A_DOMAIN)));
-        Arc::clone(gate)
+/// Whoever served from this store before is gone, and so are their claims.
+///
+/// # Errors
+/// The store fails.
+pub(crate) async fn take_over(site: &Site) -> Result<(), StoreError> {
+    let ended = site.store.end_leases(site.world.now()).await?;
+    if ended > 0 {
+        tracing::info!(ended, "deliveries that were cut off are tried again");
     }
+    Ok(())
 }
 
 /// Carries on what is due, until the server stops. What is under way then ends by itself, or is
@@ -72,8 +77,12 @@ pub(crate) async fn run(site: Arc<Site>, stop: CancellationToken, tasks: TaskTra
             };
             let site = Arc::clone(&site);
             tasks.spawn(async move {
-                carry(&site, claim).await;
+                let carried = claim::while_held(&site, &claim, carry(&site, &claim)).await;
+                if carried.is_none() {
+                    tracing::warn!(id = claim.entry.id.0, "a claim was lost");
+                }
                 drop(slot);
+                site.departures.announce();
             });
         }
         if idle {
@@ -83,25 +92,22 @@ pub(crate) async fn run(site: Arc<Site>, stop: CancellationToken, tasks: TaskTra
 }
 
 /// The path of one entry.
-async fn carry(site: &Site, claim: Claimed) {
-    let gate = site.departures.gate(&claim.entry.domain);
-    let Ok(_turn) = gate.acquire().await else {
-        return;
-    };
-    // Who waited longer than the lease has lost the claim: another attempt has it, or will.
-    if !claim::holds(site, &claim) {
-        return;
-    }
-    let outcomes = deliver::attempt(site, &claim.entry).await;
+async fn carry(site: &Site, claim: &Claimed) {
+    let route = route::of(site, claim).await;
+    let outcomes = deliver::attempt(site, &claim.entry, &route).await;
     let settled = settle::settle(site, claim, &outcomes).await;
     if let Err(error) = settled {
         tracing::error!(%error, "a delivery could not be written down; it is repeated");
     }
 }
 
+/// Until something is due, or somebody says that it is.
 async fn pause(site: &Site) {
+    let now = site.world.now();
+    let next = claim::next(site).await;
+    let until = next.map_or(EVERY, |next| Duration::from_secs(next.saturating_sub(now)));
     tokio::select! {
-        () = site.world.clock.sleep(EVERY) => {}
+        () = site.world.clock.sleep(until.clamp(AT_LEAST, EVERY)) => {}
         () = site.departures.wake.notified() => {}
     }
 }

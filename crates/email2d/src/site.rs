@@ -18,6 +18,7 @@ use crate::outbound::Departures;
 use crate::ownership::Ownership;
 use crate::settings::OF_RECIPIENTS;
 use crate::strangers::Strangers;
+use crate::tls_book::TlsBook;
 
 /// Configuration, world, store and what is asked of others.
 #[derive(Debug)]
@@ -40,8 +41,10 @@ pub(crate) struct Site {
     pub(crate) strangers: Strangers,
     /// Which served domains' published hosts name this server.
     pub(crate) ownership: Ownership,
-    /// Who may leave for which domain.
+    /// Wakes who carries mail on.
     pub(crate) departures: Departures,
+    /// How TLS with other domains' hosts went.
+    pub(crate) tls_book: Arc<TlsBook>,
 }
 
 impl Site {
@@ -59,7 +62,8 @@ impl Site {
             })
             .collect();
         let tls = ServerTls::new(&files, Arc::clone(&world.clock))?;
-        let memory = Arc::new(StoreMemory::new(store.clone()));
+        let tls_book = Arc::new(TlsBook::new(Arc::clone(&world.clock)));
+        let memory = Arc::new(StoreMemory::new(store.clone(), Arc::clone(&tls_book)));
         let remote = Remote::new(
             world.clone(),
             memory,
@@ -81,6 +85,7 @@ impl Site {
             auth,
             ownership: Ownership::default(),
             departures: Departures::default(),
+            tls_book,
         })
     }
 

@@ -41,6 +41,11 @@ impl Failure {
         Failure::new(DATA, message)
     }
 
+    /// A command that lacks something: 64.
+    pub(super) fn usage(message: impl Into<String>) -> Failure {
+        Failure::new(USAGE, message)
+    }
+
     /// There is no such account: 67.
     pub(super) fn no_user(message: impl Into<String>) -> Failure {
         Failure::new(NO_USER, message)

@@ -1,26 +1,64 @@
 //! Whoever works on an entry holds a claim on it, with a lease: two workers never both decide
-//! what became of it.
+//! what became of it. A claim is renewed while its work goes on.
+
+use std::time::Duration;
 
 use email2_store::queue::Claimed;
+use futures::future::{Either, select};
 
 use crate::site::Site;
 
-/// How long a claim holds, seconds: longer than a delivery takes as a rule. A delivery that
-/// outlives it is repeated, and stored once (spec §4.11).
+/// How long a claim holds without being renewed, seconds.
 const LEASE: u64 = 10 * 60;
 
-/// Is the lease of this claim still running?
-pub(super) fn holds(site: &Site, claim: &Claimed) -> bool {
-    let until = claim.entry.leased_until;
-    until.is_some_and(|until| site.world.now() < until)
-}
+/// How often it is renewed.
+const RENEWAL: Duration = Duration::from_secs(LEASE / 3);
 
-/// At most `free` entries that are due; none when the store fails, which is said.
+/// At most `free` entries that are due; none when the store fails, which is said. Nothing is
+/// written when nothing is due.
 pub(super) async fn due(site: &Site, free: usize) -> Vec<Claimed> {
+    let now = site.world.now();
     let limit = u32::try_from(free).unwrap_or(u32::MAX);
-    let claimed = site.store.claim(site.world.now(), LEASE, limit).await;
+    if next(site).await.is_none_or(|next| next > now) {
+        return Vec::new();
+    }
+    let claimed = site.store.claim(now, LEASE, limit).await;
     claimed.unwrap_or_else(|error| {
         tracing::error!(%error, "the queue cannot be read");
         Vec::new()
     })
+}
+
+/// When the next entry is due, Unix seconds.
+pub(super) async fn next(site: &Site) -> Option<u64> {
+    site.store.next_due().await.unwrap_or_else(|error| {
+        tracing::error!(%error, "the queue cannot be read");
+        None
+    })
+}
+
+/// Does `work` as long as the claim holds; `None` when it was lost: another attempt has it.
+pub(super) async fn while_held<T>(
+    site: &Site,
+    claim: &Claimed,
+    work: impl Future<Output = T>,
+) -> Option<T> {
+    let (work, renewing) = (std::pin::pin!(work), std::pin::pin!(renew(site, claim)));
+    match select(work, renewing).await {
+        Either::Left((done, _)) => Some(done),
+        Either::Right(((), _)) => None,
+    }
+}
+
+/// Renews the claim until it is lost.
+async fn renew(site: &Site, claim: &Claimed) {
+    loop {
+        site.world.clock.sleep(RENEWAL).await;
+        let until = site.world.now() + LEASE;
+        match site.store.renew(claim.entry.id, claim.epoch, until).await {
+            Ok(true) => {}
+            Ok(false) => return,
+            Err(error) => tracing::warn!(%error, "a claim could not be renewed"),
+        }
+    }
 }

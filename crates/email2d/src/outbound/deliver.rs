@@ -8,28 +8,46 @@ use email2::evidence::Announced;
 use email2_remote::connect::Content;
 use email2_remote::{DeliveryRequest, Outcome};
 use email2_smtp::{Envelope, Mail, Recipient};
-use email2_store::queue::{QueueEntry, RecipientState};
+use email2_store::queue::{QueueEntry, QueueRecipient, RecipientState};
 use email2_store::{BodyReader, StoreError};
 use futures::future::BoxFuture;
 
 use super::enqueue::{EIGHT_BIT, UTF8};
+use super::route::Route;
 use crate::site::Site;
 
 /// What an attempt came to, by recipient; none where nothing was tried.
 pub(super) type Outcomes = Vec<(Address, Outcome)>;
 
-/// Delivers, unless the time of the entry is over.
-pub(super) async fn attempt(site: &Site, entry: &QueueEntry) -> Outcomes {
-    if entry.expires <= site.world.now() {
-        return Vec::new();
-    }
+/// Delivers by the way that was found: announced where it is sealed and the next server speaks
+/// Email 2.0.
+pub(super) async fn attempt(site: &Site, entry: &QueueEntry, route: &Route) -> Outcomes {
+    let announced = match route {
+        Route::Nowhere => return Vec::new(),
+        Route::Stays(outcome) => return for_all(entry, outcome),
+        Route::Email2 => entry.announced.is_some(),
+        Route::Ordinary => false,
+    };
     match request(site, entry).await {
-        Ok(request) => site.remote.deliver(&request).await,
+        Ok(request) if announced => site.remote.deliver(&request).await,
+        Ok(request) => site.remote.deliver_ordinary(&request).await,
         Err(error) => {
             tracing::error!(%error, id = entry.id.0, "a queued message cannot be read");
             Vec::new()
         }
     }
+}
+
+fn for_all(entry: &QueueEntry, outcome: &Outcome) -> Outcomes {
+    let waiting = waiting(entry);
+    waiting
+        .map(|to| (to.address.clone(), outcome.clone()))
+        .collect()
+}
+
+fn waiting(entry: &QueueEntry) -> impl Iterator<Item = &QueueRecipient> {
+    let recipients = entry.recipients.iter();
+    recipients.filter(|to| to.state == RecipientState::Waiting)
 }
 
 async fn request(site: &Site, entry: &QueueEntry) -> Result<DeliveryRequest, StoreError> {
@@ -40,11 +58,7 @@ async fn request(site: &Site, entry: &QueueEntry) -> Result<DeliveryRequest, Sto
     mail.announced = announced.map(|(role, signer)| Announced { role, signer });
     mail.eight_bit = said(EIGHT_BIT);
     mail.smtputf8 = said(UTF8);
-    let waiting = entry
-        .recipients
-        .iter()
-        .filter(|to| to.state == RecipientState::Waiting);
-    let recipients = waiting.map(|to| Recipient {
+    let recipients = waiting(entry).map(|to| Recipient {
         address: to.address.clone(),
         etag: to.etag.clone(),
     });

@@ -1,14 +1,18 @@
-//! What became of an attempt is written down, in one transaction with the report to the author.
+//! What became of an attempt is written down, in one transaction with the reports about it and
+//! with what it says about the domain.
 
-use email2::limits;
+mod outlook;
+
+use std::collections::BTreeSet;
+
 use email2::rejection::Rejection;
 use email2_remote::Outcome;
 use email2_remote::deliver::Reason;
+use email2_store::StoreError;
 use email2_store::queue::{Claimed, QueueEntry, QueueRecipient, RecipientState, Settlement};
-use rand_core::RngCore;
 
 use super::deliver::Outcomes;
-use super::dsn::{self, ReportError};
+use super::dsn::{self, Reports};
 use crate::site::Site;
 
 /// What is said of a recipient whose time is over before any server answered.
@@ -17,41 +21,72 @@ const TOO_LATE: &str = "no server of the domain took it in time";
 /// Writes down what became of a claimed entry.
 ///
 /// # Errors
-/// The store failed, or a report cannot be made; the entry is claimed again when its lease is
-/// over.
+/// The store failed; the entry is claimed again when its lease is over.
 pub(super) async fn settle(
     site: &Site,
-    claim: Claimed,
+    claim: &Claimed,
     outcomes: &Outcomes,
-) -> Result<(), ReportError> {
+) -> Result<(), StoreError> {
     let now = site.world.now();
-    let entry = after(&claim.entry, outcomes, now);
-    let waits = entry.recipients.iter().any(is_waiting);
-    let failed: Vec<&QueueRecipient> = newly_refused(&claim.entry, &entry).collect();
-    let reports = dsn::reports(site, &entry, &failed).await?;
-    log(&entry);
+    let mut entry = after(claim, outcomes, now);
+    let reports = match report(site, claim, &entry, now).await {
+        Ok(reports) => reports,
+        Err(error) => {
+            // No report leaves unsealed (spec §4.13.1): what it is about waits until it can.
+            tracing::error!(%error, "a report cannot be made");
+            unrefuse(&claim.entry, &mut entry);
+            Reports::default()
+        }
+    };
+    log(claim, &entry, &reports);
+    let outlook = outlook::of(claim, outcomes, now, &mut site.world.rng());
     let settlement = Settlement {
-        id: entry.id,
-        epoch: claim.epoch,
-        recipients: entry.recipients.clone(),
-        next_attempt: Some(next_attempt(&entry, now, &mut site.world.rng())),
-        body: None,
-        details: None,
-        finished: !waits,
-        reports,
+        finished: !entry.recipients.iter().any(is_waiting),
+        recipients: entry.recipients,
+        next_attempt: outlook.next_attempt.map(|next| next.min(entry.expires)),
+        delayed: reports.delayed,
+        said: said(outcomes),
+        domain: outlook.news,
+        reports: reports.here,
+        onward: reports.onward,
+        ..Settlement::of(entry.id, claim.epoch, now)
     };
     site.store.settle(vec![settlement]).await?;
     Ok(())
 }
 
+/// Who is told what: failures at once, once that the others are late (spec §12.5.7).
+async fn report(
+    site: &Site,
+    claim: &Claimed,
+    entry: &QueueEntry,
+    now: u64,
+) -> Result<Reports, dsn::ReportError> {
+    let failed: Vec<&QueueRecipient> = newly_refused(&claim.entry, entry).collect();
+    let mut reports = dsn::failed(site, entry, &failed).await?;
+    if outlook::is_late(&claim.entry, now) && claim.alarm {
+        let late: Vec<&QueueRecipient> = entry
+            .recipients
+            .iter()
+            .filter(|to| is_waiting(to))
+            .collect();
+        reports.join(dsn::late(site, entry, &late).await?);
+        reports.delayed = true;
+    }
+    Ok(reports)
+}
+
 /// The entry as it will be: whoever still waits when its time is over is refused.
-fn after(entry: &QueueEntry, outcomes: &Outcomes, now: u64) -> QueueEntry {
-    let mut entry = entry.clone();
+fn after(claim: &Claimed, outcomes: &Outcomes, now: u64) -> QueueEntry {
+    let mut entry = claim.entry.clone();
     let over = entry.expires <= now;
     for to in entry.recipients.iter_mut().filter(|to| is_waiting(to)) {
         let found = outcomes.iter().find(|(address, _)| *address == to.address);
         if let Some((_, outcome)) = found {
             take(to, outcome);
+        }
+        if claim.alarm && to.reply.is_none() {
+            to.reply.clone_from(&claim.why);
         }
         if over && is_waiting(to) {
             to.state = RecipientState::Refused;
@@ -78,11 +113,27 @@ fn take(to: &mut QueueRecipient, outcome: &Outcome) {
 }
 
 fn words(reason: &Reason) -> String {
-    match reason.code {
-        Some(code) => format!("{code} {}", reason.text),
-        None => reason.text.clone(),
+    match (reason.code, &reason.enhanced) {
+        (Some(code), _) => format!("{code} {}", reason.text),
+        (None, Some(enhanced)) => format!("{enhanced} {}", reason.text),
+        (None, None) => reason.text.clone(),
     }
 }
+
+/// Why the attempt failed, each reason once.
+fn said(outcomes: &Outcomes) -> Option<String> {
+    let reasons = outcomes.iter().filter_map(|(to, outcome)| match outcome {
+        Outcome::Temporary(reason) | Outcome::Refused(reason) => Some(reason.to_string()),
+        Outcome::KeyChanged(_) => Some(format!("the key of {to} changed")),
+        Outcome::Accepted(_) => None,
+    });
+    let reasons: BTreeSet<String> = reasons.collect();
+    let reasons: Vec<String> = reasons.into_iter().take(REASONS).collect();
+    (!reasons.is_empty()).then(|| reasons.join("\n"))
+}
+
+/// Reasons of one attempt that are kept.
+const REASONS: usize = 8;
 
 fn is_waiting(to: &QueueRecipient) -> bool {
     to.state == RecipientState::Waiting
@@ -98,55 +149,70 @@ fn newly_refused<'a>(
         .map(|(_, after)| after)
 }
 
-/// Minutes at first, then growing, each a quarter more or less so that entries do not march in
-/// step; never beyond the entry's own time (spec §8.1).
-fn next_attempt(entry: &QueueEntry, now: u64, rng: &mut impl RngCore) -> u64 {
-    let exponent = entry.attempts.saturating_sub(1).min(16);
-    let pause = limits::BACKOFF_FIRST.saturating_mul(1 << exponent);
-    let pause = pause.min(limits::BACKOFF_MAX);
-    let jitter = u64::from(rng.next_u32()) % (pause / 2).max(1);
-    let next = now + pause - pause / 4 + jitter;
-    next.min(entry.expires.max(now))
+fn unrefuse(before: &QueueEntry, after: &mut QueueEntry) {
+    let pairs = before.recipients.iter().zip(&mut after.recipients);
+    for (before, after) in pairs {
+        if is_waiting(before) && after.state == RecipientState::Refused {
+            after.state = RecipientState::Waiting;
+        }
+    }
 }
 
-fn log(entry: &QueueEntry) {
+/// What nobody is told of stands in the log at least: a report that cannot be delivered is
+/// dropped and causes none (spec §12.5.8).
+fn log(claim: &Claimed, entry: &QueueEntry, reports: &Reports) {
     for to in &entry.recipients {
         let (state, reply) = (to.state.as_str(), to.reply.as_deref());
         tracing::info!(group = entry.group, to = %to.address, state, reply, "onward");
+    }
+    let refused = newly_refused(&claim.entry, entry).count();
+    if refused > 0 && reports.here.is_empty() && reports.onward.is_empty() {
+        let from = entry.mail_from.to_string();
+        tracing::warn!(
+            group = entry.group,
+            from,
+            refused,
+            "dropped without a report"
+        );
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use email2::address::{Address, ReversePath};
-    use email2_io::entropy::{OsEntropy, Rng};
-    use email2_store::queue::QueueId;
+    use email2_store::queue::{DomainState, QueueId};
 
     use super::*;
 
-    fn entry(attempts: u32) -> QueueEntry {
+    fn claim(alarm: bool) -> Claimed {
         let waiting = |address: &str| QueueRecipient {
             address: Address::parse(address).unwrap(),
             etag: None,
             state: RecipientState::Waiting,
             reply: None,
         };
-        QueueEntry {
-            id: QueueId(1),
-            group: "g".to_owned(),
-            domain: email2::Domain::parse("example.com").unwrap(),
-            mail_from: ReversePath::Null,
-            announced: None,
-            recipients: vec![waiting("alice@example.com"), waiting("carol@example.com")],
-            size: 1,
-            details: String::new(),
-            created: 1000,
-            expires: 500_000,
-            next_attempt: 1000,
-            attempts,
-            leased_until: None,
+        Claimed {
+            entry: QueueEntry {
+                id: QueueId(1),
+                group: "g".to_owned(),
+                domain: email2::Domain::parse("example.com").unwrap(),
+                mail_from: ReversePath::Null,
+                announced: None,
+                recipients: vec![waiting("alice@example.com"), waiting("carol@example.com")],
+                size: 1,
+                details: String::new(),
+                created: 1000,
+                expires: 500_000,
+                next_attempt: 1000,
+                attempts: 1,
+                leased_until: None,
+                held: false,
+                delayed: false,
+            },
+            epoch: 1,
+            domain: DomainState::default(),
+            why: Some("mx.example.com: no answer in time".to_owned()),
+            alarm,
         }
     }
 
@@ -170,36 +236,50 @@ mod tests {
 
     #[test]
     fn each_recipient_has_its_own_outcome() {
-        let before = entry(1);
+        let before = claim(false);
         let after = after(&before, &outcomes(), 2000);
         assert_eq!(after.recipients[0].state, RecipientState::Waiting);
         assert_eq!(
             after.recipients[0].reply.as_deref(),
             Some("451 4.3.0 later")
         );
-        let refused: Vec<_> = newly_refused(&before, &after).collect();
+        let refused: Vec<_> = newly_refused(&before.entry, &after).collect();
         assert_eq!(refused.len(), 1);
         assert_eq!(refused[0].reply.as_deref(), Some("550 5.1.1 nobody"));
     }
 
     #[test]
     fn who_waits_when_the_time_is_over_is_refused_with_the_last_words() {
-        let late = after(&entry(9), &outcomes(), 500_000);
+        let late = after(&claim(false), &outcomes(), 500_000);
         assert_eq!(late.recipients[0].state, RecipientState::Refused);
         assert_eq!(late.recipients[0].reply.as_deref(), Some("451 4.3.0 later"));
-        let never = after(&entry(1), &Vec::new(), 500_000);
+        let never = after(&claim(false), &Vec::new(), 500_000);
         assert_eq!(never.recipients[0].reply.as_deref(), Some(TOO_LATE));
     }
 
     #[test]
-    fn pauses_grow_from_a_minute_to_four_hours_and_end_with_the_entry() {
-        let mut rng = Rng::new(Arc::new(OsEntropy));
-        let mut pause = |attempts| next_attempt(&entry(attempts), 10_000, &mut rng) - 10_000;
-        assert!((45..=75).contains(&pause(1)), "{}", pause(1));
-        assert!((90..=150).contains(&pause(2)));
-        assert!((10_800..=18_000).contains(&pause(30)));
-        let mut last = entry(30);
-        last.expires = 10_100;
-        assert_eq!(next_attempt(&last, 10_000, &mut rng), 10_100);
+    fn who_never_had_a_turn_hears_why_the_domain_takes_nothing() {
+        let late = after(&claim(true), &Vec::new(), 500_000);
+        let reply = late.recipients[0].reply.as_deref();
+        assert_eq!(reply, Some("mx.example.com: no answer in time"));
+    }
+
+    #[test]
+    fn what_cannot_be_reported_is_not_refused_yet() {
+        let before = claim(false);
+        let mut refused = after(&before, &outcomes(), 2000);
+        unrefuse(&before.entry, &mut refused);
+        assert!(refused.recipients.iter().all(is_waiting));
+    }
+
+    #[test]
+    fn reasons_are_kept_once_each() {
+        let mut twice = outcomes();
+        twice.extend(outcomes());
+        assert_eq!(
+            said(&twice).as_deref(),
+            Some("451 4.3.0 later\n550 5.1.1 nobody")
+        );
+        assert_eq!(said(&Vec::new()), None);
     }
 }

@@ -1,0 +1,99 @@
+//! Which way an entry takes (spec §12.5.1): as Email 2.0, or as ordinary mail; or why it stays.
+
+use email2::address::Domain;
+use email2::capability::REQUIRED_FIELD;
+use email2::rejection::{NO_DOMAIN_STATUS, NULL_MX_STATUS, Rejection};
+use email2_remote::{Outcome, Reason, Scope, Spoken, WayError};
+use email2_store::StoreError;
+use email2_store::queue::{Claimed, QueueEntry};
+
+use super::dsn;
+use crate::site::Site;
+
+/// The way of an entry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Route {
+    /// To the domain's hosts that speak Email 2.0: sealed and announced if it is sealed.
+    Email2,
+    /// To the domain's MX hosts; a seal travels as a field like any other.
+    Ordinary,
+    /// It does not leave now, or never: the outcome for all who wait.
+    Stays(Outcome),
+    /// It is not tried: its author is to be told something.
+    Nowhere,
+}
+
+/// Finds the way.
+pub(super) async fn of(site: &Site, claim: &Claimed) -> Route {
+    let entry = &claim.entry;
+    if claim.alarm || entry.expires <= site.world.now() {
+        return Route::Nowhere;
+    }
+    match site.remote.way_to(&entry.domain).await {
+        Ok(Spoken::Email2) => Route::Email2,
+        Ok(Spoken::Ordinary) => ordinary(site, entry).await,
+        Err(error) => without_answer(&error),
+    }
+}
+
+/// What was sealed may go on as ordinary mail unless its author demands Email 2.0 all the way.
+async fn ordinary(site: &Site, entry: &QueueEntry) -> Route {
+    if entry.announced.is_none() {
+        return Route::Ordinary;
+    }
+    match demands_email2(site, entry).await {
+        Ok(false) => Route::Ordinary,
+        Ok(true) => Route::Stays(Outcome::Refused(no_email2_onward(&entry.domain))),
+        Err(error) => {
+            tracing::error!(%error, id = entry.id.0, "a queued message cannot be read");
+            Route::Stays(Outcome::Temporary(here("it cannot be read now".to_owned())))
+        }
+    }
+}
+
+/// spec §12.5.2: the field stands below the seal, so that nobody adds or removes it on the way.
+async fn demands_email2(site: &Site, entry: &QueueEntry) -> Result<bool, StoreError> {
+    let header = dsn::original_header(site, entry).await?;
+    let demanded = format!("{REQUIRED_FIELD}:");
+    let mut lines = header.split(|octet| *octet == b'\n');
+    Ok(lines.any(|line| {
+        let name = line.get(..demanded.len());
+        name.is_some_and(|name| name.eq_ignore_ascii_case(demanded.as_bytes()))
+    }))
+}
+
+fn no_email2_onward(domain: &Domain) -> Reason {
+    let rejection = Rejection::NoEmail2Onward {
+        domain: domain.clone(),
+    };
+    Reason {
+        enhanced: Some(rejection.enhanced().to_string()),
+        ..here(rejection.sentence())
+    }
+}
+
+/// As long as nothing definite is known, the mail waits (spec §12.1.4).
+fn without_answer(error: &WayError) -> Route {
+    Route::Stays(match error {
+        WayError::NoDomain(_) => never(NO_DOMAIN_STATUS, error),
+        WayError::NullMx(_) => never(NULL_MX_STATUS, error),
+        WayError::Temporary(why) | WayError::Unanswered(why) => Outcome::Temporary(Reason {
+            scope: Scope::Domain,
+            ..here(why.clone())
+        }),
+    })
+}
+
+fn never(status: &str, error: &WayError) -> Outcome {
+    Outcome::Refused(Reason {
+        enhanced: Some(status.to_owned()),
+        ..here(error.to_string())
+    })
+}
+
+fn here(text: String) -> Reason {
+    Reason {
+        text,
+        ..Reason::default()
+    }
+}
