@@ -91,8 +91,10 @@ fn policy_type(policy: &TlsPolicy) -> &'static str {
 /// RFC 8460 §4.3; `None` where no session came about for other reasons.
 fn tls_result(opened: &mut Result<Session, OpenError>) -> Option<&'static str> {
     match opened {
-        Ok(session) if session.is_secured() => Some("success"),
-        Ok(_) => Some("starttls-not-supported"),
+        Ok(session) => Some(match session.is_secured() {
+            true => "success",
+            false => "starttls-not-supported",
+        }),
         Err(error) if error.offers_no_tls() => Some("starttls-not-supported"),
         Err(OpenError::Tls { failure, .. }) => Some(match failure {
             TlsFailure::WrongName { .. } => "certificate-host-mismatch",
