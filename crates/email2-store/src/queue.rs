@@ -6,9 +6,9 @@
 //!
 //! A domain that waits is scheduled as a whole: at most
 //! [`DOMAIN_DELIVERIES`](email2::limits::DOMAIN_DELIVERIES) of its entries are
-//! claimed at a time, and after an attempt that failed for the domain one at a
-//! time, when its pause is over. So a domain that is down delays no other, however
-//! much waits for it.
+//! claimed at a time; only one while it took nothing lately, and after an attempt
+//! that failed for the domain only when its pause is over. So a domain that is down
+//! delays no other, however much waits for it.
 
 use async_trait::async_trait;
 use email2::seal::Role;

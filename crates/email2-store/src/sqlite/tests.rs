@@ -5,6 +5,7 @@ mod crash;
 mod files;
 mod group;
 mod inline;
+mod migrate;
 mod power;
 mod schema;
 
@@ -60,6 +61,19 @@ conformance! { fresh:
         a_claim_that_was_lost_settles_nothing,
         a_settled_entry_goes_with_its_report,
         sealed_again_it_has_the_new_octets,
+        a_second_settlement_of_one_claim_is_none,
+        a_domain_has_a_few_deliveries_at_a_time,
+        a_domain_that_took_nothing_yet_is_tried_with_one,
+        a_domain_in_trouble_has_one_probe,
+        a_message_that_breaks_its_domain_does_not_stand_in_the_way,
+        whose_time_is_over_waits_for_no_domain,
+        what_is_held_leaves_when_it_is_released,
+        a_claim_is_renewed_and_its_message_prepared_while_it_holds,
+        leases_end_with_the_server_that_held_them,
+        the_queue_is_listed_in_pages,
+        the_newest_attempts_are_kept,
+        a_settlement_brings_reports_for_others_with_it,
+        tls_is_counted_by_day,
     }
     memory {
         a_domain_is_remembered,

@@ -56,6 +56,17 @@ impl Records {
         }
     }
 
+    /// Publishes a domain of ordinary mail, with one host at `ip`.
+    pub fn publish_ordinary(&mut self, domain: &str, ip: IpAddr) {
+        let host = format!("mail.{domain}");
+        let mx = Mx {
+            preference: 10,
+            exchange: host.clone(),
+        };
+        self.mx.insert(domain.to_owned(), vec![mx]);
+        self.addresses.insert(host, vec![ip]);
+    }
+
     /// Publishes the liar's host.
     pub fn publish_liar(&mut self) {
         self.addresses.insert(LIAR_NAME.to_owned(), vec![LIAR]);

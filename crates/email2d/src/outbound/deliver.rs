@@ -19,18 +19,18 @@ use crate::site::Site;
 /// What an attempt came to, by recipient; none where nothing was tried.
 pub(super) type Outcomes = Vec<(Address, Outcome)>;
 
-/// Delivers by the way that was found: announced where it is sealed and the next server speaks
-/// Email 2.0.
+/// Delivers by the way that was found. To a domain that speaks Email 2.0 everything goes over
+/// its authenticated hosts: announced if it is sealed, for them to judge if it is not.
 pub(super) async fn attempt(site: &Site, entry: &QueueEntry, route: &Route) -> Outcomes {
-    let announced = match route {
+    let ordinary = match route {
         Route::Nowhere => return Vec::new(),
         Route::Stays(outcome) => return for_all(entry, outcome),
-        Route::Email2 => entry.announced.is_some(),
-        Route::Ordinary => false,
+        Route::Email2 => false,
+        Route::Ordinary => true,
     };
     match request(site, entry).await {
-        Ok(request) if announced => site.remote.deliver(&request).await,
-        Ok(request) => site.remote.deliver_ordinary(&request).await,
+        Ok(request) if ordinary => site.remote.deliver_ordinary(&request).await,
+        Ok(request) => site.remote.deliver(&request).await,
         Err(error) => {
             tracing::error!(%error, id = entry.id.0, "a queued message cannot be read");
             Vec::new()

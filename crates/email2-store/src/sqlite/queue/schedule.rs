@@ -24,9 +24,10 @@ struct Schedule {
 }
 
 impl Schedule {
+    /// A domain that took nothing lately is tried with one message before it gets more.
     fn bears(&self) -> u32 {
-        match self.state.failures {
-            0 => limits::DOMAIN_DELIVERIES,
+        match (self.state.failures, self.state.accepted) {
+            (0, Some(_)) => limits::DOMAIN_DELIVERIES,
             _ => 1,
         }
     }
@@ -234,9 +235,7 @@ pub(super) fn reschedule(
         0 => 0,
         _ => schedule.blocked_until,
     };
-    let bears = schedule
-        .as_ref()
-        .map_or(limits::DOMAIN_DELIVERIES, Schedule::bears);
+    let bears = schedule.as_ref().map_or(1, Schedule::bears);
     let full = if leased >= bears {
         ends.unwrap_or(0)
     } else {

@@ -2,8 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use email2::limits;
-
 use crate::conformance::NOW;
 
 /// For how long the queue's entries are claimed, seconds.
@@ -273,9 +271,9 @@ impl Expected {
     fn claim(&mut self, limit: u32, now: u64) -> Vec<(i64, u64)> {
         let due_at = |entry: &Entry| entry.leased_until.unwrap_or(entry.next_attempt);
         let is_leased = |entry: &&Entry| entry.leased_until.is_some_and(|until| until > now);
-        // They are all for one domain.
+        // They are all for one domain, which never took anything.
         let leased = self.queue.values().filter(is_leased).count();
-        let room = (limits::DOMAIN_DELIVERIES as usize).saturating_sub(leased);
+        let room = 1_usize.saturating_sub(leased);
         let due = self.queue.iter().filter(|(_, entry)| due_at(entry) <= now);
         let mut due: Vec<(u64, i64)> = due.map(|(id, entry)| (due_at(entry), *id)).collect();
         due.sort_unstable();

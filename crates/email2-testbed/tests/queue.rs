@@ -1,0 +1,270 @@
+//! The server's queue over simulated days: domains that are down, put off, hang or lie; who is
+//! told what (spec §12.5).
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test may fail where it stands"
+)]
+
+#[path = "queue/exchanger.rs"]
+mod exchanger;
+#[path = "queue/office.rs"]
+mod office;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use email2::address::ReversePath;
+use email2::limits;
+
+use exchanger::{Act, Exchanger, Step};
+use office::{Office, people};
+
+const MINUTE: Duration = Duration::from_secs(60);
+const HOUR: Duration = Duration::from_secs(3600);
+
+#[test]
+fn s07_who_is_refused_is_reported_and_the_others_have_it_once() {
+    let exchanger = Exchanger::with(Vec::new());
+    let unknown = "nobody@example.net".to_owned();
+    exchanger.unknown.lock().unwrap().push(unknown.clone());
+    let office = Office::open(Some(&exchanger));
+    let mut three = people(2);
+    three.push(unknown);
+    let all = three.clone();
+    // One entry for three.
+    office.queue_as(&three[..1], "", |entry| {
+        let first = entry.recipients[0].clone();
+        entry.recipients = all
+            .iter()
+            .map(|to| {
+                let mut recipient = first.clone();
+                recipient.address = email2::Address::parse(to).unwrap();
+                recipient
+            })
+            .collect();
+    });
+    office.pass(HOUR);
+    assert_eq!(office.waiting(), []);
+    assert_eq!(exchanger.taken.lock().unwrap().len(), 1, "one transaction");
+    assert_eq!(exchanger.taken_by("dave0@example.net"), 1);
+    assert_eq!(exchanger.taken_by("dave1@example.net"), 1);
+    let inbox = office.inbox("bob@example.org");
+    assert_eq!(inbox.len(), 1, "{inbox:?}");
+    for part in [
+        "Final-Recipient: rfc822; nobody@example.net\r\n",
+        "Action: failed\r\nStatus: 5.1.1\r\n",
+        "550 5.1.1 no such person",
+    ] {
+        assert!(inbox[0].contains(part), "{part:?} in {}", inbox[0]);
+    }
+    assert!(
+        !inbox[0].contains("dave"),
+        "the others are nobody's business"
+    );
+}
+
+#[test]
+fn s13_a_thousand_letters_wait_behind_one_probe() {
+    let says = |step, reply| Some((step, Act::Says(reply)));
+    let exchanger = Exchanger::with(vec![
+        says(
+            Step::Mail,
+            "450 4.7.1 greylisted, come back in 300 seconds\r\n",
+        ),
+        says(
+            Step::Recipient,
+            "451 4.7.1 greylisted, come back in 300 seconds\r\n",
+        ),
+        says(Step::End, "451 4.7.1 once more\r\n"),
+        says(Step::Greeting, "421 4.3.2 too busy\r\n"),
+    ]);
+    let office = Office::open(Some(&exchanger));
+    office.queue(&people(1000));
+    office.pass(12 * MINUTE);
+    let visits = exchanger.visits.lock().unwrap().clone();
+    assert_eq!(visits.len(), 4, "one probe at a time: {visits:?}");
+    let pauses: Vec<u64> = visits
+        .windows(2)
+        .map(|two| (two[1].at - two[0].at).as_secs())
+        .collect();
+    assert!((45..=80).contains(&pauses[0]), "{pauses:?}");
+    assert!((90..=155).contains(&pauses[1]), "{pauses:?}");
+    assert!((180..=305).contains(&pauses[2]), "{pauses:?}");
+    let reasons = office.reasons();
+    for (reason, part) in reasons.iter().zip([
+        "mail.example.net, at MAIL: 450 4.7.1 greylisted",
+        "mail.example.net, at RCPT: 451 4.7.1 greylisted",
+        "mail.example.net, at the end of the content: 451 4.7.1 once more",
+    ]) {
+        assert!(reason.contains(part), "{part:?} in {reasons:?}");
+    }
+    office.pass(HOUR);
+    assert_eq!(office.waiting(), []);
+    assert_eq!(exchanger.taken.lock().unwrap().len(), 1000);
+}
+
+#[test]
+fn a_host_that_hangs_at_any_step_costs_bounded_time_and_says_where() {
+    for (step, word) in [
+        (Step::Greeting, "no answer in time"),
+        (Step::Hello, "no "),
+        (Step::Mail, "at MAIL: no reply in time"),
+        (Step::Recipient, "at RCPT: no reply in time"),
+        (Step::Data, "at DATA: no reply in time"),
+        (Step::End, "at the end of the content: no reply in time"),
+    ] {
+        let exchanger = Exchanger::with(vec![Some((step, Act::Hangs))]);
+        let office = Office::open(Some(&exchanger));
+        office.queue(&people(1));
+        office.pass(Duration::from_secs(2 * limits::DATA_END_TIMEOUT));
+        if let Some(reason) = office.waiting().first().map(|_| office.reasons()) {
+            let reason = reason.join("\n");
+            assert!(reason.contains("mail.example.net"), "{step:?}: {reason}");
+            assert!(
+                step == Step::Greeting || reason.contains(word),
+                "{step:?}: {reason}"
+            );
+        }
+        office.pass(HOUR);
+        assert_eq!(office.waiting(), [], "{step:?}");
+        assert_eq!(exchanger.taken_by("dave0@example.net"), 1, "{step:?}");
+    }
+}
+
+#[test]
+fn a_host_that_lies_floods_or_hangs_up_is_tried_again() {
+    for step in [
+        Step::Greeting,
+        Step::Hello,
+        Step::Mail,
+        Step::Data,
+        Step::End,
+    ] {
+        for act in [Act::Garbage, Act::Floods, Act::HangsUp] {
+            let exchanger = Exchanger::with(vec![Some((step, act.clone()))]);
+            let office = Office::open(Some(&exchanger));
+            office.queue(&people(1));
+            office.pass(HOUR);
+            assert_eq!(office.waiting(), [], "{step:?} {act:?}");
+            assert_eq!(
+                exchanger.taken_by("dave0@example.net"),
+                1,
+                "{step:?} {act:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn s14_after_250_it_is_delivered_whatever_follows() {
+    let exchanger = Exchanger::with(vec![Some((
+        Step::End,
+        Act::Says("250 2.0.0 taken\r\n\r\n421 what is this\r\n"),
+    ))]);
+    let office = Office::open(Some(&exchanger));
+    office.queue(&people(1));
+    office.pass(HOUR);
+    assert_eq!(office.waiting(), []);
+    assert_eq!(exchanger.visits.lock().unwrap().len(), 1);
+}
+
+#[test]
+fn what_the_next_host_cannot_carry_is_returned_with_the_right_code() {
+    let exchanger = Arc::new(Exchanger {
+        old: true,
+        ..Exchanger::default()
+    });
+    let office = Office::open(Some(&exchanger));
+    office.queue_as(&people(1), "8bitmime", |_| {});
+    office.queue_as(&people(2)[1..], "smtputf8", |_| {});
+    office.pass(HOUR);
+    assert_eq!(office.waiting(), []);
+    assert_eq!(exchanger.taken.lock().unwrap().len(), 0);
+    let inbox = office.inbox("bob@example.org").join("\n");
+    assert!(inbox.contains("Status: 5.6.3\r\n"), "{inbox}");
+    assert!(inbox.contains("Status: 5.6.7\r\n"), "{inbox}");
+}
+
+#[test]
+fn a_domain_down_for_two_days_gets_everything_once() {
+    let exchanger = Exchanger::with(Vec::new());
+    let mut office = Office::open(None);
+    let all = people(200);
+    office.queue(&all);
+    office.pass(48 * HOUR);
+    assert_eq!(office.waiting().len(), 200);
+    let told = office.inbox("bob@example.org");
+    assert_eq!(told.len(), 200, "each author is told once that it is late");
+    assert!(
+        told.iter()
+            .all(|report| report.contains("Action: delayed\r\n"))
+    );
+    office.put_up(&exchanger);
+    office.pass(6 * HOUR);
+    assert_eq!(office.waiting(), []);
+    for to in &all {
+        assert_eq!(exchanger.taken_by(to), 1, "{to}");
+    }
+    assert_eq!(
+        office.inbox("bob@example.org").len(),
+        200,
+        "and nothing more"
+    );
+}
+
+#[test]
+fn what_nobody_takes_for_five_days_is_returned_with_the_reason() {
+    let office = Office::open(None);
+    office.queue(&people(30));
+    office.pass(Duration::from_secs(limits::QUEUE_LIFETIME) + HOUR);
+    assert_eq!(office.waiting(), []);
+    let inbox = office.inbox("bob@example.org");
+    let is_final = |report: &&String| report.contains("Action: failed\r\nStatus: 4.4.7\r\n");
+    let failed: Vec<&String> = inbox.iter().filter(is_final).collect();
+    assert_eq!(failed.len(), 30);
+    assert!(
+        failed
+            .iter()
+            .all(|report| report.contains("mail.example.net"))
+    );
+}
+
+#[test]
+fn s15_a_report_that_nobody_takes_is_dropped_after_its_time_and_causes_none() {
+    let office = Office::open(None);
+    office.queue_as(&people(10), "", |entry| entry.mail_from = ReversePath::Null);
+    office.pass(Duration::from_secs(limits::QUEUE_LIFETIME) + HOUR);
+    assert_eq!(office.waiting(), []);
+    assert!(office.inbox("bob@example.org").is_empty());
+}
+
+#[test]
+fn r11_a_refused_report_causes_none_and_one_with_a_sender_is_ordinary_mail() {
+    let exchanger = Exchanger::with(Vec::new());
+    let unknown = people(2);
+    exchanger.unknown.lock().unwrap().extend(unknown.clone());
+    let office = Office::open(Some(&exchanger));
+    office.queue_as(&unknown[..1], "", |entry| {
+        entry.mail_from = ReversePath::Null
+    });
+    office.queue(&unknown[1..]);
+    office.pass(HOUR);
+    assert_eq!(office.waiting(), []);
+    let inbox = office.inbox("bob@example.org");
+    assert_eq!(inbox.len(), 1, "for the one with a sender");
+    assert!(inbox[0].contains("dave1@example.net"), "{}", inbox[0]);
+}
+
+#[test]
+fn a_dead_domain_delays_no_other() {
+    let office = Office::open(None);
+    office.queue(&people(5000));
+    office.pass(MINUTE);
+    let alice = vec!["nobody@example.com".to_owned()];
+    office.queue(&alice);
+    office.pass(MINUTE);
+    let waiting = office.waiting();
+    assert_eq!(waiting.len(), 5000, "the other one has its answer");
+}
