@@ -122,6 +122,7 @@ impl Cast {
             scanned,
             signers,
             reported: Vec::new(),
+            ordinary: None,
         }))
     }
 

@@ -53,6 +53,7 @@ fn run() -> Result<String, Box<dyn Error>> {
         }),
         scanned,
         reported: Vec::new(),
+        ordinary: None,
         signers: seals
             .iter()
             .map(|seal| signer(seal, &certificates, now))

@@ -2,12 +2,18 @@
 //! §7.2): everything that [`judge`](crate::verdict::judge) needs, and nothing
 //! that it would have to ask for.
 
+mod ordinary;
+
 use crate::address::{Address, Identity, ReversePath};
 use crate::assurance::Assurance;
 use crate::certificate::Certificate;
 use crate::key_query::KeyFlags;
 use crate::scan::Scanned;
 use crate::seal::{Role, Seal};
+
+pub use ordinary::{
+    Answered, AuthorEvidence, CheckResult, Demand, Dmarc, OrdinaryEvidence, SenderPolicy, sent_key,
+};
 
 /// The MAIL parameter `EMAIL2=<role>,<signer>` (spec §3.2).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,6 +41,9 @@ pub struct Evidence {
     pub signers: Vec<SignerEvidence>,
     /// For a report, the seals that it contains (spec §4.13.3); else none.
     pub reported: Vec<Reported>,
+    /// What is known besides when no seal counts; `None` where nobody looked, and
+    /// then such a message is refused (spec §11.1).
+    pub ordinary: Option<OrdinaryEvidence>,
 }
 
 /// A seal that a report contains.

@@ -3,6 +3,7 @@
 
 mod authors;
 mod encoded_word;
+mod foreign;
 mod from;
 mod section;
 
@@ -10,6 +11,7 @@ use crate::address::Address;
 use crate::rejection::Rejection;
 
 pub use authors::parse_authors;
+pub use foreign::without_ours;
 pub use from::parse_from;
 pub(crate) use section::HeaderScan;
 
@@ -79,6 +81,22 @@ impl HeaderFacts {
             .iter()
             .find(|field| field.name.eq_ignore_ascii_case(name))
             .map(|field| field.value.as_slice())
+    }
+
+    /// Whether it is the header of a delivery status notification: one
+    /// multipart/report of delivery-status (RFC 3464 §2).
+    pub fn is_delivery_report(&self) -> bool {
+        let value = self.value("Content-Type").unwrap_or_default();
+        let value = String::from_utf8_lossy(value).to_ascii_lowercase();
+        let mut parts = value.split(';').map(str::trim);
+        parts.next() == Some("multipart/report")
+            && parts.any(|parameter| match parameter.split_once('=') {
+                Some((name, value)) => {
+                    let value = value.trim().trim_matches('"');
+                    name.trim() == "report-type" && value == "delivery-status"
+                }
+                None => false,
+            })
     }
 
     /// Whether a field below a seal claims to be our own check of the message

@@ -32,6 +32,7 @@ pub mod scan;
 pub mod seal;
 
 pub mod block;
+pub mod bounce;
 pub mod evidence;
 pub mod verdict;
 

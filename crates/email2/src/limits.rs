@@ -120,6 +120,28 @@ pub const COMMAND_OCTETS: usize = 512;
 pub const MAIL_GROWTH: usize = 355;
 /// What the RCPT parameter adds to the longest command line, octets.
 pub const RCPT_GROWTH: usize = 75;
+/// Most addresses in From of ordinary mail.
+pub const AUTHORS: usize = 16;
+/// Most fields of ordinary mail that hold a signature (DKIM, ARC, DKIM2): with more of
+/// them, none is checked.
+pub const SIGNATURE_FIELDS: usize = 24;
+/// Longest such field, octets: with a longer one, none is checked.
+pub const SIGNATURE_FIELD_OCTETS: usize = 8 * 1024;
+/// How long SPF, DKIM, DMARC and ARC of one message may take together, seconds.
+pub const AUTHENTICATION_SECONDS: u64 = 20;
+/// Octets of ordinary mail that are held in memory for these checks, in the whole server.
+pub const AUTHENTICATION_OCTETS: u64 = 256 * MIB;
+/// How long a failing lookup of a policy defers mail without a seal from a domain that
+/// is not known to speak Email 2.0, seconds; then it counts as absent.
+pub const POLICY_PATIENCE: u64 = 60 * 60;
+/// Domains whose policy fails that are remembered at a time.
+pub const POLICY_FAILURES: usize = 4_096;
+/// How long a sent message is remembered for reports of ordinary hops, seconds.
+pub const SENT_MEMORY: u64 = 28 * DAY;
+/// Octets of an ordinary report's body that are read.
+pub const BOUNCE_OCTETS: usize = 64 * 1024;
+/// Recipients that an ordinary report may name.
+pub const BOUNCE_RECIPIENTS: usize = 100;
 /// Most recipients in a transaction of ordinary mail.
 pub const RECIPIENTS: usize = 1_000;
 /// Protocol errors on one connection before it is closed with 421.

@@ -5,6 +5,7 @@
 //! hold a verified message that was not judged.
 
 mod judge;
+mod ordinary;
 pub mod provenance;
 mod signer;
 
@@ -12,6 +13,7 @@ use crate::address::{Address, Identity};
 use crate::assurance::Assurance;
 use crate::block::BlockPattern;
 use crate::certificate::Fingerprint;
+use crate::evidence::OrdinaryEvidence;
 use crate::limits;
 use crate::rejection::Rejection;
 use crate::seal::{Nonce, Role, Seal, chain};
@@ -41,8 +43,8 @@ enum Outcome {
         /// hop (spec §4.15).
         announced: bool,
     },
-    /// No seal that counts.
-    Unsealed,
+    /// No seal that counts, and what else is known; `None`: nobody looked.
+    Unsealed(Option<Box<OrdinaryEvidence>>),
 }
 
 /// How far the innermost seal is proved.
@@ -60,9 +62,9 @@ enum Standing {
 /// How a recipient treats unsealed mail (spec §10.4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Legacy {
-    /// Takes it into the Inbox, marked unverified. Not built yet: refuses.
+    /// Takes it into the Inbox, marked unverified.
     Accept,
-    /// Takes it into Junk. Not built yet: refuses.
+    /// Takes it into Junk, marked unverified.
     Junk,
     /// Refuses it.
     #[default]
@@ -74,9 +76,23 @@ pub enum Legacy {
 /// that came by an unsealed hop (spec §4.15).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum UnregisteredStack {
-    /// Refused with a sentence that says what to register.
+    /// Waits in Requests (spec §4.6.4, §11.6.1).
     #[default]
+    Requests,
+    /// Refused with a sentence that says what to register.
     Reject,
+}
+
+/// Where an accepted message is to lie.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Place {
+    /// Among the mail that its owner reads.
+    #[default]
+    Inbox,
+    /// Apart, until its owner decides.
+    Requests,
+    /// Among what is probably not wanted.
+    Junk,
 }
 
 /// What one recipient decided beforehand.
@@ -128,8 +144,10 @@ pub struct SealMemory {
 pub struct Accepted {
     mailbox: Address,
     provenance: Provenance,
+    place: Place,
     seals: Vec<SealMemory>,
     way: Way,
+    answered: Vec<[u8; 32]>,
 }
 
 impl Verdict {
@@ -146,6 +164,11 @@ impl Verdict {
     /// which nothing proves.
     pub fn author(&self) -> Option<&Identity> {
         self.authors.first()
+    }
+
+    /// All authors: the one who sealed, and every address in From.
+    pub fn authors(&self) -> &[Identity] {
+        &self.authors
     }
 
     /// The seals, top first, as far as they could be read; none for unsealed
@@ -169,10 +192,7 @@ impl Verdict {
         self.check_blocks(policy)?;
         match &self.outcome {
             Outcome::Refused(rejection) => Err(rejection.clone()),
-            // spec §10.4.1
-            Outcome::Unsealed => match policy.legacy {
-                Legacy::Accept | Legacy::Junk | Legacy::Reject => Err(Rejection::Unsealed),
-            },
+            Outcome::Unsealed(ordinary) => self.accept_unsealed(policy, ordinary.as_deref()),
             Outcome::Sealed {
                 standing,
                 announced: true,
@@ -200,59 +220,73 @@ impl Verdict {
         policy: &RecipientPolicy<'_>,
         standing: Standing,
     ) -> Result<Accepted, Rejection> {
-        let via = self.mediators(policy)?;
-        let way = if via.is_empty() {
-            Way::Direct
-        } else {
-            Way::Registered
+        let via = self.mediators(policy, standing)?;
+        let way = match via.as_slice() {
+            [] => Way::Direct,
+            via if via.iter().all(Via::is_registered) => Way::Registered,
+            _ => Way::Other,
         };
         self.accepted(policy, standing, via, way)
     }
 
-    /// Without the MAIL parameter nothing says whom the hop was for: the
-    /// innermost addressees must be this recipient's (spec §4.15.2).
+    /// Without the MAIL parameter nothing says whom the hop was for: the top
+    /// seal's recipients must be this recipient's own, or it waits (spec §4.15.2,
+    /// §11.6.2).
     fn accept_hop(
         &self,
         policy: &RecipientPolicy<'_>,
         standing: Standing,
     ) -> Result<Accepted, Rejection> {
-        let mut via = self.mediators(policy)?;
+        let mut via = self.mediators(policy, standing)?;
         let recipients = self.seals.first().map_or(&[][..], |top| &top.recipients);
-        let is_own = |address: &Address| {
-            *address == policy.mailbox
+        let is_own = |address: &&Address| {
+            **address == policy.mailbox
                 || policy.aliases.contains(address)
                 || policy.forwarders.contains(address)
         };
-        if !recipients.iter().any(is_own) {
-            return Err(Rejection::NotSealedFor {
-                recipient: policy.mailbox.clone(),
-            });
-        }
-        via.insert(0, Via::UnsealedHop);
+        let hop = match (recipients.iter().find(is_own), recipients.first()) {
+            (None, Some(other)) if policy.unregistered_stack == UnregisteredStack::Requests => {
+                Via::UnsealedHopFor {
+                    address: other.clone(),
+                }
+            }
+            (None, _) => {
+                return Err(Rejection::NotSealedFor {
+                    recipient: policy.mailbox.clone(),
+                });
+            }
+            (Some(_), _) => Via::UnsealedHop,
+        };
+        via.insert(0, hop);
         self.accepted(policy, standing, via, Way::Other)
     }
 
-    /// The mediators, top first, every one of them registered (spec §4.6.4).
-    fn mediators(&self, policy: &RecipientPolicy<'_>) -> Result<Vec<Via>, Rejection> {
+    /// The mediators, top first; whether each is registered decides where the
+    /// message lies (spec §4.6.4).
+    fn mediators(
+        &self,
+        policy: &RecipientPolicy<'_>,
+        standing: Standing,
+    ) -> Result<Vec<Via>, Rejection> {
         let pairs = self.seals.windows(2).filter_map(|pair| match pair {
             [upper, lower] => Some((upper, lower)),
             _ => None,
         });
-        pairs
-            .map(
-                |(upper, lower)| match chain::registered(upper, lower, policy.forwarders) {
-                    Some(address) => Ok(Via::Forwarder {
-                        signer: upper.signer.clone(),
-                        address: address.clone(),
-                    }),
-                    None => match policy.unregistered_stack {
-                        UnregisteredStack::Reject => Err(Rejection::ForwarderUnknown {
-                            forwarder: upper.signer.clone(),
-                        }),
-                    },
-                },
-            )
-            .collect()
+        let via: Vec<Via> = pairs
+            .filter_map(|(upper, lower)| mediator(upper, lower, policy.forwarders))
+            .collect();
+        // Only a registered mediator vouches for an author (spec §4.6.5).
+        let judged_by_it =
+            standing == Standing::Vouched && via.first().is_none_or(|first| !first.is_registered());
+        let refuses = policy.unregistered_stack == UnregisteredStack::Reject;
+        match via.iter().find(|via| !via.is_registered()) {
+            Some(Via::Unregistered { signer, .. }) if refuses || judged_by_it => {
+                Err(Rejection::ForwarderUnknown {
+                    forwarder: signer.clone(),
+                })
+            }
+            _ => Ok(via),
+        }
     }
 
     fn accepted(
@@ -262,11 +296,18 @@ impl Verdict {
         via: Vec<Via>,
         way: Way,
     ) -> Result<Accepted, Rejection> {
+        let place = if via.iter().all(Via::is_registered) {
+            Place::Inbox
+        } else {
+            Place::Requests
+        };
         Ok(Accepted {
             mailbox: policy.mailbox.clone(),
             provenance: self.provenance(standing, via)?,
+            place,
             seals: self.seals.iter().map(remember).collect(),
             way,
+            answered: Vec::new(),
         })
     }
 
@@ -275,7 +316,18 @@ impl Verdict {
             return Err(Rejection::SealMissing);
         };
         let at = self.now;
+        let is_registered = via.iter().all(Via::is_registered);
         match (standing, innermost.role, &innermost.signer) {
+            (Standing::Author(assurance), Role::Author, Identity::Address(author))
+                if !is_registered =>
+            {
+                Ok(Provenance::ForOthers {
+                    author: author.clone(),
+                    assurance,
+                    at,
+                    via,
+                })
+            }
             (Standing::Author(assurance), Role::Author, Identity::Address(author)) => {
                 Ok(Provenance::Verified {
                     author: author.clone(),
@@ -305,6 +357,19 @@ impl Verdict {
     }
 }
 
+/// What a `forward` seal answered for (spec §4.6.4).
+fn mediator(upper: &Seal, lower: &Seal, forwarders: &[Address]) -> Option<Via> {
+    let signer = upper.signer.clone();
+    if let Some(address) = chain::registered(upper, lower, forwarders) {
+        let address = address.clone();
+        return Some(Via::Forwarder { signer, address });
+    }
+    let mut named = lower.recipients.iter();
+    let inside = named.find(|address| address.domain() == signer.domain());
+    let address = inside.or(lower.recipients.first())?.clone();
+    Some(Via::Unregistered { signer, address })
+}
+
 /// spec §4.11.1.
 fn remember(seal: &Seal) -> SealMemory {
     SealMemory {
@@ -324,6 +389,17 @@ impl Accepted {
     /// What is kept and shown about where it comes from.
     pub fn provenance(&self) -> &Provenance {
         &self.provenance
+    }
+
+    /// Where it is to lie.
+    pub fn place(&self) -> Place {
+        self.place
+    }
+
+    /// What is forgotten of sent messages with it: reports about them were taken
+    /// (spec §11.5.2).
+    pub fn answered(&self) -> &[[u8; 32]] {
+        &self.answered
     }
 
     /// What to remember, so that it is stored once.

@@ -12,8 +12,8 @@ use email2::seal::vouched::Vouched;
 use email2::seal::{ContentDigest, Nonce, Role, Seal, SealRequest, sign};
 use email2::secret::SecretKey;
 use email2::verdict::{
-    Accepted, Legacy, Outline, Provenance, RecipientPolicy, UnregisteredStack, Verdict, Via, Way,
-    foresee, judge,
+    Accepted, Legacy, Outline, Place, Provenance, RecipientPolicy, UnregisteredStack, Verdict, Via,
+    Way, foresee, judge,
 };
 use email2::{Address, Assurance, Identity, KeyFlags, Rejection, ReversePath, limits};
 use rand_chacha::ChaCha20Rng;
@@ -102,6 +102,7 @@ fn evidence(top: &Seal, message: &str, signers: Vec<SignerEvidence>) -> Evidence
         scanned: Scan::whole(false, message.as_bytes()).unwrap(),
         signers,
         reported: Vec::new(),
+        ordinary: None,
     }
 }
 
@@ -638,6 +639,31 @@ fn a_seal_that_nobody_announced() {
         ..hop(vec![known(&bob)])
     };
     assert_eq!(no_seal(late), Err(Rejection::Unsealed));
+}
+
+/// A seal for somebody else, by an unsealed hop, waits; nothing shows it as verified
+/// (spec §11.6.2).
+#[test]
+fn a_hop_for_somebody_else_waits_in_requests() {
+    let verdict = judge(Evidence {
+        announced: None,
+        recipients: vec![address("dave@example.com")],
+        ..from_bob()
+    });
+    let mut for_dave = policy(&[], &[]);
+    for_dave.mailbox = address("dave@example.com");
+    for_dave.unregistered_stack = UnregisteredStack::Requests;
+    let accepted = verdict.accept(&for_dave).unwrap();
+    assert_eq!(accepted.place(), Place::Requests);
+    assert!(!accepted.provenance().is_verified());
+    assert_eq!(
+        accepted.provenance().to_string(),
+        format!(
+            "for-others; author=bob@example.org; assurance=dnssec; at={NOW}; \
+             via=unsealed-hop:alice@example.com"
+        )
+    );
+    assert_eq!(accepted.way(), Way::Other);
 }
 
 #[test]

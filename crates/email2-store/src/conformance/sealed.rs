@@ -2,7 +2,9 @@
 //! [`Accepted`].
 
 use email2::certificate::generate::generate;
-use email2::evidence::{Announced, Evidence, SignerEvidence, SignerKey};
+use email2::evidence::{
+    Announced, Answered, Evidence, OrdinaryEvidence, SignerEvidence, SignerKey,
+};
 use email2::scan::Scan;
 use email2::seal::{ContentDigest, Nonce, Role, SealRequest, sign};
 use email2::secret::SecretKey;
@@ -81,6 +83,7 @@ impl Author {
             scanned: Scan::whole(by == By::Author, message).unwrap(),
             signers: vec![SignerEvidence::Known(known)],
             reported: Vec::new(),
+            ordinary: None,
         });
         let policy = RecipientPolicy {
             mailbox: to.clone(),
@@ -109,5 +112,43 @@ impl Author {
             body: conformance::body(store, message).await,
             received: NOW,
         }
+    }
+}
+
+/// A report of an ordinary hop about these sent messages.
+pub(crate) async fn report(store: &Store, account: &Account, sent: Vec<[u8; 32]>) -> Delivery {
+    let message = b"From: mailer-daemon@example.net\r\n\r\nfailed\r\n";
+    let answered = Answered {
+        mailbox: account.address.clone(),
+        sent,
+    };
+    let verdict = judge(Evidence {
+        now: NOW,
+        mail_from: ReversePath::Null,
+        recipients: vec![account.address.clone()],
+        announced: None,
+        scanned: Scan::whole(false, message).unwrap(),
+        signers: Vec::new(),
+        reported: Vec::new(),
+        ordinary: Some(OrdinaryEvidence {
+            answered: vec![answered],
+            ..OrdinaryEvidence::default()
+        }),
+    });
+    let policy = RecipientPolicy {
+        mailbox: account.address.clone(),
+        aliases: &[],
+        legacy: Legacy::Reject,
+        blocks: &[],
+        forwarders: &[],
+        unregistered_stack: UnregisteredStack::Reject,
+    };
+    Delivery {
+        account: account.id,
+        mailbox: INBOX.to_owned(),
+        accepted: verdict.accept(&policy).unwrap(),
+        trace: Vec::new(),
+        body: conformance::body(store, message).await,
+        received: NOW,
     }
 }

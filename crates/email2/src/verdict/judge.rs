@@ -2,7 +2,7 @@
 //! the keys of their signers, in the order of spec §4.12.
 
 use super::signer::{self, Refusal};
-use super::{Outcome, Standing, Verdict};
+use super::{Outcome, Standing, Verdict, ordinary};
 use crate::address::{Address, Domain, Identity, ReversePath};
 use crate::evidence::{Announced, Evidence, Reported, SignerEvidence};
 use crate::header::HeaderFacts;
@@ -53,15 +53,16 @@ pub fn foresee_signer(header: &HeaderFacts, signer: &SignerEvidence) -> Result<(
 }
 
 /// Judges a message.
-pub fn judge(evidence: Evidence) -> Verdict {
+pub fn judge(mut evidence: Evidence) -> Verdict {
     let seals = chain::read(&evidence.scanned.header);
+    let found = evidence.ordinary.take();
     let (outcome, alarm) = match &evidence.announced {
         Some(announced) => judge_announced(&evidence, announced, &seals),
         None => judge_unannounced(&evidence, &seals),
     };
-    let seals = match outcome {
-        Outcome::Unsealed => Vec::new(),
-        _ => seals.unwrap_or_default(),
+    let (outcome, seals) = match outcome {
+        Outcome::Unsealed(_) => (ordinary::judge(&evidence.scanned.header, found), Vec::new()),
+        sealed => (sealed, seals.unwrap_or_default()),
     };
     Verdict {
         now: evidence.now,
@@ -107,7 +108,7 @@ fn judge_unannounced(evidence: &Evidence, seals: &Seals) -> (Outcome, Option<Str
         .last()
         .is_none_or(|innermost| innermost.role == Role::Service);
     if is_report || check_message(evidence, seals).is_err() {
-        return (Outcome::Unsealed, None);
+        return (Outcome::Unsealed(None), None);
     }
     match check_signers(evidence, seals) {
         Ok(standing) => (
@@ -120,7 +121,7 @@ fn judge_unannounced(evidence: &Evidence, seals: &Seals) -> (Outcome, Option<Str
         Err(refusal) if refusal.rejection.is_temporary() => {
             (Outcome::Refused(refusal.rejection), refusal.alarm)
         }
-        Err(refusal) => (Outcome::Unsealed, refusal.alarm),
+        Err(refusal) => (Outcome::Unsealed(None), refusal.alarm),
     }
 }
 
@@ -190,20 +191,7 @@ fn check_report(seals: &[Seal], header: &HeaderFacts) -> Result<(), Rejection> {
     let is_report = seals
         .last()
         .is_some_and(|innermost| innermost.role == Role::Service);
-    if !is_report {
-        return Ok(());
-    }
-    let value = header.value("Content-Type").unwrap_or_default();
-    let value = String::from_utf8_lossy(value).to_ascii_lowercase();
-    let mut parts = value.split(';').map(str::trim);
-    let is_report = parts.next() == Some("multipart/report")
-        && parts.any(|parameter| match parameter.split_once('=') {
-            Some((name, value)) => {
-                name.trim() == "report-type" && value.trim().trim_matches('"') == "delivery-status"
-            }
-            None => false,
-        });
-    if is_report {
+    if !is_report || header.is_delivery_report() {
         return Ok(());
     }
     Err(Rejection::RoleRule {

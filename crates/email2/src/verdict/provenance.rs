@@ -25,6 +25,19 @@ pub enum Provenance {
         /// What it came by, top first; empty is directly.
         via: Vec<Via>,
     },
+    /// The author sealed it for somebody else, and it came by mediators or hops
+    /// that this recipient did not register: shown so, and never as verified
+    /// (spec §11.6.1).
+    ForOthers {
+        /// From.
+        author: Address,
+        /// How the author's key was authenticated (spec §2.2.3).
+        assurance: Assurance,
+        /// When it was accepted, Unix seconds.
+        at: u64,
+        /// What it came by, top first.
+        via: Vec<Via>,
+    },
     /// A registered mediator checked the author's seal; a class below
     /// `Verified` (spec §4.6.5).
     CheckedBy {
@@ -61,8 +74,27 @@ pub enum Via {
         /// The recipient of the seal below that the mediator answered for.
         address: Address,
     },
+    /// A mediator that this recipient did not register sealed it on.
+    Unregistered {
+        /// `s` of its seal.
+        signer: Identity,
+        /// The recipient of the seal below that the mediator answered for.
+        address: Address,
+    },
     /// A hop that does not speak Email 2.0 (spec §4.15).
     UnsealedHop,
+    /// Such a hop, of a message that is sealed for this address of somebody else.
+    UnsealedHopFor {
+        /// For whom it is.
+        address: Address,
+    },
+}
+
+impl Via {
+    /// Whether the message may lie in the Inbox that came by it.
+    pub fn is_registered(&self) -> bool {
+        matches!(self, Self::Forwarder { .. } | Self::UnsealedHop)
+    }
 }
 
 /// Why a message is unverified.
@@ -70,7 +102,34 @@ pub enum Via {
 pub enum UnverifiedReason {
     /// It carries no seal that counts.
     Unsealed,
+    /// So, and its recipient has had sealed mail from this author (spec §11.4.1).
+    SealedBefore,
+    /// So, and DNS says without proof that its author always seals
+    /// (spec §11.2.4).
+    PolicyUnconfirmed,
+    /// So, and whether its author always seals could not be told for long
+    /// (spec §11.2.5).
+    PolicyUnknown,
+    /// So, and its author's domain asks to keep such mail apart: DMARC failed
+    /// (spec §11.3.2).
+    DmarcFailed,
+    /// A mediator that its recipient registered broke or removed the seal
+    /// (spec §11.6.3).
+    Forwarded,
+    /// A report of an ordinary hop about a message of its recipient's
+    /// (spec §11.5.1).
+    Report,
 }
+
+const REASONS: [(UnverifiedReason, &str); 7] = [
+    (UnverifiedReason::Unsealed, "unsealed"),
+    (UnverifiedReason::SealedBefore, "sealed-before"),
+    (UnverifiedReason::PolicyUnconfirmed, "policy-unconfirmed"),
+    (UnverifiedReason::PolicyUnknown, "policy-unknown"),
+    (UnverifiedReason::DmarcFailed, "dmarc-failed"),
+    (UnverifiedReason::Forwarded, "forwarded"),
+    (UnverifiedReason::Report, "report"),
+];
 
 /// A text that is no provenance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -78,7 +137,8 @@ pub enum UnverifiedReason {
 pub struct ProvenanceError;
 
 const UNSEALED_HOP: &str = "unsealed-hop";
-const UNSEALED: &str = "unsealed";
+const UNSEALED_HOP_FOR: &str = "unsealed-hop:";
+const UNREGISTERED: &str = "unregistered:";
 
 impl Provenance {
     /// Whether it is shown as verified, and sets `$Email2Verified`.
@@ -90,11 +150,30 @@ impl Provenance {
     pub fn at(&self) -> u64 {
         match self {
             Self::Verified { at, .. }
+            | Self::ForOthers { at, .. }
             | Self::CheckedBy { at, .. }
             | Self::Service { at, .. }
             | Self::Unverified { at, .. } => *at,
         }
     }
+}
+
+const VERIFIED: &str = "verified";
+const FOR_OTHERS: &str = "for-others";
+
+/// The text form of a message whose author's seal holds.
+fn sealed(
+    f: &mut fmt::Formatter<'_>,
+    class: &str,
+    (author, assurance, at): (&Address, Assurance, u64),
+    via: &[Via],
+) -> fmt::Result {
+    let author = Encoded(author);
+    write!(
+        f,
+        "{class}; author={author}; assurance={assurance}; at={at}"
+    )?;
+    via.iter().try_for_each(|via| write!(f, "; via={via}"))
 }
 
 impl fmt::Display for Provenance {
@@ -105,14 +184,13 @@ impl fmt::Display for Provenance {
                 assurance,
                 at,
                 via,
-            } => {
-                let author = Encoded(author);
-                write!(
-                    f,
-                    "verified; author={author}; assurance={assurance}; at={at}"
-                )?;
-                via.iter().try_for_each(|via| write!(f, "; via={via}"))
-            }
+            } => sealed(f, VERIFIED, (author, *assurance, *at), via),
+            Self::ForOthers {
+                author,
+                assurance,
+                at,
+                via,
+            } => sealed(f, FOR_OTHERS, (author, *assurance, *at), via),
             Self::CheckedBy { author, domain, at } => {
                 write!(
                     f,
@@ -139,7 +217,13 @@ impl FromStr for Provenance {
         let class = words.next().unwrap_or_default();
         let mut fields = Fields(words);
         let read = match class {
-            "verified" => Self::Verified {
+            VERIFIED => Self::Verified {
+                author: fields.take("author")?,
+                assurance: fields.take("assurance")?,
+                at: fields.take("at")?,
+                via: fields.take_all("via")?,
+            },
+            FOR_OTHERS => Self::ForOthers {
                 author: fields.take("author")?,
                 assurance: fields.take("assurance")?,
                 at: fields.take("at")?,
@@ -230,7 +314,14 @@ impl fmt::Display for Via {
             Self::Forwarder { signer, address } => {
                 write!(f, "{}/{}", Encoded(signer), Encoded(address))
             }
+            Self::Unregistered { signer, address } => {
+                let (signer, address) = (Encoded(signer), Encoded(address));
+                write!(f, "{UNREGISTERED}{signer}/{address}")
+            }
             Self::UnsealedHop => f.write_str(UNSEALED_HOP),
+            Self::UnsealedHopFor { address } => {
+                write!(f, "{UNSEALED_HOP_FOR}{}", Encoded(address))
+            }
         }
     }
 }
@@ -242,19 +333,30 @@ impl FromStr for Via {
         if text == UNSEALED_HOP {
             return Ok(Self::UnsealedHop);
         }
-        let (signer, address) = text.split_once('/').ok_or(ProvenanceError)?;
-        Ok(Self::Forwarder {
-            signer: Identity::parse(&decode(signer)?).map_err(|_| ProvenanceError)?,
-            address: Address::parse(&decode(address)?).map_err(|_| ProvenanceError)?,
+        if let Some(address) = text.strip_prefix(UNSEALED_HOP_FOR) {
+            let address = parsed_address(address)?;
+            return Ok(Self::UnsealedHopFor { address });
+        }
+        let unregistered = text.strip_prefix(UNREGISTERED);
+        let pair = unregistered.unwrap_or(text);
+        let (signer, address) = pair.split_once('/').ok_or(ProvenanceError)?;
+        let signer = Identity::parse(&decode(signer)?).map_err(|_| ProvenanceError)?;
+        let address = parsed_address(address)?;
+        Ok(match unregistered {
+            Some(_) => Self::Unregistered { signer, address },
+            None => Self::Forwarder { signer, address },
         })
     }
 }
 
+fn parsed_address(encoded: &str) -> Result<Address, ProvenanceError> {
+    Address::parse(&decode(encoded)?).map_err(|_| ProvenanceError)
+}
+
 impl fmt::Display for UnverifiedReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Unsealed => f.write_str(UNSEALED),
-        }
+        let named = REASONS.iter().find(|(reason, _)| reason == self);
+        f.write_str(named.map_or("unsealed", |(_, word)| word))
     }
 }
 
@@ -262,11 +364,8 @@ impl FromStr for UnverifiedReason {
     type Err = ProvenanceError;
 
     fn from_str(text: &str) -> Result<Self, ProvenanceError> {
-        if text == UNSEALED {
-            Ok(Self::Unsealed)
-        } else {
-            Err(ProvenanceError)
-        }
+        let named = REASONS.iter().find(|(_, word)| *word == text);
+        named.map(|(reason, _)| *reason).ok_or(ProvenanceError)
     }
 }
 
@@ -315,10 +414,28 @@ mod tests {
             at: 1,
         });
         comes_back(Provenance::Service { domain, at: 1 });
-        comes_back(Provenance::Unverified {
-            reason: UnverifiedReason::Unsealed,
-            at: 0,
+        for (reason, _) in REASONS {
+            comes_back(Provenance::Unverified { reason, at: 0 });
+        }
+        let text = comes_back(Provenance::ForOthers {
+            author: address("bob@example.org"),
+            assurance: Assurance::Dnssec,
+            at: 5,
+            via: vec![
+                Via::UnsealedHopFor {
+                    address: address("carol@a.example"),
+                },
+                Via::Unregistered {
+                    signer: Identity::parse("@a.example").unwrap(),
+                    address: address("list@a.example"),
+                },
+            ],
         });
+        assert_eq!(
+            text,
+            "for-others; author=bob@example.org; assurance=dnssec; at=5; \
+             via=unsealed-hop:carol@a.example; via=unregistered:@a.example/list@a.example"
+        );
     }
 
     #[test]

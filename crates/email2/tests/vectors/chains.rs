@@ -46,6 +46,7 @@ fn evidence(given: &Value, announced: Option<Announced>, scanned: Scanned) -> Ev
         announced,
         scanned,
         reported: Vec::new(),
+        ordinary: None,
         signers: given["signers"]
             .as_array()
             .unwrap()
@@ -124,6 +125,10 @@ fn shown(provenance: &Provenance) -> Value {
             json!({ "checked": author.to_string(), "by": domain.to_string() })
         }
         Provenance::Service { domain, .. } => json!({ "service": domain.to_string() }),
+        Provenance::ForOthers { author, via, .. } => json!({
+            "for-others": author.to_string(),
+            "via": via.iter().map(hop).collect::<Vec<_>>(),
+        }),
         Provenance::Unverified { .. } => json!({ "unverified": true }),
     }
 }
@@ -131,6 +136,6 @@ fn shown(provenance: &Provenance) -> Value {
 fn hop(via: &Via) -> String {
     match via {
         Via::Forwarder { signer, .. } => signer.to_string(),
-        Via::UnsealedHop => "unsealed-hop".to_owned(),
+        other => other.to_string(),
     }
 }

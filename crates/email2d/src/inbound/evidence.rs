@@ -4,13 +4,16 @@ use email2::evidence::{Evidence, Reported, SignerEvidence};
 use email2::header::HeaderFacts;
 use email2::limits;
 use email2::rejection::Rejection;
+use email2::scan::Scanned;
 use email2::seal::{Role, Seal, reported};
 use email2_store::{SpooledBody, StoreError};
 
 use super::accept::store_failed;
 use super::envelope::Envelope;
+use super::ordinary::{self, Mail};
 use super::signer;
 use super::spool::Spooled;
+use crate::session::Caller;
 use crate::site::Site;
 
 /// Waits for the answers about the signers and puts everything together. Each lookup ends by
@@ -19,17 +22,40 @@ use crate::site::Site;
 /// # Errors
 /// The store failed.
 pub(crate) async fn gather(
-    site: &Site,
+    caller: &Caller,
     envelope: &Envelope,
     spooled: Spooled,
-) -> Result<(Evidence, SpooledBody), Rejection> {
+) -> Result<(Evidence, Mail), Rejection> {
     let Spooled {
-        scanned,
+        mut scanned,
         body,
         lookups,
     } = spooled;
+    let site = &*caller.site;
+    note_claims(site, &mut scanned);
     let signers = lookups.answers().await;
-    let reported = inside(site, envelope, &scanned.header, &body).await?;
+    let ordinary = ordinary::gather(caller, envelope, &scanned.header, &body).await?;
+    let mail = Mail {
+        header: scanned.header.octets,
+        message_id: scanned
+            .header
+            .value("Message-ID")
+            .unwrap_or_default()
+            .to_vec(),
+        results: String::new(),
+        body,
+    };
+    let (ordinary, mail) = match ordinary {
+        Some(found) => (
+            Some(found.evidence),
+            Mail {
+                results: found.results,
+                ..mail
+            },
+        ),
+        None => (None, mail),
+    };
+    let reported = inside(site, envelope, &scanned.header, &mail.body).await?;
     let evidence = Evidence {
         now: site.world.now(),
         mail_from: envelope.mail_from().clone(),
@@ -38,8 +64,22 @@ pub(crate) async fn gather(
         scanned,
         signers,
         reported,
+        ordinary,
     };
-    Ok((evidence, body))
+    Ok((evidence, mail))
+}
+
+/// Below a seal nobody speaks for our own checks: such a seal does not count (spec §4.7.3,
+/// §4.15.1). What was announced is refused before.
+fn note_claims(site: &Site, scanned: &mut Scanned) {
+    if scanned
+        .header
+        .claims_results_of(site.config.hostname.as_str())
+    {
+        let field = "Authentication-Results".to_owned();
+        let fault = Rejection::FieldBelowSeal { field };
+        scanned.fault.get_or_insert(fault);
+    }
 }
 
 /// Is it announced, and its innermost seal a service's (spec §4.5.3)?
