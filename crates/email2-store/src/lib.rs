@@ -24,6 +24,7 @@ pub mod accepted_seal;
 pub mod author;
 pub mod change;
 pub mod commit;
+pub mod correspondence;
 pub mod mailbox;
 pub mod message;
 
@@ -56,6 +57,7 @@ pub use certificate::{
 };
 pub use change::{Changed, Changes};
 pub use commit::{Commits, Counted};
+pub use correspondence::Correspondence;
 pub use credential::{Credentials, Login, Purpose, Secret, Verifier};
 pub use error::StoreError;
 pub use mailbox::{Mailbox, MailboxId, Mailboxes, SpecialUse};
@@ -78,6 +80,7 @@ pub trait Backend:
     + Messages
     + AcceptedSeals
     + Authors
+    + Correspondence
     + Changes
     + Counted
     + Queue
@@ -97,6 +100,7 @@ impl<B> Backend for B where
         + Messages
         + AcceptedSeals
         + Authors
+        + Correspondence
         + Changes
         + Counted
         + Queue

@@ -24,6 +24,7 @@ mod block;
 pub(crate) mod body;
 mod certificate;
 mod change;
+mod correspondence;
 mod count;
 mod credential;
 mod delivery;

@@ -3,11 +3,12 @@
 use email2::block::BlockPattern;
 use email2::{Assurance, Domain, Fingerprint, Identity, KeyFlags, Strictness};
 
-use super::sealed::{Author, By};
+use super::sealed::{self, Author, By};
 use super::{NOW, account, address};
 use crate::Store;
 use crate::account::Account;
 use crate::block::Scope;
+use crate::message::Outcome;
 use crate::peer::{PeerAnswer, PeerDomain, PeerKey, PeerPolicy, Pin, Standing};
 
 fn bob() -> Identity {
@@ -202,4 +203,54 @@ pub(crate) async fn settings_are_set_together(store: &Store) {
         .map(|(name, _)| name)
         .collect();
     assert_eq!(names, ["a/x", "a/y"]);
+}
+
+/// spec §11.4.1
+pub(crate) async fn who_sealed_is_remembered_by_whom_it_reached(store: &Store) {
+    let alice = account(store, "alice@example.com", None).await;
+    let carol = account(store, "carol@example.com", None).await;
+    let author = Author::new();
+    let message = author.seal(&alice.address, 1, "hello");
+    let delivery = author.delivery(store, &alice, &message, By::Author).await;
+    store.deliver(vec![delivery]).await.unwrap();
+    let both = [alice.id, carol.id];
+    for (author, had) in [
+        ("bob@example.org", vec![alice.id]),
+        ("BOB+news@example.org", vec![alice.id]),
+        ("bob@example.net", vec![]),
+    ] {
+        let authors = [author.parse().unwrap()];
+        let found = store.had_sealed(&both, &authors).await.unwrap();
+        assert_eq!(found, had, "{author}");
+    }
+}
+
+/// spec §11.5.2
+pub(crate) async fn a_report_of_an_ordinary_hop_is_taken_once(store: &Store) {
+    let alice = account(store, "alice@example.com", None).await;
+    let (sent, other) = ([1; 32], [2; 32]);
+    let until = NOW + 10;
+    store
+        .remember_sent(alice.id, vec![sent], until)
+        .await
+        .unwrap();
+    let asked = store.sent(alice.id, &[sent, other], until).await.unwrap();
+    assert_eq!(asked, [sent]);
+    let late = store.sent(alice.id, &[sent], until + 1).await.unwrap();
+    assert!(late.is_empty());
+    let mut outcomes = Vec::new();
+    for _ in 0..2 {
+        let report = sealed::report(store, &alice, vec![sent]).await;
+        outcomes.extend(store.deliver(vec![report]).await.unwrap());
+    }
+    assert!(matches!(
+        outcomes.as_slice(),
+        [Outcome::Stored { .. }, Outcome::Duplicate]
+    ));
+    store
+        .remember_sent(alice.id, vec![other], until)
+        .await
+        .unwrap();
+    assert_eq!(store.forget_sent(until).await.unwrap(), 0);
+    assert_eq!(store.forget_sent(until + 1).await.unwrap(), 1);
 }

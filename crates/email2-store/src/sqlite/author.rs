@@ -49,7 +49,12 @@ pub(super) fn remember(
     Ok(())
 }
 
-fn had(connection: &Connection, account: AccountId, author: &Address) -> Result<bool, StoreError> {
+/// Has `account` had verified mail of this author, given in the loose form?
+pub(super) fn had(
+    connection: &Connection,
+    account: AccountId,
+    author: &Address,
+) -> Result<bool, StoreError> {
     let mut select = connection
         .prepare_cached("SELECT 1 FROM author WHERE account = ?1 AND domain = ?2 AND local = ?3")?;
     Ok(select.exists((account.0, backwards(author.domain()), author.local()))?)

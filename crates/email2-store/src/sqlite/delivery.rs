@@ -9,7 +9,7 @@ use email2::verdict::{SealMemory, Way};
 use rusqlite::OptionalExtension;
 
 use super::writer::Change;
-use super::{accepted_seal, account, author, body, flag, mailbox, message};
+use super::{accepted_seal, account, author, body, correspondence, flag, mailbox, message};
 use crate::account::AccountId;
 use crate::body::SpooledBody;
 use crate::error::StoreError;
@@ -45,6 +45,9 @@ pub(super) fn deliver(
     let Some(mailbox) = mailbox_for(change, delivery)? else {
         return Ok(Outcome::Gone);
     };
+    if !correspondence::answer(change.connection, delivery.account, accepted)? {
+        return Ok(Outcome::Duplicate);
+    }
     let incoming = Incoming {
         account: delivery.account,
         mailbox,

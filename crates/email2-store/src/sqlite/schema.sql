@@ -116,6 +116,15 @@ CREATE TABLE author (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX author_domain ON author(domain);
 
+-- sent_message: what people here sent, so that a report of an ordinary hop can be told from spam (spec §11.5)
+CREATE TABLE sent_message (
+  account    INTEGER NOT NULL REFERENCES account(id) ON DELETE CASCADE,  -- who sent it
+  sent       BLOB    NOT NULL,                                           -- SHA-256 of Message-ID, NUL and one recipient's address
+  keep_until INTEGER NOT NULL,                                           -- then it is forgotten; a report forgets it before
+  PRIMARY KEY (account, sent)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX sent_message_keep ON sent_message(keep_until);
+
 -- queue: mail on its way out, one transaction to one domain an entry
 CREATE TABLE queue (
   id           INTEGER PRIMARY KEY AUTOINCREMENT,   -- never used again

@@ -83,5 +83,7 @@ conformance! { fresh:
         an_author_is_known_once_mail_was_stored,
         blocks_belong_to_their_scope,
         settings_are_set_together,
+        who_sealed_is_remembered_by_whom_it_reached,
+        a_report_of_an_ordinary_hop_is_taken_once,
     }
 }
