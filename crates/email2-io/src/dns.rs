@@ -8,6 +8,7 @@ use std::fmt::Debug;
 use std::net::IpAddr;
 
 use futures::future::BoxFuture;
+use hickory_resolver::TokioResolver;
 
 pub use resolver::ResolverDns;
 
@@ -118,4 +119,9 @@ pub trait Dns: Debug + Send + Sync {
     fn openpgpkey<'a>(&'a self, name: &'a str) -> Lookup<'a, Vec<u8>>;
     /// IPv6 and IPv4 addresses of a host. One family that fails does not spoil the other.
     fn addresses<'a>(&'a self, host: &'a str) -> Lookup<'a, IpAddr>;
+    /// The resolver behind it, with its servers, its validation and its cache, for a library
+    /// that asks by itself (SPF, DKIM); `None` where there is none.
+    fn resolver(&self) -> Option<TokioResolver> {
+        None
+    }
 }

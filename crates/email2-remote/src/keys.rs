@@ -111,7 +111,7 @@ impl Kept {
 
     /// Whether the answer may still be used without asking (spec §3.8.1): as long as the domain
     /// says, at most `most` seconds; a definite "no" at most 5 minutes.
-    fn is_fresh(&self, now: u64, most: u64) -> bool {
+    pub(crate) fn is_fresh(&self, now: u64, most: u64) -> bool {
         let most = match self.found {
             Some(_) => u64::from(self.ttl).min(most),
             None => u64::from(self.ttl).min(limits::NEGATIVE_TTL),

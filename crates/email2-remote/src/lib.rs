@@ -29,6 +29,8 @@ pub mod keys;
 pub mod deliver;
 mod deliver_ordinary;
 
+pub mod policy;
+
 pub mod memory;
 
 mod recent;

@@ -150,7 +150,7 @@ fn read(text: &str) -> Option<PolicyRecord> {
 
 /// The domains asked, upwards: at most 8, never a single label; of a very long name, the second
 /// question goes to its last seven labels (RFC 9989 §4.10).
-fn walk(domain: &Domain) -> Vec<Domain> {
+pub(crate) fn walk(domain: &Domain) -> Vec<Domain> {
     let mut asked = vec![domain.clone()];
     let mut at = domain.clone();
     while let Some(parent) = at.parent() {

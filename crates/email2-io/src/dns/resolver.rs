@@ -182,6 +182,10 @@ impl Dns for ResolverDns {
         )
     }
 
+    fn resolver(&self) -> Option<TokioResolver> {
+        Some(self.resolver.clone())
+    }
+
     fn addresses<'a>(&'a self, host: &'a str) -> Lookup<'a, IpAddr> {
         Box::pin(async move {
             let six = self.look_up(host, RecordType::AAAA, |data| match data {

@@ -35,7 +35,7 @@ const NEGATIVE_TTL: u32 = limits::NEGATIVE_TTL as u32;
 impl Remote {
     /// The answer kept for `question`, in memory or in the store; one that does not parse (any
     /// more) is none.
-    pub(super) async fn recall(&self, question: &Question) -> Result<Option<Arc<Kept>>, Trouble> {
+    pub(crate) async fn recall(&self, question: &Question) -> Result<Option<Arc<Kept>>, Trouble> {
         if let Some(kept) = self.inner.cache.get(question) {
             return Ok(Some(kept));
         }
@@ -57,7 +57,7 @@ impl Remote {
 
     /// Asks `question`, together with all who ask it at the same time. `before` is what was kept;
     /// `source` is the stranger who caused the question, if one did.
-    pub(super) async fn ask(
+    pub(crate) async fn ask(
         &self,
         question: &Question,
         before: Option<Arc<Kept>>,
