@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 use email2::address::{Address, Domain};
 use email2::policy_record::Strictness;
+use email2::verdict::Legacy;
 use email2_io::world::NetworkConfig;
 use serde::Deserialize;
 
@@ -93,13 +94,27 @@ impl MtaSts {
     }
 }
 
-/// How unsealed mail is treated; the other ways come with ordinary mail.
+/// How unsealed mail is treated (spec §10.4).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LegacyConfig {
+    /// It goes to the Inbox, marked unverified.
+    Accept,
+    /// It goes to Junk, marked unverified.
+    Junk,
     /// Refused.
     #[default]
     Reject,
+}
+
+impl From<LegacyConfig> for Legacy {
+    fn from(written: LegacyConfig) -> Legacy {
+        match written {
+            LegacyConfig::Accept => Legacy::Accept,
+            LegacyConfig::Junk => Legacy::Junk,
+            LegacyConfig::Reject => Legacy::Reject,
+        }
+    }
 }
 
 /// Addresses to listen at; an empty list is a listener that is not there.
@@ -160,6 +175,13 @@ impl Config {
     #[must_use]
     pub fn domain(&self, name: &Domain) -> Option<&DomainConfig> {
         self.domains.iter().find(|domain| domain.name == *name)
+    }
+
+    /// How unsealed mail to a domain is treated, where its people chose nothing else.
+    #[must_use]
+    pub fn legacy_of(&self, name: &Domain) -> Legacy {
+        let domain = self.domain(name);
+        domain.map_or(Legacy::Reject, |domain| domain.legacy.into())
     }
 }
 

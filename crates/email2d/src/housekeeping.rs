@@ -53,6 +53,8 @@ pub(crate) async fn run(site: Arc<Site>, stop: CancellationToken) {
 async fn forget(site: &Site) -> Result<(u64, u64), StoreError> {
     let now = site.world.now();
     let seals = site.store.forget_seals(now).await?;
+    let sent = site.store.forget_sent(now).await?;
+    tracing::debug!(sent, "sent messages forgotten");
     let answers = site
         .store
         .forget_peer_keys(now.saturating_sub(ANSWERS))

@@ -5,6 +5,8 @@ pub(crate) mod spool;
 
 pub(crate) mod signer;
 
+pub(crate) mod ordinary;
+
 pub(crate) mod evidence;
 
 pub(crate) mod policy;

@@ -12,6 +12,9 @@ mod session;
 mod inbound;
 mod mx;
 
+mod authentication;
+mod sender_policy;
+
 mod enrolment;
 mod harvest;
 mod key_service;

@@ -6,7 +6,7 @@ use email2::verdict::judge;
 use email2_smtp::server::{Answer, Event};
 
 use crate::inbound::envelope::Envelope;
-use crate::inbound::{accept, evidence, spool};
+use crate::inbound::{accept, evidence, ordinary, spool};
 use crate::outbound::enqueue;
 use crate::session::Session;
 use crate::submission;
@@ -25,16 +25,18 @@ pub(crate) async fn receive(
     let caller = &session.caller;
     let decided = async {
         submission::permit(caller.login.as_ref(), &spooled.scanned)?;
-        let (evidence, body) = evidence::gather(&caller.site, &envelope, spooled).await?;
+        let (evidence, mail) = evidence::gather(caller, &envelope, spooled).await?;
         let verdict = judge(evidence);
         accept::log(caller.peer, &envelope, &verdict);
         if let Some(onward) = &envelope.onward {
-            let kept = enqueue::keep(&caller.site, &envelope, onward, &verdict, body).await?;
+            ordinary::remember_sent(caller, onward, &mail).await?;
+            let kept = enqueue::keep(&caller.site, &envelope, onward, &verdict, mail.body).await?;
             return Ok(kept.text());
         }
         let accepted = accept::ask_each(&verdict, &envelope)?;
         envelope.admit_author(&caller.site, &accepted).await?;
-        let stored = accept::store(caller, envelope, accepted, body).await?;
+        let mail = ordinary::without_claims(&caller.site, &verdict, mail).await?;
+        let stored = accept::store(caller, envelope, accepted, &verdict, mail).await?;
         Ok(stored.text(&verdict))
     };
     let answer = caller.in_time(decided).await;

@@ -69,6 +69,8 @@ pub(crate) struct Caller {
     pub(crate) peer: SocketAddr,
     /// What the client calls itself; empty before EHLO.
     pub(crate) name: String,
+    /// Under TLS.
+    pub(crate) secured: bool,
     /// Who signed in.
     pub(crate) login: Option<Login>,
 }
@@ -115,6 +117,7 @@ pub(crate) async fn serve(
             site,
             peer,
             name: String::new(),
+            secured: door.tls_first(),
             login: None,
         },
         envelope: None,
@@ -281,6 +284,7 @@ impl Session {
                 site,
                 peer,
                 name: String::new(),
+                secured: true,
                 login: None,
             },
             driver,

@@ -4,6 +4,7 @@
 use email2::address::{Address, Identity};
 use email2::block::BlockPattern;
 use email2::limits;
+use email2::verdict::Legacy;
 use email2_store::{AccountId, Scope, Store, StoreError};
 
 /// Which setting.
@@ -69,7 +70,7 @@ impl Name {
             Self::Blocks => "blocks",
             Self::Contacts => CONTACTS,
             Self::Forwarders => FORWARDERS,
-            Self::Legacy => "legacy",
+            Self::Legacy => LEGACY,
             Self::Strangers => STRANGERS,
         }
     }
@@ -94,8 +95,8 @@ pub(crate) enum SettingError {
     /// Another word.
     #[error("strangers is inbox or requests")]
     Strangers,
-    /// Ordinary mail is not taken yet.
-    #[error("this server takes sealed mail only: legacy can only be reject")]
+    /// Another word.
+    #[error("legacy is accept, junk or reject")]
     Legacy,
     /// The store failed.
     #[error(transparent)]
@@ -104,13 +105,25 @@ pub(crate) enum SettingError {
 
 /// The name of the setting with the mediators' addresses.
 pub(crate) const FORWARDERS: &str = "forwarders";
+/// The name of the setting that says how unsealed mail is treated.
+pub(crate) const LEGACY: &str = "legacy";
 /// The name of the setting with those whom the person knows.
 pub(crate) const CONTACTS: &str = "contacts";
 /// The name of the setting that says where the mail of others goes.
 pub(crate) const STRANGERS: &str = "strangers";
 
 /// What must be known of everyone to whom mail comes.
-pub(crate) const OF_RECIPIENTS: [&str; 3] = [FORWARDERS, STRANGERS, CONTACTS];
+pub(crate) const OF_RECIPIENTS: [&str; 4] = [FORWARDERS, STRANGERS, CONTACTS, LEGACY];
+
+/// How unsealed mail is treated (spec §10.4), from the setting's value; `None`: as the domain says.
+pub(crate) fn legacy(value: &[u8]) -> Option<Legacy> {
+    match value.trim_ascii() {
+        b"accept" => Some(Legacy::Accept),
+        b"junk" => Some(Legacy::Junk),
+        b"reject" => Some(Legacy::Reject),
+        _ => None,
+    }
+}
 
 /// The mediators' addresses that an account registered (spec §4.6.4), from the setting's value.
 pub(crate) fn forwarders(value: &[u8]) -> Vec<Address> {
@@ -185,7 +198,7 @@ fn checked(name: Name, value: &[u8]) -> Result<&str, SettingError> {
         Name::Blocks => {}
         Name::Contacts => drop(lines::<BlockPattern>(name, text, "an address or pattern")?),
         Name::Forwarders => drop(lines::<Address>(name, text, "an address")?),
-        Name::Legacy if matches!(text.trim(), "" | "reject") => {}
+        Name::Legacy if text.trim().is_empty() || legacy(value).is_some() => {}
         Name::Legacy => return Err(SettingError::Legacy),
         Name::Strangers if matches!(text.trim(), "" | "inbox" | "requests") => {}
         Name::Strangers => return Err(SettingError::Strangers),
@@ -232,8 +245,12 @@ mod tests {
             refused(Name::Forwarders, "list@example.org\n@example.org\n"),
             "line 2 of forwarders is not an address"
         );
-        assert!(checked(Name::Legacy, b"reject\n").is_ok());
-        assert!(refused(Name::Legacy, "accept").starts_with("this server takes sealed mail only"));
+        assert!(checked(Name::Legacy, b"junk\n").is_ok() && checked(Name::Legacy, b"").is_ok());
+        assert_eq!(legacy(b"accept\r\n"), Some(Legacy::Accept));
+        assert_eq!(
+            refused(Name::Legacy, "some"),
+            "legacy is accept, junk or reject"
+        );
     }
 
     /// A stranger whose address differs in nothing but case is another person's (spec §10.5.2).

@@ -11,11 +11,13 @@ use email2_store::{Recipient, Store, StoreError};
 use rand_core::RngCore as _;
 
 use crate::StartError;
+use crate::authentication::Authentication;
 use crate::config::Config;
 use crate::harvest::Harvest;
 use crate::memory::StoreMemory;
 use crate::outbound::Departures;
 use crate::ownership::Ownership;
+use crate::sender_policy::PolicyFailures;
 use crate::settings::OF_RECIPIENTS;
 use crate::strangers::Strangers;
 use crate::tls_book::TlsBook;
@@ -35,6 +37,10 @@ pub(crate) struct Site {
     pub(crate) tls: ServerTls,
     /// Failed logins.
     pub(crate) auth: AuthBudget,
+    /// SPF, DKIM and DMARC of ordinary mail.
+    pub(crate) authentication: Authentication,
+    /// Since when whose policy cannot be looked up.
+    pub(crate) policy_failures: PolicyFailures,
     /// Who asks for many addresses.
     pub(crate) harvest: Harvest,
     /// What was taken of authors whom nobody knows.
@@ -75,6 +81,8 @@ impl Site {
         let first_contacts = config.limits.first_contacts;
         let strangers = Strangers::new(Arc::clone(&world.clock), first_contacts);
         Ok(Site {
+            authentication: Authentication::new(&world),
+            policy_failures: PolicyFailures::default(),
             harvest,
             strangers,
             config,

@@ -27,9 +27,11 @@ impl Hop {
     pub(crate) fn of(caller: &Caller, envelope: &Envelope, now: u64) -> Hop {
         let protocol = match (envelope.mail.smtputf8, caller.login.is_some()) {
             (true, true) => "UTF8SMTPSA",
-            (true, false) => "UTF8SMTPS",
+            (true, false) if caller.secured => "UTF8SMTPS",
+            (true, false) => "UTF8SMTP",
             (false, true) => "ESMTPSA",
-            (false, false) => "ESMTPS",
+            (false, false) if caller.secured => "ESMTPS",
+            (false, false) => "ESMTP",
         };
         Hop {
             id: caller.site.new_id(),
@@ -43,16 +45,16 @@ impl Hop {
     }
 }
 
-/// Return-Path, Delivered-To and Received for one recipient. Sealed author mail does not name
+/// Return-Path, Delivered-To, our `results` (RFC 8601 §4) and Received for one recipient. Sealed author mail does not name
 /// the client's address (spec §4.14.1).
-pub(crate) fn fields(hop: &Hop, to: &Address, provenance: &Provenance) -> Vec<u8> {
+pub(crate) fn fields(hop: &Hop, to: &Address, provenance: &Provenance, results: &str) -> Vec<u8> {
     let from = if is_sealed(provenance) {
         hop.client.clone()
     } else {
         format!("{} ([{}])", hop.client, hop.address)
     };
     format!(
-        "Return-Path: <{}>\r\nDelivered-To: {to}\r\nReceived: from {from}\r\n by {} with {} id {}\r\n for <{to}>; {}\r\n",
+        "Return-Path: <{}>\r\nDelivered-To: {to}\r\n{results}Received: from {from}\r\n by {} with {} id {}\r\n for <{to}>; {}\r\n",
         hop.reverse_path, hop.hostname, hop.protocol, hop.id, hop.date
     )
     .into_bytes()

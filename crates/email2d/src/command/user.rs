@@ -8,6 +8,7 @@ use serde_json::json;
 use super::output::rfc3339;
 use super::{Desk, Failure};
 use crate::held_key;
+use crate::settings::{self, Name};
 
 /// What can be done to accounts.
 #[derive(Debug, Subcommand)]
@@ -70,6 +71,14 @@ pub(super) enum Command {
         #[arg(value_name = "SIZE")]
         quota: String,
     },
+    /// Say what becomes of mail without a seal to an account
+    Legacy {
+        /// Whose account
+        address: String,
+        /// Into the Inbox, into Junk, refused, or whatever is said for the domain
+        #[arg(value_parser = ["accept", "junk", "reject", "default"])]
+        legacy: String,
+    },
 }
 
 /// Does it.
@@ -88,6 +97,7 @@ pub(super) async fn run(command: &Command, desk: Desk) -> Result<(), Failure> {
         } => hold_key(desk, address).await,
         Command::Key { address, .. } => drop_key(desk, address).await,
         Command::Quota { address, quota } => set_quota(desk, address, quota).await,
+        Command::Legacy { address, legacy } => set_legacy(desk, address, legacy).await,
     }
 }
 
@@ -284,6 +294,24 @@ async fn set_quota(desk: Desk, text: &str, quota: &str) -> Result<(), Failure> {
     let object = json!({"address": address, "quota": quota});
     desk.output
         .print(&format!("{address}: quota set."), &object)
+}
+
+/// The same setting that its owner has by IMAP METADATA (spec §10.2).
+async fn set_legacy(desk: Desk, text: &str, word: &str) -> Result<(), Failure> {
+    let account = find(&desk, text).await?;
+    let value = (word != "default").then(|| word.as_bytes().to_vec());
+    let values = vec![(Name::Legacy, value)];
+    let set = settings::set(&desk.store, account.id, values, desk.now).await;
+    set.map_err(|error| Failure::data(error.to_string()))?;
+    let address = account.address.to_string();
+    let text = match word {
+        "accept" => format!("{address}: mail without a seal goes to the Inbox, marked unverified."),
+        "junk" => format!("{address}: mail without a seal goes to Junk, marked unverified."),
+        "reject" => format!("{address}: mail without a seal is refused."),
+        _ => format!("{address}: mail without a seal is treated as the configuration says."),
+    };
+    desk.output
+        .print(&text, &json!({"address": address, "legacy": word}))
 }
 
 /// Reads an address given as an argument.

@@ -5,9 +5,10 @@ use std::net::SocketAddr;
 
 use email2::rejection::Rejection;
 use email2::verdict::{Accepted, Provenance, Verdict};
-use email2_store::{Delivery, Outcome, SpooledBody, StoreError};
+use email2_store::{Delivery, Outcome, StoreError};
 
 use super::envelope::{Admitted, Envelope};
+use super::ordinary::Mail;
 use crate::session::Caller;
 use crate::trace::{self, Hop};
 
@@ -58,7 +59,8 @@ pub(crate) async fn store(
     caller: &Caller,
     envelope: Envelope,
     accepted: Vec<Accepted>,
-    body: SpooledBody,
+    verdict: &Verdict,
+    mail: Mail,
 ) -> Result<Stored, Rejection> {
     let now = caller.site.world.now();
     let hop = Hop::of(caller, &envelope, now);
@@ -68,10 +70,13 @@ pub(crate) async fn store(
         .zip(accepted)
         .map(|(to, accepted)| Delivery {
             account: to.account.id,
-            mailbox: to.preferences.mailbox_for(accepted.provenance()).to_owned(),
-            trace: trace::fields(&hop, &to.address, accepted.provenance()),
+            mailbox: to
+                .preferences
+                .mailbox_for(&accepted, verdict.authors())
+                .to_owned(),
+            trace: trace::fields(&hop, &to.address, accepted.provenance(), &mail.results),
             accepted,
-            body: body.clone(),
+            body: mail.body.clone(),
             received: now,
         });
     let outcomes = caller

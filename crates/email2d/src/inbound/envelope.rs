@@ -71,7 +71,8 @@ impl Envelope {
             return self.admit_onward(site, to);
         }
         let known = self.recipient_of(caller, &to.address).await?;
-        let preferences = Preferences::of(&to.address, &known);
+        let legacy = site.config.legacy_of(known.account.address.domain());
+        let preferences = Preferences::of(&to.address, &known, legacy);
         let account = known.account;
         if let Some(announced) = &self.mail.announced {
             preferences.refuse_blocked(&announced.signer)?;

@@ -3,11 +3,18 @@
 use email2::address::{Address, Identity};
 use email2::block::BlockPattern;
 use email2::rejection::Rejection;
-use email2::verdict::{Legacy, Provenance, RecipientPolicy, UnregisteredStack};
+use email2::verdict::{
+    Accepted, Legacy, Place, Provenance, RecipientPolicy, UnregisteredStack, UnverifiedReason,
+};
 use email2_store::Recipient;
 use email2_store::mailbox::INBOX;
 
-use crate::settings::{self, CONTACTS, Contact, FORWARDERS, OF_RECIPIENTS, REQUESTS, STRANGERS};
+use crate::settings::{
+    self, CONTACTS, Contact, FORWARDERS, LEGACY, OF_RECIPIENTS, REQUESTS, STRANGERS,
+};
+
+/// The mailbox for what is probably not wanted (RFC 6154 `\\Junk`).
+const JUNK: &str = "Junk";
 
 /// A recipient's decisions, owned for the time of a transaction.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,8 +31,9 @@ pub(crate) struct Preferences {
 }
 
 impl Preferences {
-    /// Those of the recipient that `address` names.
-    pub(crate) fn of(address: &Address, recipient: &Recipient) -> Preferences {
+    /// Those of the recipient that `address` names; `legacy` is the domain's, for whoever chose
+    /// nothing (spec §10.4).
+    pub(crate) fn of(address: &Address, recipient: &Recipient, legacy: Legacy) -> Preferences {
         let mailbox = recipient.account.address.clone();
         let aliases = if *address == mailbox {
             Vec::new()
@@ -39,7 +47,7 @@ impl Preferences {
         Preferences {
             mailbox,
             aliases,
-            legacy: Legacy::Reject,
+            legacy: of(LEGACY).and_then(settings::legacy).unwrap_or(legacy),
             blocks: recipient.blocks.clone(),
             forwarders: of(FORWARDERS).map(settings::forwarders).unwrap_or_default(),
             contacts: of(CONTACTS).map(settings::contacts).unwrap_or_default(),
@@ -71,17 +79,32 @@ impl Preferences {
             legacy: self.legacy,
             blocks: &self.blocks,
             forwarders: &self.forwarders,
-            unregistered_stack: UnregisteredStack::Reject,
+            unregistered_stack: UnregisteredStack::Requests,
         }
     }
 
-    /// Where an accepted message is kept: a verified stranger's waits in Requests, and the
+    /// May a message without a seal come into one of the mailboxes? Whoever takes no ordinary mail
+    /// still gets what a registered mediator broke (spec §11.6.3).
+    pub(crate) fn may_take_unsealed(&self) -> bool {
+        self.legacy != Legacy::Reject || !self.forwarders.is_empty()
+    }
+
+    /// Where an accepted message is kept: what a stranger wrote waits in Requests, and the
     /// stranger is not told (spec §10.5.1).
-    pub(crate) fn mailbox_for(&self, provenance: &Provenance) -> &'static str {
-        match provenance {
-            Provenance::Verified { author, .. } if self.requests && !self.knows(author) => REQUESTS,
-            _ => INBOX,
+    pub(crate) fn mailbox_for(&self, accepted: &Accepted, authors: &[Identity]) -> &'static str {
+        match accepted.place() {
+            Place::Junk => JUNK,
+            Place::Requests => REQUESTS,
+            Place::Inbox if self.requests && is_by_a_person(accepted.provenance()) && !self.knows_all(authors) => {
+                REQUESTS
+            }
+            Place::Inbox => INBOX,
         }
+    }
+
+    fn knows_all(&self, authors: &[Identity]) -> bool {
+        let mut authors = authors.iter().map(Identity::address);
+        authors.all(|author| author.is_some_and(|author| self.knows(author)))
     }
 
     /// Is this author the recipient, or one of their contacts?
@@ -93,4 +116,17 @@ impl Preferences {
     pub(crate) fn registered(&self, address: &Address) -> bool {
         self.forwarders.contains(address)
     }
+}
+
+/// Reports are nobody's letters, and what a registered mediator vouches for is no stranger's.
+fn is_by_a_person(provenance: &Provenance) -> bool {
+    !matches!(
+        provenance,
+        Provenance::Service { .. }
+            | Provenance::CheckedBy { .. }
+            | Provenance::Unverified {
+                reason: UnverifiedReason::Report,
+                ..
+            }
+    )
 }

@@ -159,13 +159,14 @@ fn look_at(caller: &Caller, envelope: &Envelope, header: &HeaderFacts) -> Result
         return Err(Rejection::Loop);
     }
     // spec §4.7.3: below a seal nobody speaks for our own checks.
-    if header.claims_results_of(caller.site.config.hostname.as_str()) {
+    let announced = envelope.mail.announced.is_some();
+    if announced && header.claims_results_of(caller.site.config.hostname.as_str()) {
         return Err(Rejection::FieldBelowSeal {
             field: "Authentication-Results".to_owned(),
         });
     }
     // RFC 6532 §3.2: octets in a sealed header that nobody announced.
-    if envelope.mail.announced.is_some() && header.non_ascii && !envelope.mail.smtputf8 {
+    if announced && header.non_ascii && !envelope.mail.smtputf8 {
         return Err(Rejection::HeaderOctets);
     }
     envelope.foresee(caller.site.world.now(), header)

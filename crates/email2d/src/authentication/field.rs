@@ -1,0 +1,59 @@
+//! The field `Authentication-Results` (RFC 8601), written by us alone (spec §11.3.1).
+
+use mail_auth::AuthenticationResults;
+
+/// Its name.
+const NAME: &str = "Authentication-Results";
+
+/// The field of these results, with its CRLF.
+pub(super) fn of(results: &AuthenticationResults<'_>) -> String {
+    finished(&results.to_string())
+}
+
+/// The same with one more.
+pub(super) fn with(results: &AuthenticationResults<'_>, more: &str) -> String {
+    finished(&format!("{results};\r\n\t{more}"))
+}
+
+/// Where nothing could be checked.
+pub(super) fn unknown(hostname: &str) -> String {
+    finished(&format!(
+        "{hostname};\r\n\tspf=temperror;\r\n\tdkim=temperror;\r\n\tdmarc=temperror"
+    ))
+}
+
+/// Results hold words of strangers: whatever is no printable ASCII becomes a question mark, and
+/// no line can be longer than a header line may be (RFC 5322 §2.1.1).
+fn finished(results: &str) -> String {
+    let lines: Vec<String> = results.split("\r\n\t").map(line).collect();
+    format!("{NAME}: {}\r\n", lines.join("\r\n\t"))
+}
+
+fn line(text: &str) -> String {
+    let printable = |c: char| {
+        if c.is_ascii_graphic() || c == ' ' {
+            c
+        } else {
+            '?'
+        }
+    };
+    text.chars().take(LONGEST).map(printable).collect()
+}
+
+/// Characters of a line, with room for the name in front.
+const LONGEST: usize = 900;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_word_of_a_stranger_begins_a_line() {
+        let field = finished("mx.example.com;\r\n\tspf=pass a\r\nFrom: b\u{e9}");
+        assert_eq!(
+            field,
+            "Authentication-Results: mx.example.com;\r\n\tspf=pass a??From: b?\r\n"
+        );
+        assert!(unknown("mx.example.com").starts_with("Authentication-Results: mx.example.com;"));
+    }
+}

@@ -1,0 +1,69 @@
+//! A message with more signatures than any honest one has is not verified: each costs time, and
+//! time is what a stranger would spend for us (spec §11.3.5).
+
+use email2::limits;
+
+/// Fields that hold a signature or belong to one.
+const SIGNATURES: [&[u8]; 6] = [
+    b"dkim-signature",
+    b"arc-seal",
+    b"arc-message-signature",
+    b"arc-authentication-results",
+    b"dkim2-signature",
+    b"message-instance",
+];
+
+/// Are there few signatures, none of them large?
+pub(super) fn is_bounded(message: &[u8], header: usize) -> bool {
+    let header = message.get(..header).unwrap_or(message);
+    let (mut count, mut octets) = (0, None);
+    for line in header.split_inclusive(|octet| *octet == b'\n') {
+        octets = match octets {
+            Some(before) if is_folded(line) => Some(before + line.len()),
+            None if is_folded(line) => None,
+            _ if is_signature(line) => {
+                count += 1;
+                Some(line.len())
+            }
+            _ => None,
+        };
+        let too_long = octets.is_some_and(|octets| octets > limits::SIGNATURE_FIELD_OCTETS);
+        if count > limits::SIGNATURE_FIELDS || too_long {
+            return false;
+        }
+    }
+    true
+}
+
+fn is_folded(line: &[u8]) -> bool {
+    matches!(line.first(), Some(b' ' | b'\t'))
+}
+
+fn is_signature(line: &[u8]) -> bool {
+    let colon = line.iter().position(|octet| *octet == b':');
+    let name = line.get(..colon.unwrap_or(0)).unwrap_or_default();
+    let name = name.trim_ascii();
+    SIGNATURES
+        .iter()
+        .any(|known| name.eq_ignore_ascii_case(known))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bounded(header: &str) -> bool {
+        is_bounded(header.as_bytes(), header.len())
+    }
+
+    #[test]
+    fn both_sides_of_each_bound() {
+        let field = "DKIM-Signature: v=1;\r\n b=\r\n";
+        assert!(bounded(&field.repeat(24)));
+        assert!(!bounded(&field.repeat(25)));
+        let long = |octets: usize| format!("ARC-Seal :{}\r\n x\r\n", "y".repeat(octets));
+        assert!(bounded(&long(8 * 1024 - 16)));
+        assert!(!bounded(&long(8 * 1024 - 15)));
+        assert!(bounded(&format!("X: {}\r\n", "y".repeat(9000))));
+    }
+}
