@@ -105,10 +105,7 @@ impl Authentication {
     /// Checks a message. What cannot be told in time is a temporary error, written as such.
     /// `room` is given back when that is over.
     pub(crate) async fn check(&self, question: Question, room: OwnedSemaphorePermit) -> Checked {
-        let unknown = Checked {
-            field: field::unknown(&question.hostname),
-            ..Checked::default()
-        };
+        let unknown = unknown(&question.hostname);
         let Some(authenticator) = self.authenticator.clone() else {
             return unknown;
         };
@@ -149,21 +146,19 @@ async fn checked(authenticator: &MessageAuthenticator, question: &Question) -> C
         let from = question.mail_from.as_str();
         results.with_spf_mailfrom_result(&spf, question.client, from, &question.name)
     };
-    let parsed = surplus::is_bounded(&question.message, question.header)
-        .then(|| AuthenticatedMessage::parse(&question.message))
-        .flatten();
-    let Some(message) = parsed else {
-        return Checked {
-            spf: spf_result(spf.result()),
-            field: field::with(
-                &results,
-                "dkim=permerror (its signatures are not looked at)",
-            ),
-            ..Checked::default()
-        };
+    let bounded = surplus::is_bounded(&question.message, question.header);
+    let stripped = surplus::without_signatures(&question.message, question.header);
+    let looked_at = if bounded {
+        &question.message
+    } else {
+        &stripped
+    };
+    let Some(message) = AuthenticatedMessage::parse(looked_at) else {
+        return unknown(&question.hostname);
     };
     let (dkim, results) = signatures(authenticator, question, &message, results).await;
     let dmarc = dmarc(authenticator, question, &message, &dkim, &spf).await;
+    let results = results.with_dmarc_result(&dmarc);
     Checked {
         spf: spf_result(spf.result()),
         dkim: dkim.iter().filter_map(signer).collect(),
@@ -172,7 +167,24 @@ async fn checked(authenticator: &MessageAuthenticator, question: &Question) -> C
             demand: demand(dmarc.policy()),
         },
         dmarc_domain: Domain::parse(dmarc.domain()).ok(),
-        field: field::of(&results.with_dmarc_result(&dmarc)),
+        field: if bounded {
+            field::of(&results)
+        } else {
+            field::with(&results, "dkim=permerror (too many signatures to look at)")
+        },
+    }
+}
+
+/// Nothing could be told in time.
+fn unknown(hostname: &str) -> Checked {
+    Checked {
+        spf: CheckResult::TempError,
+        dmarc: Dmarc {
+            result: CheckResult::TempError,
+            demand: Demand::None,
+        },
+        field: field::unknown(hostname),
+        ..Checked::default()
     }
 }
 

@@ -130,9 +130,10 @@ async fn a_hundred_signatures_are_not_verified() -> Outcome<()> {
     let signed = scene.signed(&content)?;
     let signature = signed.strip_suffix(&content).unwrap_or_default();
     let many = format!("{}{content}", signature.repeat(25));
-    let kept = scene.taken("eve@plain.net", &many, "INBOX").await?;
+    let kept = scene.taken("eve@plain.net", &many, "Junk").await?;
     let said = results(&kept.text);
     assert!(said.contains("dkim=permerror"), "{said}");
+    assert!(said.contains("dmarc=fail"), "{said}");
     scene.stop().await;
     Ok(())
 }
@@ -158,10 +159,11 @@ async fn who_wants_it_otherwise_comes_in_the_next_transaction() -> Outcome<()> {
 #[tokio::test(flavor = "multi_thread")]
 async fn results_that_cannot_be_told_are_temporary_errors() -> Outcome<()> {
     use email2_testbed::authority::Fault;
+    use hickory_proto::rr::RecordType;
     let mut scene = Scene::open().await?;
     scene.testbed.authority.publish(Zone::new("slow.net"))?;
     let authority = &scene.testbed.authority;
-    authority.fault("slow.net", None, Fault::ServFail)?;
+    authority.fault("slow.net", Some(RecordType::TXT), Fault::ServFail)?;
     authority.fault("_dmarc.slow.net", None, Fault::ServFail)?;
     let kept = scene
         .taken("bob@slow.net", &letter("bob@slow.net", "hi"), "INBOX")

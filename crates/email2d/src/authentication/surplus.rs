@@ -35,6 +35,19 @@ pub(super) fn is_bounded(message: &[u8], header: usize) -> bool {
     true
 }
 
+/// The header section without these fields: who is named in From counts all the same.
+pub(super) fn without_signatures(message: &[u8], header: usize) -> Vec<u8> {
+    let header = message.get(..header).unwrap_or(message);
+    let (mut kept, mut dropping) = (Vec::new(), false);
+    for line in header.split_inclusive(|octet| *octet == b'\n') {
+        dropping = is_signature(line) || dropping && is_folded(line);
+        if !dropping {
+            kept.extend_from_slice(line);
+        }
+    }
+    kept
+}
+
 fn is_folded(line: &[u8]) -> bool {
     matches!(line.first(), Some(b' ' | b'\t'))
 }
@@ -54,6 +67,13 @@ mod tests {
 
     fn bounded(header: &str) -> bool {
         is_bounded(header.as_bytes(), header.len())
+    }
+
+    #[test]
+    fn the_rest_of_the_header_stays() {
+        let header = b"DKIM-Signature: x\r\n y\r\nFrom: a\r\n b\r\nARC-Seal: z\r\n\r\nbody";
+        let kept = without_signatures(header, header.len() - 4);
+        assert_eq!(kept, b"From: a\r\n b\r\n\r\n");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 
 use email2::address::{Address, ReversePath};
 use email2::bounce;
-use email2::evidence::{Answered, CheckResult, Dmarc, OrdinaryEvidence, sent_key};
+use email2::evidence::{Answered, CheckResult, Demand, Dmarc, OrdinaryEvidence, sent_key};
 use email2::header::{HeaderFacts, without_ours};
 use email2::limits;
 use email2::rejection::Rejection;
@@ -123,17 +123,21 @@ async fn whole(site: &Site, body: &SpooledBody) -> Result<Vec<u8>, StoreError> {
     reader.read(0, size).await
 }
 
-/// DMARC is about the one domain in From that we read there; about another it says nothing
-/// (RFC 9989 §4.1).
+/// DMARC is about the one domain in From, and says nothing about several (RFC 9989 §4.1). A From
+/// in which the checks read another domain than we is no honest one.
 fn dmarc_of(checked: &Checked, authors: &[Address]) -> Dmarc {
-    let about = checked.dmarc_domain.as_ref();
-    if authors.iter().all(|author| Some(author.domain()) == about) {
-        checked.dmarc
-    } else {
-        Dmarc {
-            result: CheckResult::None,
-            ..checked.dmarc
-        }
+    let mut domains = authors.iter().map(Address::domain);
+    let first = domains.next();
+    if domains.any(|domain| Some(domain) != first) {
+        return Dmarc::default();
+    }
+    let unread = checked.dmarc.result == CheckResult::TempError;
+    if unread || checked.dmarc_domain.as_ref() == first {
+        return checked.dmarc;
+    }
+    Dmarc {
+        result: CheckResult::Fail,
+        demand: Demand::Quarantine,
     }
 }
 
