@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-pub(crate) use find::{ContactCommand, InboxArgs, SearchArgs, Strangers};
+pub(crate) use find::{ContactCommand, InboxArgs, Ordinary, SearchArgs, Strangers};
 pub(crate) use key::{ClassicReader, KeyCommand, OriginArgs, Reason, SetupArgs};
 
 /// Mail that cannot be spoofed.

@@ -13,7 +13,7 @@ mod standing;
 use email2::Address;
 use email2::content::{ContentError, Differing, Reader, Reading, Warning, unprotect};
 use email2::header::parse_from;
-use email2::verdict::Provenance;
+use email2::verdict::{Provenance, UnverifiedReason, Via};
 use mail_parser::MessageParser;
 use serde::Serialize;
 
@@ -125,6 +125,23 @@ fn take_verdict(raw: &[u8]) -> (Verdict, &[u8]) {
 }
 
 impl Verdict {
+    /// What its reader can do about a message that is not shown as verified: register the mediator
+    /// that it came by (spec §11.6.2), or know why it is where it is.
+    #[must_use]
+    pub fn advice(&self) -> Option<String> {
+        match self.words.parse().ok()? {
+            Provenance::ForOthers { author, via, .. } => {
+                let address = via.iter().find_map(sent_to)?;
+                Some(format!(
+                    "{author} sealed this for {address}, not for you; if that is your address or \
+                     a list of yours, run: email2 contact via {address}"
+                ))
+            }
+            Provenance::Unverified { reason, .. } => Some(why(reason).to_owned()),
+            _ => None,
+        }
+    }
+
     fn unproved(words: &str) -> Verdict {
         Verdict {
             author: None,
@@ -140,6 +157,37 @@ impl Verdict {
             }
             _ => self,
         }
+    }
+}
+
+/// For whom a message was that came by somebody who is not registered.
+fn sent_to(via: &Via) -> Option<&Address> {
+    match via {
+        Via::Unregistered { address, .. } | Via::UnsealedHopFor { address } => Some(address),
+        Via::Forwarder { .. } | Via::UnsealedHop => None,
+    }
+}
+
+/// Why nothing proves who wrote a message, in a sentence.
+fn why(reason: UnverifiedReason) -> &'static str {
+    match reason {
+        UnverifiedReason::Unsealed => "ordinary mail: anybody can have written it",
+        UnverifiedReason::SealedBefore => {
+            "its author has sealed mail to you before, and this has no seal: probably forged"
+        }
+        UnverifiedReason::PolicyUnconfirmed => {
+            "its author's domain may always seal, which nobody can confirm: probably forged"
+        }
+        UnverifiedReason::PolicyUnknown => {
+            "ordinary mail, and it could not be found out whether its author always seals"
+        }
+        UnverifiedReason::DmarcFailed => {
+            "its author's domain asks not to believe it (DMARC): probably forged"
+        }
+        UnverifiedReason::Forwarded => {
+            "a list or alias of yours passed it on and broke its seal: anybody can have written it"
+        }
+        UnverifiedReason::Report => "a report about a message of yours, by a server without seals",
     }
 }
 

@@ -64,6 +64,31 @@ pub(crate) enum ContactCommand {
         #[arg(value_enum)]
         place: Option<Strangers>,
     },
+    /// Where mail without a seal goes
+    Ordinary {
+        /// What becomes of it (default: say what becomes of it now)
+        #[arg(value_enum)]
+        place: Option<Ordinary>,
+    },
+    /// Take mail that comes by an alias of yours elsewhere, or by a list
+    Via {
+        /// Your address there, or the list's (default: list them)
+        address: Option<String>,
+        /// Take it no more
+        #[arg(long, requires = "address")]
+        remove: bool,
+    },
+}
+
+/// What becomes of mail without a seal (spec §10.4).
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum Ordinary {
+    /// To the inbox, marked as unverified
+    Accept,
+    /// To Junk
+    Junk,
+    /// It is refused
+    Reject,
 }
 
 /// Where strangers' mail goes (spec §10.5).

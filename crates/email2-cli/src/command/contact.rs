@@ -1,13 +1,14 @@
-//! `email2 contact`: whose mail goes to the inbox (spec §10.5).
+//! `email2 contact`: whose mail goes to the inbox (spec §10.5), and by whom it may come.
 
 use std::process::ExitCode;
 
+use email2_client::Client;
 use email2_client::contact::{self, Accepted};
 use email2_client::display::shown;
 use email2_client::settings::{self, Setting};
 
 use super::context::Context;
-use crate::args::{ContactCommand, Strangers};
+use crate::args::{ContactCommand, Ordinary, Strangers};
 use crate::exit::{Code, Failure, Outcome};
 
 /// Lists, accepts, removes, or says where strangers' mail goes.
@@ -48,8 +49,59 @@ pub(crate) async fn run(context: &Context, command: ContactCommand) -> Outcome {
                 .output
                 .data("strangers", &word, |word| format!("{}\n", shown(word)))?;
         }
+        ContactCommand::Ordinary { place } => ordinary(context, &client, place).await?,
+        ContactCommand::Via { address, remove } => via(context, &client, address, remove).await?,
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Says, or changes, what becomes of mail without a seal.
+async fn ordinary(
+    context: &Context,
+    client: &Client,
+    place: Option<Ordinary>,
+) -> Result<(), Failure> {
+    if let Some(place) = place {
+        let word = match place {
+            Ordinary::Accept => "accept",
+            Ordinary::Junk => "junk",
+            Ordinary::Reject => "reject",
+        };
+        settings::set(client, Setting::Legacy, &[word.to_owned()]).await?;
+    }
+    let word = settings::get(client, Setting::Legacy).await?;
+    let word = word.into_iter().next();
+    let word = word.unwrap_or("as your server's administrator says".to_owned());
+    context
+        .output
+        .data("ordinary", &word, |word| format!("{}\n", shown(word)))
+}
+
+/// Registers a mediator's address, or takes it back; then lists them (spec §4.6.4).
+async fn via(
+    context: &Context,
+    client: &Client,
+    address: Option<String>,
+    remove: bool,
+) -> Result<(), Failure> {
+    if let Some(address) = address {
+        let done = match remove {
+            true => settings::remove(client, Setting::Forwarders, &address).await?,
+            false => {
+                settings::add(client, Setting::Forwarders, &address).await?;
+                true
+            }
+        };
+        if !done {
+            let line = format!("{} was not there", shown(&address));
+            return Err(Failure::new(Code::NoInput, line));
+        }
+    }
+    let registered = settings::get(client, Setting::Forwarders).await?;
+    context.output.data("via", &registered, |registered| {
+        let line = |address: &String| format!("{}\n", shown(address));
+        registered.iter().map(line).collect()
+    })
 }
 
 fn told(who: &str, accepted: &Accepted) -> String {

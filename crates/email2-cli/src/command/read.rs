@@ -93,11 +93,14 @@ fn verdict(message: &Shown) -> Vec<String> {
         (true, false) => "encrypted",
         (false, _) => "not encrypted",
     };
-    vec![
+    let mut lines = vec![
         author,
         format!("server:  {}", shown(&message.verdict.words)),
         format!("content: {}; {secrecy}", shown(&protection.words)),
-    ]
+    ];
+    let advice = message.verdict.advice();
+    lines.extend(advice.map(|advice| format!("note:    {}", shown(&advice))));
+    lines
 }
 
 fn difference(difference: &Difference) -> String {
