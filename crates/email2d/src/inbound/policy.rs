@@ -95,13 +95,18 @@ impl Preferences {
         match accepted.place() {
             Place::Junk => JUNK,
             Place::Requests => REQUESTS,
-            Place::Inbox if self.requests && is_by_a_person(accepted.provenance()) && !self.knows_all(authors) => {
+            Place::Inbox
+                if self.requests
+                    && is_by_a_person(accepted.provenance())
+                    && !self.knows_all(authors) =>
+            {
                 REQUESTS
             }
             Place::Inbox => INBOX,
         }
     }
 
+    /// Are all authors contacts?
     fn knows_all(&self, authors: &[Identity]) -> bool {
         let mut authors = authors.iter().map(Identity::address);
         authors.all(|author| author.is_some_and(|author| self.knows(author)))
