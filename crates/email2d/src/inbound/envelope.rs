@@ -133,7 +133,11 @@ impl Envelope {
         let announced = self.announced_author().cloned();
         for (to, accepted) in self.recipients.iter_mut().zip(accepted) {
             let author = match accepted.provenance() {
-                Provenance::Verified { author, .. } if accepted.way() != Way::Registered => author,
+                Provenance::Verified { author, .. } | Provenance::ForOthers { author, .. }
+                    if accepted.way() != Way::Registered =>
+                {
+                    author
+                }
                 _ => continue,
             };
             if announced.as_ref() != Some(author) {
