@@ -69,6 +69,7 @@ fn receive(sample: &Sample) {
         }),
         scanned,
         reported: Vec::new(),
+        ordinary: None,
         signers: vec![SignerEvidence::Known(sample.signer.clone())],
     });
     assert_eq!(verdict.rejection(), None);

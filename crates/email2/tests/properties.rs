@@ -63,6 +63,7 @@ fn receive(message: &[u8]) -> Result<Seal, Rejection> {
         }),
         scanned,
         reported: Vec::new(),
+        ordinary: None,
         signers: vec![SignerEvidence::Known(SignerKey {
             certificate: BOB.certificate().clone(),
             assurance: Some(Assurance::Dnssec),
