@@ -34,8 +34,9 @@ pub struct DeliveryRequest {
     pub envelope: Envelope,
     /// The octets, the same at every attempt.
     pub content: ContentSource,
-    /// Only to a host that is authenticated for the domain (spec §2.2). Without, its person has
-    /// consented; a domain that was authenticated before must still be.
+    /// Only to a host that is authenticated for the domain, or for the key of each recipient
+    /// (spec §2.2). Without, its person has consented; a domain that was authenticated before must
+    /// still be.
     pub assured: bool,
 }
 
@@ -173,7 +174,12 @@ impl Remote {
             return Err(outcome_of(trouble, domain));
         };
         let assured = request.assured || self.is_remembered(domain).await;
-        if assured && session.assurance().is_none() {
+        if assured
+            && session.assurance().is_none()
+            && !self
+                .has_confirmed_keys(domain, &request.envelope.recipients)
+                .await
+        {
             let host = session.host().name.clone();
             self.part(session);
             let why = format!("{host} is not authenticated for {domain}");

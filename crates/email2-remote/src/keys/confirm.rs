@@ -4,8 +4,9 @@
 use std::time::Duration;
 
 use email2::certificate::Certificate;
-use email2::{Assurance, Identity, KeyFlags};
+use email2::{Assurance, Domain, Identity, KeyFlags};
 use email2_io::clock::within;
+use email2_smtp::Recipient;
 
 use super::wkd::{self, Entry};
 use super::{Asked, Kept, Question, Trouble};
@@ -71,6 +72,26 @@ impl Remote {
             },
             None => Trouble::Alarm(why),
         })
+    }
+
+    /// Whether the directory has confirmed the key of each of `recipients` (spec §2.2, way d), so
+    /// that a host that nothing authenticates for `domain` may carry mail to them. Where the
+    /// domain had more than that, it must still have it (spec §2.4.1).
+    pub(crate) async fn has_confirmed_keys(
+        &self,
+        domain: &Domain,
+        recipients: &[Recipient],
+    ) -> bool {
+        if recipients.is_empty() || self.is_remembered(domain).await {
+            return false;
+        }
+        for recipient in recipients {
+            let key = self.key_for_writing(&recipient.address).await;
+            if !key.is_ok_and(|key| key.assurance == Some(Assurance::Wkd)) {
+                return false;
+            }
+        }
+        true
     }
 
     /// A directory speaks for people, never for a domain's service.

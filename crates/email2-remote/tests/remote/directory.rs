@@ -7,9 +7,10 @@ use std::time::{Duration, Instant};
 
 use email2::evidence::SignerEvidence;
 use email2::secret::SecretKey;
-use email2::{Address, Assurance, Identity, KeyFlags, Strictness};
+use email2::{Address, Assurance, Identity, KeyFlags, ReversePath, Strictness};
 use email2_io::DnsError;
-use email2_remote::{KeyError, KeySource};
+use email2_remote::{DeliveryRequest, KeyError, KeySource, Outcome};
+use email2_smtp::{Envelope, Mail, Recipient};
 
 use crate::neighbour::Manners;
 use crate::stage::{Stage, answering, served};
@@ -248,6 +249,37 @@ async fn a_directory_that_agrees_authenticates_one_key_and_nothing_else() {
     let found = stage.remote.key_for_writing(&bob()).await.unwrap();
     assert_eq!(found.assurance, Some(Assurance::Wkd));
     assert!(!found.flags.strict);
+}
+
+/// Mail to the key that a directory confirms is carried by the host that nothing else
+/// authenticates, and mail to any other is not.
+#[tokio::test]
+async fn mail_goes_to_confirmed_keys_only() {
+    let mut stage = Stage::set().await;
+    let (host, key) = bare_host(&mut stage).await;
+    directory(&mut stage, &key).await;
+    let carol = Address::parse("carol@example.org").unwrap();
+    let request = |recipients: &[&Address]| DeliveryRequest {
+        domain: bob().domain().clone(),
+        envelope: Envelope {
+            mail: Mail::new(ReversePath::parse("alice@example.com").unwrap()),
+            recipients: recipients
+                .iter()
+                .map(|&to| Recipient::new(to.clone()))
+                .collect(),
+        },
+        content: Arc::new(b"Subject: x\r\n\r\nx\r\n".to_vec()),
+        assured: true,
+    };
+    let outcomes = stage.remote.deliver(&request(&[&bob(), &carol])).await;
+    let waits = |(_, outcome): &(Address, Outcome)| matches!(outcome, Outcome::Temporary(_));
+    assert!(outcomes.iter().all(waits), "{outcomes:?}");
+    assert!(host.mail.lock().unwrap().is_empty());
+    let outcomes = stage.remote.deliver(&request(&[&bob()])).await;
+    assert!(
+        matches!(outcomes[0].1, Outcome::Accepted(_)),
+        "{outcomes:?}"
+    );
 }
 
 /// A key and the one that it signed as its successor agree, whichever of them the directory has.
