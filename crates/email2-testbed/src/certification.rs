@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, KeyUsagePurpose,
-    PKCS_ECDSA_P256_SHA256, PKCS_ED25519, SerialNumber, SignatureAlgorithm,
+    PKCS_ECDSA_P256_SHA256, PKCS_ED25519, SerialNumber, SignatureAlgorithm, date_time_ymd,
 };
 
 use crate::failure::{Outcome, Step};
@@ -73,10 +73,26 @@ impl Certification {
     /// # Errors
     /// A name is not one, or the files cannot be written.
     pub fn issue(&self, label: &str, names: &[&str]) -> Outcome<HostFiles> {
+        self.issue_until(label, names, None)
+    }
+
+    /// The same, valid until this year only.
+    ///
+    /// # Errors
+    /// As [`Certification::issue`].
+    pub fn issue_ended(&self, label: &str, names: &[&str], year: i32) -> Outcome<HostFiles> {
+        self.issue_until(label, names, Some(year))
+    }
+
+    fn issue_until(&self, label: &str, names: &[&str], year: Option<i32>) -> Outcome<HostFiles> {
         let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
         let mut params = CertificateParams::new(names).step(format!("certificate {label}"))?;
         params.distinguished_name.push(DnType::CommonName, label);
         params.serial_number = self.one_size.then(|| serial(label));
+        if let Some(year) = year {
+            params.not_before = date_time_ymd(year - 1, 1, 1);
+            params.not_after = date_time_ymd(year, 1, 1);
+        }
         let key = KeyPair::generate_for(algorithm(self.one_size)).step("host key")?;
         let certificate = params
             .signed_by(&key, &self.issuer)

@@ -11,6 +11,8 @@ const MARK: u16 = 12_000;
 pub const MX_PORT: u16 = 12_025;
 /// Mail with TLS from the first octet.
 pub const DIRECT_PORT: u16 = 12_443;
+/// MTA-STS policies and Web Key Directories of hosts that serve nothing else.
+pub const HTTPS_PORT: u16 = 12_843;
 /// Submission with TLS from the first octet.
 pub const SUBMISSIONS_PORT: u16 = 12_465;
 /// Submission with STARTTLS.

@@ -8,7 +8,7 @@ use email2_io::net::Stream;
 use email2_io::tls::{CertificateFiles, ServerTls};
 use email2_io::world::World;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::task::AbortHandle;
+use tokio::task::JoinHandle;
 
 use crate::certification::HostFiles;
 use crate::failure::{Outcome, Step};
@@ -89,7 +89,7 @@ pub fn polite(said: Said<'_>, extensions: &[&str]) -> Act {
 /// The server; it ends when this is dropped.
 pub struct Rogue {
     heard: Arc<Heard>,
-    task: AbortHandle,
+    task: JoinHandle<()>,
 }
 
 #[derive(Default)]
@@ -112,6 +112,28 @@ impl Rogue {
         files: &HostFiles,
         script: Script,
     ) -> Outcome<Rogue> {
+        Rogue::listen(world, at, files, (script, false)).await
+    }
+
+    /// The same with TLS from the first octet: for HTTPS, whose request is heard line by line.
+    ///
+    /// # Errors
+    /// As [`Rogue::start`].
+    pub async fn start_secured(
+        world: &World,
+        at: SocketAddr,
+        files: &HostFiles,
+        script: Script,
+    ) -> Outcome<Rogue> {
+        Rogue::listen(world, at, files, (script, true)).await
+    }
+
+    async fn listen(
+        world: &World,
+        at: SocketAddr,
+        files: &HostFiles,
+        (script, tls_first): (Script, bool),
+    ) -> Outcome<Rogue> {
         let files = CertificateFiles {
             certificate: files.certificate.clone(),
             key: files.key.clone(),
@@ -130,13 +152,24 @@ impl Rogue {
                     script: Arc::clone(&script),
                     heard: Arc::clone(&taken),
                 };
-                tokio::spawn(dialogue.hold());
+                tokio::spawn(async move {
+                    let dialogue = match tls_first {
+                        true => dialogue.secured().await,
+                        false => Some(dialogue),
+                    };
+                    if let Some(dialogue) = dialogue {
+                        dialogue.hold().await;
+                    }
+                });
             }
         });
-        Ok(Rogue {
-            heard,
-            task: task.abort_handle(),
-        })
+        Ok(Rogue { heard, task })
+    }
+
+    /// Ends; when this returns its address is free.
+    pub async fn stop(mut self) {
+        self.task.abort();
+        let _ = (&mut self.task).await;
     }
 
     /// The lines heard so far, content included, of all connections.
@@ -207,10 +240,7 @@ impl Dialogue {
             },
             Act::Secure => {
                 self.send(b"220 2.0.0 go on\r\n").await?;
-                let arrived = self.tls.accept(self.stream, &[]).await.ok()?;
-                self.stream = arrived.stream;
-                self.unread.clear();
-                self.secured = true;
+                self = self.secured().await?;
             }
             Act::Take => {
                 self.send(b"354 go on\r\n").await?;
@@ -229,6 +259,14 @@ impl Dialogue {
             dialogue: self,
             content,
         })
+    }
+
+    async fn secured(mut self) -> Option<Dialogue> {
+        let arrived = self.tls.accept(self.stream, &[]).await.ok()?;
+        self.stream = arrived.stream;
+        self.unread.clear();
+        self.secured = true;
+        Some(self)
     }
 
     async fn send(&mut self, octets: &[u8]) -> Option<()> {

@@ -14,7 +14,7 @@ use crate::device::Device;
 use crate::domain::{Domain, Place, Plan};
 use crate::failure::{Outcome, Step};
 use crate::forger::session::Exchanger;
-use crate::loopback::{Loopback, MX_PORT, SUBMISSIONS_PORT};
+use crate::loopback::{HTTPS_PORT, Loopback, MX_PORT, SUBMISSIONS_PORT};
 use crate::zone::Zone;
 
 /// The host number of the DNS server.
@@ -55,7 +55,7 @@ impl Testbed {
             ca_file: Some(certification.file()),
             allow_addresses: vec!["127.0.0.0/8".parse().step("network")?],
             mx_port: MX_PORT,
-            ..NetworkConfig::default()
+            https_port: HTTPS_PORT,
         };
         Ok(Testbed {
             folder: folder.to_owned(),
@@ -73,7 +73,8 @@ impl Testbed {
     pub fn network_section(&self) -> String {
         format!(
             "[network]\ndns = [\"{dns}\"]\ndnssec_anchor = \"{anchor}\"\nca_file = \"{ca}\"\n\
-             allow_addresses = [\"127.0.0.0/8\"]\nmx_port = {MX_PORT}\n",
+             allow_addresses = [\"127.0.0.0/8\"]\nmx_port = {MX_PORT}\n\
+             https_port = {HTTPS_PORT}\n",
             dns = self.authority.address(),
             anchor = self.folder.join("dnssec-anchor").display(),
             ca = self.certification.file().display(),

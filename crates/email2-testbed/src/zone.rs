@@ -108,7 +108,9 @@ impl Zone {
         self
     }
 
-    fn record(mut self, owner: &str, data: RData) -> Zone {
+    /// Adds any record.
+    #[must_use]
+    pub fn record(mut self, owner: &str, data: RData) -> Zone {
         self.records.push((owner.to_owned(), data));
         self
     }
