@@ -4,6 +4,7 @@
 
 #![expect(
     clippy::unwrap_used,
+    clippy::panic,
     clippy::indexing_slicing,
     reason = "a test may fail"
 )]
@@ -28,10 +29,10 @@ use email2_testbed::loopback::{HTTPS_PORT, MX_PORT};
 use email2_testbed::person::Person;
 use email2_testbed::rogue::{self, Act, Rogue, Script};
 use email2_testbed::testbed::Testbed;
-use email2_testbed::zone::{self, Zone};
+use email2_testbed::zone::Zone;
 use hickory_proto::rr::rdata::tlsa::{CertUsage, Matching, Selector};
 use hickory_proto::rr::rdata::{MX, SRV, TLSA};
-use hickory_proto::rr::{RData, RecordType};
+use hickory_proto::rr::{Name, RData, RecordType};
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject as _;
 use sha2::{Digest as _, Sha256};
@@ -204,6 +205,10 @@ impl Scene {
     }
 }
 
+fn thief_name() -> Name {
+    Name::from_ascii(format!("{THIEF_NAME}.")).unwrap()
+}
+
 /// Has STARTTLS and nothing of Email 2.0.
 fn ordinary() -> Script {
     Arc::new(|said| rogue::polite(said, &["STARTTLS"]))
@@ -255,7 +260,7 @@ async fn without_email2_nothing_leaves() {
 async fn a_forged_mx_with_a_valid_certificate_of_its_own_gets_nothing() {
     let mut scene = Scene::set(Plan::new("example.com")).await;
     let thief = scene.thief().await;
-    let forged = RData::MX(MX::new(1, zone::name(THIEF_NAME).unwrap()));
+    let forged = RData::MX(MX::new(1, thief_name()));
     let lie = Fault::Forged(vec![forged]);
     let authority = &scene.testbed.authority;
     authority
@@ -282,7 +287,7 @@ async fn a_forged_srv_gets_nothing_and_the_mx_is_used() {
     };
     let mut scene = Scene::set(plan).await;
     let thief = scene.thief().await;
-    let forged = RData::SRV(SRV::new(0, 0, MX_PORT, zone::name(THIEF_NAME).unwrap()));
+    let forged = RData::SRV(SRV::new(0, 0, MX_PORT, thief_name()));
     let lie = Fault::Forged(vec![forged]);
     let authority = &scene.testbed.authority;
     let name = "_email2._tcp.example.com";
@@ -375,7 +380,7 @@ async fn an_enforced_policy_keeps_mail_from_a_host_that_it_does_not_name() {
     let _web = Rogue::start_secured(&testbed.world, at, &files, web).await;
     let _web = _web.unwrap();
 
-    let forged = RData::MX(MX::new(1, zone::name(THIEF_NAME).unwrap()));
+    let forged = RData::MX(MX::new(1, thief_name()));
     let lie = Fault::Forged(vec![forged]);
     let authority = &scene.testbed.authority;
     authority
