@@ -81,6 +81,7 @@ impl People {
                 Mode::SignOnly
             },
             outer_to: OuterTo::Visible(composed.visible.clone()),
+            outside: &[],
             now: NOW,
         };
         let mut rng = ChaCha20Rng::seed_from_u64(3);

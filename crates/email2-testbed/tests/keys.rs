@@ -491,6 +491,7 @@ async fn a_false_key_for_oneself_is_said_by_the_first_message() {
                 container: Container::V2,
             },
             outer_to: OuterTo::Visible(vec![alice.address.clone()]),
+            outside: &[],
             now: scene.now(),
         };
         let raw = protect(&request, &mut scene.testbed.world.rng()).unwrap();

@@ -50,6 +50,7 @@ impl Pair {
             from: &from,
             mode,
             outer_to,
+            outside: &[],
             now: NOW,
         };
         protect(&request, &mut self.rng).unwrap()

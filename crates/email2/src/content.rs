@@ -2,7 +2,7 @@
 //! header protection (RFC 9788). Sealing is another layer, around this one.
 
 mod date;
-mod entity;
+pub(crate) mod entity;
 mod outline;
 mod transfer;
 

@@ -38,6 +38,8 @@ pub mod verdict;
 
 pub mod content;
 
+pub mod autocrypt;
+
 pub use address::{Address, AddressError, Domain, Identity, ReversePath};
 pub use assurance::Assurance;
 pub use certificate::Fingerprint;

@@ -70,6 +70,10 @@ pub const SELF_SIGNATURES: usize = 256;
 pub const TRANSITIONS: usize = 4;
 /// Shortest RSA modulus that is accepted, bits.
 pub const RSA_BITS: usize = 3_072;
+/// Longest Autocrypt field that is written, octets with CRLF: what others read.
+pub const AUTOCRYPT_OCTETS: usize = 10 * 1024;
+/// Longest Autocrypt field that is read, octets: the largest certificate as it arrives, in base64.
+pub const AUTOCRYPT_OCTETS_RECEIVED: usize = 96 * 1024;
 /// Longest KEY command, octets with CRLF.
 pub const KEY_COMMAND_OCTETS: usize = 401;
 /// Certificate octets in one line of a KEY answer, before base64.

@@ -253,6 +253,7 @@ fn gnupg_opens_a_message_of_ours_with_the_key_exported_for_it() {
             container: audience.container,
         },
         outer_to: OuterTo::Hidden,
+        outside: &[],
         now: NOW + 2,
     };
     let message = protect(&request, &mut rng()).unwrap();

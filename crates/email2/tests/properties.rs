@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may fail")]
 
+use email2::autocrypt::Autocrypt;
 use email2::block::BlockPattern;
 use email2::certificate::generate::generate;
 use email2::content::{Container, Mode, OuterTo, Protect, Reader, Standing, protect, unprotect};
@@ -86,6 +87,7 @@ fn there_and_back(message: &str, mode: Mode<'_>, seed: u64) -> (Standing, Vec<u8
         from: &from,
         mode,
         outer_to: OuterTo::Hidden,
+        outside: &[],
         now: NOW,
     };
     let mut rng = ChaCha20Rng::seed_from_u64(seed);
@@ -111,6 +113,26 @@ fn the_sealed_message_is_good() {
 }
 
 proptest! {
+    /// What an Autocrypt field says, it says again when it is written; whatever does not parse
+    /// says nothing (spec §12.6.7).
+    #[test]
+    fn what_an_autocrypt_field_says_comes_back(
+        value in "(addr=[a-z@.]{1,12}|prefer-encrypt=mutual|keydata=[A-Za-z0-9+/=\r\n ]{0,40}|_?[a-z]{1,4}=.{0,4}|;| ){0,8}",
+        key in proptest::collection::vec(any::<u8>(), 1..400),
+        mutual in any::<bool>(),
+    ) {
+        if let Ok(said) = Autocrypt::parse(value.as_bytes()) {
+            let field = said.to_string();
+            let written = field.strip_prefix("Autocrypt:").unwrap();
+            prop_assert_eq!(Autocrypt::parse(written.as_bytes()), Ok(said));
+        }
+        let said = Autocrypt { address: Address::parse("bob@example.org").unwrap(), mutual, key };
+        let field = said.to_string();
+        prop_assert!(field.split("\r\n").all(|line| line.len() <= limits::LINE_OCTETS));
+        let written = field.strip_prefix("Autocrypt:").unwrap();
+        prop_assert_eq!(Autocrypt::parse(written.as_bytes()), Ok(said));
+    }
+
     #[test]
     fn normal_forms_are_stable(text in "\\PC{1,20}(@|\")\\PC{1,20}") {
         if let Ok(address) = Address::parse(&text) {

@@ -118,6 +118,7 @@ fn message(cast: &Cast, mode: Mode<'_>, seed: u64) -> Outcome<String> {
         from: &from,
         mode,
         outer_to: OuterTo::Visible(vec![to]),
+        outside: &[],
         now: NOW,
     };
     let octets = protect(&request, &mut rng(seed)).step("protect")?;

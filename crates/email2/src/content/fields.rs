@@ -7,8 +7,8 @@ use crate::header;
 use crate::limits;
 
 /// Fields that never leave: they name blind recipients, belong to other
-/// programs on the way, or are refused below a seal (spec §4.7).
-const REMOVED: [&str; 8] = [
+/// programs on the way, are refused below a seal (spec §4.7), or are made anew.
+const REMOVED: [&str; 9] = [
     "Bcc",
     "Resent-Bcc",
     "Return-Path",
@@ -17,6 +17,7 @@ const REMOVED: [&str; 8] = [
     "X-Email2-Verdict",
     "Authentication-Results",
     "HP-Outer",
+    "Autocrypt",
 ];
 
 /// Fields that stand at most once (RFC 5322 §3.6, RFC 2045 §3).

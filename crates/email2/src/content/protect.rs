@@ -27,6 +27,9 @@ pub struct Protect<'a> {
     pub mode: Mode<'a>,
     /// What the outer To says of an encrypted message.
     pub outer_to: OuterTo,
+    /// Further fields for today's programs, each with its CRLF: they stand outside too, and are
+    /// under the signature (spec §12.6.8).
+    pub outside: &'a [u8],
     /// Time of the signature, Unix seconds.
     pub now: u64,
 }
@@ -86,7 +89,10 @@ pub fn protect(
     let header = Header::check(&entity, request.from)?;
     let added = added(&header, request, rng);
     let protected = match request.mode {
-        Mode::SignOnly => sign(&header, &added, entity.body, request, rng)?,
+        Mode::SignOnly => {
+            let added = [added.as_slice(), request.outside].concat();
+            sign(&header, &added, entity.body, request, rng)?
+        }
         Mode::Encrypt {
             to,
             also_self,
@@ -96,7 +102,7 @@ pub fn protect(
             if also_self {
                 to.push(request.author.certificate().clone());
             }
-            let outer = outer(request, rng);
+            let outer = [&outer(request, rng), request.outside].concat();
             let content = content(&header.inner(&added, Some(&outer)), entity.body);
             let author = request.author;
             let signed = signature::enclosed(&content, author, &to, request.now, rng)?;

@@ -72,6 +72,7 @@ fn made(mode: Mode<'_>) -> Vec<u8> {
         from: &from,
         mode,
         outer_to: OuterTo::Hidden,
+        outside: &[],
         now: NOW,
     };
     protect(&request, &mut rng(4)).unwrap()

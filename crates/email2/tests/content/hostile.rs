@@ -45,6 +45,7 @@ fn write(message: &[u8]) -> Result<(), ContentError> {
         from: &from,
         mode: Mode::SignOnly,
         outer_to: OuterTo::Hidden,
+        outside: &[],
         now: NOW,
     };
     protect(&request, &mut rng(1)).map(|_| ())
@@ -160,6 +161,7 @@ fn every_octet_of_a_ciphertext_may_be_wrong() {
                     container,
                 },
                 outer_to: OuterTo::Hidden,
+                outside: &[],
                 now: NOW,
             };
             let out = protect(&request, &mut rng(1)).unwrap();

@@ -24,6 +24,7 @@ fn request<'a>(
         from,
         mode,
         outer_to: OuterTo::Visible(vec![address(ALICE)]),
+        outside: &[],
         now: NOW,
     }
 }

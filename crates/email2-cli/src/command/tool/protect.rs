@@ -28,6 +28,7 @@ pub(crate) fn run(context: &Context, args: &ToolProtectArgs) -> Outcome {
         from: &from,
         mode: mode(&to, now)?,
         outer_to: outer_to(&to),
+        outside: &[],
         now,
     };
     let protected =
