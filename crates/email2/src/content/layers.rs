@@ -19,6 +19,9 @@ pub(crate) enum Layer<'a> {
     },
     /// A ciphertext in its frames.
     Encrypted(Vec<u8>),
+    /// The same, of which a server on the way made a `multipart/mixed` with an
+    /// empty text in front, as Exchange does (spec §12.6.10).
+    Mangled(Vec<u8>),
     /// It says that it is signed or encrypted, and its structure is another.
     Malformed,
 }
@@ -40,12 +43,13 @@ pub(crate) fn outermost<'a>(entity: &Entity<'a>) -> Layer<'a> {
         ("multipart/encrypted", Some("application/pgp-encrypted")) => {
             encrypted(entity, &content_type).unwrap_or(Layer::Malformed)
         }
+        ("multipart/mixed", None) => mangled(entity, &content_type).unwrap_or(Layer::None),
         _ => Layer::None,
     }
 }
 
 fn signed<'a>(entity: &Entity<'a>, content_type: &ContentType) -> Option<Layer<'a>> {
-    let [content, signature] = two_parts(entity, content_type)?;
+    let [content, signature] = parts(entity, content_type)?;
     let signature = content_of(signature, "application/pgp-signature")?;
     Some(Layer::Signed {
         content,
@@ -54,23 +58,42 @@ fn signed<'a>(entity: &Entity<'a>, content_type: &ContentType) -> Option<Layer<'
 }
 
 fn encrypted<'a>(entity: &Entity<'a>, content_type: &ContentType) -> Option<Layer<'a>> {
-    let [control, data] = two_parts(entity, content_type)?;
+    let [control, data] = parts(entity, content_type)?;
+    ciphertext(control, data).map(Layer::Encrypted)
+}
+
+/// Exactly this shape and no other: whatever else stood beside the ciphertext
+/// would be shown with it.
+fn mangled<'a>(entity: &Entity<'a>, content_type: &ContentType) -> Option<Layer<'a>> {
+    let [empty, control, data] = parts(entity, content_type)?;
+    let text = content_of(empty, "text/plain")?;
+    let packets = ciphertext(control, data)?;
+    text.trim_ascii()
+        .is_empty()
+        .then_some(Layer::Mangled(packets))
+}
+
+/// The packets of the second part, behind the part that says so.
+fn ciphertext(control: &[u8], data: &[u8]) -> Option<Vec<u8>> {
     let control = content_of(control, "application/pgp-encrypted")?;
     let data = content_of(data, "application/octet-stream")?;
     let version = control.trim_ascii().eq_ignore_ascii_case(b"Version: 1");
     let packets = armor::read(Block::Message, &data)?;
-    version.then_some(Layer::Encrypted(packets))
+    version.then_some(packets)
 }
 
-/// Exactly two parts and the closing delimiter: anything more would be shown
+/// Exactly so many parts and the closing delimiter: anything more would be shown
 /// beside what is protected.
-fn two_parts<'a>(entity: &Entity<'a>, content_type: &ContentType) -> Option<[&'a [u8]; 2]> {
+fn parts<'a, const N: usize>(
+    entity: &Entity<'a>,
+    content_type: &ContentType,
+) -> Option<[&'a [u8]; N]> {
     let encoding = entity.only("Content-Transfer-Encoding");
     if !encoding.is_none_or(transfer::is_identity) {
         return None;
     }
     let cut = Multipart::split(entity.body, content_type.boundary()?);
-    let parts = <[&[u8]; 2]>::try_from(cut.parts).ok()?;
+    let parts = <[&[u8]; N]>::try_from(cut.parts).ok()?;
     cut.closed.then_some(parts)
 }
 
@@ -95,6 +118,7 @@ mod tests {
             } => "signed",
             Layer::Signed { .. } => "signed, unreadable",
             Layer::Encrypted(_) => "encrypted",
+            Layer::Mangled(_) => "mangled",
             Layer::Malformed => "malformed",
         }
     }

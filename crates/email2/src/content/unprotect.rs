@@ -7,6 +7,7 @@ use super::shown::{Found, author_of, protection_of, show, unprotected};
 use super::standing::{Question, judge, states_no_recipient};
 use super::{ContentError, Flaw, Standing, cipher};
 use crate::address::Address;
+use crate::capability;
 use crate::certificate::{Certificate, Fingerprint};
 use crate::secret::SecretKey;
 use crate::skeleton::Skeleton;
@@ -117,6 +118,9 @@ pub enum Warning {
     /// Inside are more signed or encrypted parts: they are closed attachments
     /// and lend nothing (spec §5.6.1).
     NestedProtection,
+    /// A server on the way changed the structure; it was read as it must have
+    /// been (spec §12.6.10).
+    Repaired,
 }
 
 impl Reading {
@@ -152,7 +156,9 @@ impl Reading {
 /// standing is [`Standing::Unsigned`].
 pub fn unprotect(message: &[u8], reader: &Reader<'_>) -> Result<Reading, ContentError> {
     Skeleton::check(message).map_err(ContentError::Refused)?;
-    let outer = below_seals(Entity::parse(message));
+    let whole = Entity::parse(message);
+    let sealed = whole.named(capability::SEAL_FIELD).next().is_some();
+    let outer = below_seals(whole);
     match layers::outermost(&outer) {
         Layer::None => Ok(unprotected(&outer, Standing::Unsigned)),
         Layer::Malformed => Ok(unprotected(&outer, Standing::Broken(Flaw::Structure))),
@@ -160,6 +166,13 @@ pub fn unprotect(message: &[u8], reader: &Reader<'_>) -> Result<Reading, Content
             Ok(signed(&outer, content, signature.as_deref(), reader))
         }
         Layer::Encrypted(packets) => encrypted(&outer, &packets, reader),
+        // Below a seal nobody honest changes anything.
+        Layer::Mangled(_) if sealed => Ok(unprotected(&outer, Standing::Unsigned)),
+        Layer::Mangled(packets) => {
+            let mut reading = encrypted(&outer, &packets, reader)?;
+            reading.warnings.push(Warning::Repaired);
+            Ok(reading)
+        }
     }
 }
 

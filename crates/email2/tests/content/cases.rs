@@ -26,8 +26,12 @@ fn everybody() -> Book {
 
 /// What Alice reads.
 fn alice_reads(name: &str) -> Reading {
+    read_by_alice(&case(name))
+}
+
+fn read_by_alice(message: &[u8]) -> Reading {
     let alice = key("alice");
-    read(&case(name), &[&alice], &everybody(), CASE_TIME)
+    read(message, &[&alice], &everybody(), CASE_TIME)
 }
 
 fn by_bob(reading: &Reading) -> bool {
@@ -162,10 +166,32 @@ fn c08_both_forms_of_header_protection_are_read() {
 }
 
 #[test]
-fn c09_a_ciphertext_in_another_structure_is_not_opened() {
+fn c09_what_exchange_made_of_a_ciphertext_is_repaired_and_marked() {
     let reading = alice_reads("C09-mixed-up.eml");
-    assert_eq!(reading.standing, Standing::Unsigned);
-    assert!(!reading.encrypted);
+    assert!(reading.encrypted);
+    assert_eq!(reading.warnings.last(), Some(&Warning::Repaired));
+}
+
+#[test]
+fn c09_no_other_structure_is_opened_nor_this_one_below_a_seal() {
+    let mixed = case("C09-mixed-up.eml");
+    let mixed = String::from_utf8(mixed).unwrap();
+    let empty = "Content-Type: text/plain; charset=us-ascii\r\n\r\n\r\n";
+    assert!(mixed.contains(empty), "{mixed}");
+    let with_text = mixed.replace(
+        empty,
+        &empty.replacen("\r\n\r\n\r\n", "\r\n\r\nHello\r\n", 1),
+    );
+    let without = mixed.replace(&format!("--enc-b\r\n{empty}"), "");
+    let html = mixed.replace("text/plain", "text/html");
+    let renamed = mixed.replace("application/octet-stream", "application/pgp-keys");
+    let more = mixed.replace("--enc-b--", "--enc-b\r\n\r\nmore\r\n--enc-b--");
+    let sealed = format!("Email2-Seal: v=1\r\n{mixed}");
+    for other in [with_text, without, html, renamed, more, sealed] {
+        let reading = read_by_alice(other.as_bytes());
+        assert_eq!(reading.standing, Standing::Unsigned);
+        assert!(!reading.encrypted);
+    }
 }
 
 #[test]
