@@ -71,6 +71,8 @@ pub struct Reason {
     pub stage: Option<Stage>,
     /// Whom it concerns.
     pub scope: Scope,
+    /// No host could be connected to: nothing was said to anybody.
+    pub unreached: bool,
 }
 
 /// Whom a failure concerns: who else need not be tried now.
@@ -169,9 +171,16 @@ impl Remote {
             Err(error) => return Err(outcome_of(self.unresolved(domain, error).await, domain)),
         };
         let (why, all_were_asked) = (search.why(), search.failures.is_empty());
+        let unreached = search.reached_nobody();
         let Some(session) = search.session else {
             let trouble = self.unspoken(domain, why, all_were_asked).await;
-            return Err(outcome_of(trouble, domain));
+            return Err(match outcome_of(trouble, domain) {
+                Outcome::Temporary(reason) => Outcome::Temporary(Reason {
+                    unreached,
+                    ..reason
+                }),
+                other => other,
+            });
         };
         let assured = request.assured || self.is_remembered(domain).await;
         if assured

@@ -21,9 +21,17 @@ pub struct Search {
     /// Why it is not definite that nothing authenticates the session: the domain's MTA-STS policy
     /// cannot be had, or names other hosts (spec §2.2.2).
     pub undecided: Option<String>,
+    /// Hosts that a connection was made to, whatever became of it.
+    pub reached: usize,
 }
 
 impl Search {
+    /// Whether no host could be connected to, from here and now.
+    #[must_use]
+    pub fn reached_nobody(&self) -> bool {
+        self.session.is_none() && self.silent == 0 && self.reached == 0
+    }
+
     /// Why no host could be talked to, for people.
     #[must_use]
     pub fn why(&self) -> String {
@@ -73,6 +81,7 @@ impl Search {
     }
 
     fn failed(&mut self, error: &OpenError) {
+        self.reached += usize::from(!matches!(error, OpenError::Connect { .. }));
         self.failures.push(error.to_string());
     }
 }
