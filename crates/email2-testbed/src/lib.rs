@@ -16,6 +16,7 @@ pub mod gauntlet;
 pub mod kept;
 pub mod loopback;
 pub mod mutants;
+pub mod ordinary;
 pub mod person;
 pub mod postfix;
 pub mod rogue;

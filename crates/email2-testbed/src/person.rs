@@ -15,6 +15,7 @@ use email2_client::send::compose::{Letter, Source};
 use email2_client::send::{self, Author, Encryption, Options, Report, Way, report::Unwatched};
 
 use crate::failure::{Outcome, Step};
+use crate::loopback::MX_PORT;
 use crate::testbed::Testbed;
 
 /// The passphrase of every person of the world.
@@ -56,6 +57,19 @@ impl Person {
             home,
             enrolled,
         })
+    }
+
+    /// From now on their network lets nobody out to port 25: no exchanger can be reached.
+    ///
+    /// # Errors
+    /// The home cannot be written.
+    pub fn wall_off(&mut self, testbed: &Testbed) -> Outcome<()> {
+        let place = Place::at(&self.home);
+        let (open_port, closed) = (format!("mx_port = {MX_PORT}"), "mx_port = 12026");
+        let section = testbed.network_section().replace(&open_port, closed);
+        std::fs::write(place.config_file(), section).step("configuration")?;
+        self.client = open(&place)?;
+        Ok(())
     }
 
     /// Their key, open.
@@ -134,6 +148,7 @@ impl Person {
             encryption,
             wait: WAIT,
             way,
+            email2_only: false,
         };
         let sent = send::send(&self.client, &author, source, &options, &Unwatched).await;
         sent.step(format!("{} sends", self.address))

@@ -91,9 +91,16 @@ impl Testbed {
         Ok(place)
     }
 
-    fn place(&mut self, plan: &Plan) -> Outcome<Place> {
-        let place = Place::make(plan, self.next_host, &self.folder, &self.certification)?;
+    /// The number of a host that nobody has yet.
+    pub fn take_host(&mut self) -> u8 {
+        let number = self.next_host;
         self.next_host += HOSTS_OF_A_DOMAIN;
+        number
+    }
+
+    fn place(&mut self, plan: &Plan) -> Outcome<Place> {
+        let number = self.take_host();
+        let place = Place::make(plan, number, &self.folder, &self.certification)?;
         place.configure(&self.network, &self.network_section())?;
         Ok(place)
     }

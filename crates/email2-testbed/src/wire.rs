@@ -1,6 +1,6 @@
 //! What crosses the wire: a tap in front of a mail exchanger. It has the exchanger's own
-//! certificate, so that both sides take it for the wire that it is; every line is noted,
-//! none is changed.
+//! certificate, so that both sides take it for the wire that it is; every line is noted, and
+//! none is changed, unless it is told to strip a word of what the exchanger offers.
 
 use std::io;
 use std::net::SocketAddr;
@@ -45,8 +45,12 @@ pub struct Crossing {
 pub struct Tap {
     address: SocketAddr,
     notes: Arc<Notes>,
+    stripped: Stripped,
     task: AbortHandle,
 }
+
+/// The word that is taken out of what the exchanger offers.
+type Stripped = Arc<Mutex<Option<&'static str>>>;
 
 /// What a tap needs to stand in the wire.
 pub struct TapPlace {
@@ -73,6 +77,8 @@ impl Tap {
         let notes = Arc::new(Notes::default());
         let (world, place) = (world.clone(), Arc::new(place));
         let taken = Arc::clone(&notes);
+        let stripped = Stripped::default();
+        let word = Arc::clone(&stripped);
         let task = tokio::spawn(async move {
             let mut number = 0;
             while let Ok(client) = listener.accept().await {
@@ -80,6 +86,7 @@ impl Tap {
                 let pass = Pass {
                     place: Arc::clone(&place),
                     notes: Arc::clone(&taken),
+                    stripped: *locked(&word),
                     number,
                 };
                 tokio::spawn(pass.through(world.clone(), client));
@@ -88,8 +95,15 @@ impl Tap {
         Ok(Tap {
             address,
             notes,
+            stripped,
             task: task.abort_handle(),
         })
+    }
+
+    /// From the next connection on this word is made unreadable in what the exchanger offers;
+    /// `None`: nothing is.
+    pub fn strip(&self, word: Option<&'static str>) {
+        *locked(&self.stripped) = word;
     }
 
     /// Where it listens.
@@ -116,14 +130,19 @@ struct Notes(Mutex<Vec<Crossing>>);
 
 impl Notes {
     fn lines(&self) -> MutexGuard<'_, Vec<Crossing>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.0)
     }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// One connection on its way through.
 struct Pass {
     place: Arc<TapPlace>,
     notes: Arc<Notes>,
+    stripped: Option<&'static str>,
     number: usize,
 }
 
@@ -185,7 +204,8 @@ impl Pass {
                     }
                 }
                 count = server.read(&mut from_server) => {
-                    let octets = from_server.get(..count?).unwrap_or_default();
+                    let octets = from_server.get_mut(..count?).unwrap_or_default();
+                    self.stripped.into_iter().for_each(|word| strip(octets, word));
                     self.pass_on(octets, client, &mut down).await?;
                     if octets.is_empty() {
                         return Ok(false);
@@ -208,6 +228,21 @@ impl Pass {
         }
         to.write_all(octets).await?;
         to.flush().await
+    }
+}
+
+/// Makes a word unreadable wherever it stands.
+fn strip(octets: &mut [u8], word: &str) {
+    let mut from = 0;
+    let at = |octets: &[u8], from: usize| {
+        let rest = octets.get(from..)?;
+        rest.windows(word.len())
+            .position(|window| window == word.as_bytes())
+    };
+    while let Some(found) = at(octets, from) {
+        let (begin, end) = (from + found, from + found + word.len());
+        octets.get_mut(begin..end).unwrap_or_default().fill(b'X');
+        from = end;
     }
 }
 
@@ -252,6 +287,13 @@ impl Line {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_word_is_stripped_wherever_it_stands() {
+        let mut octets = b"250-STARTTLS\r\n250 STARTTLS".to_vec();
+        strip(&mut octets, "STARTTLS");
+        assert_eq!(octets, b"250-XXXXXXXX\r\n250 XXXXXXXX");
+    }
 
     #[test]
     fn lines_are_put_together_from_pieces() {
