@@ -8,12 +8,13 @@ mod known;
 mod known_keys;
 mod part;
 mod person;
+mod report;
 mod standing;
+mod verdict;
 
 use email2::Address;
 use email2::content::{ContentError, Differing, Reader, Reading, Warning, unprotect};
 use email2::header::parse_from;
-use email2::verdict::{Provenance, UnverifiedReason, Via};
 use mail_parser::MessageParser;
 use serde::Serialize;
 
@@ -22,6 +23,7 @@ use part::Found;
 pub use part::{Attached, Section};
 pub use person::Person;
 pub use standing::Protection;
+pub use verdict::Verdict;
 
 /// A message as it is shown. Texts are as the author wrote them: whoever prints
 /// them escapes them (`display`).
@@ -59,15 +61,6 @@ pub struct Shown {
     pub header: Vec<(String, String)>,
 }
 
-/// What the server's column says of a message (spec §10.3).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Verdict {
-    /// The author, where it is proved who that is.
-    pub author: Option<String>,
-    /// In words.
-    pub words: String,
-}
-
 /// An outer field that differs (spec §5.6.3).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Difference {
@@ -81,16 +74,12 @@ pub struct Difference {
     pub intended: bool,
 }
 
-/// The field that the server puts in front of a message, and no message can
-/// write: below a seal it is refused, elsewhere it is renamed (spec §10.3).
-const VERDICT_FIELD: &[u8] = b"Email2-Verdict:";
-
 /// Opens a message as the server gave it.
 ///
 /// # Errors
 /// [`ContentError`]: it is not for these keys, damaged, or passes a bound.
 pub fn read(raw: &[u8], reader: &Reader<'_>) -> Result<Shown, ContentError> {
-    let (verdict, message) = take_verdict(raw);
+    let (verdict, message) = Verdict::take(raw);
     let reading = unprotect(message, reader)?;
     Ok(show(verdict, &reading))
 }
@@ -98,97 +87,9 @@ pub fn read(raw: &[u8], reader: &Reader<'_>) -> Result<Shown, ContentError> {
 /// The address in From of a message as the server gave it: whose certificate a
 /// reader needs. It proves nothing yet.
 pub fn author(raw: &[u8]) -> Option<Address> {
-    let (_, message) = take_verdict(raw);
+    let (_, message) = Verdict::take(raw);
     let scanned = email2::scan::Scan::whole(false, message).ok()?;
     Some(scanned.header.from.ok()?.address)
-}
-
-/// Splits the server's field off.
-fn take_verdict(raw: &[u8]) -> (Verdict, &[u8]) {
-    let none = Verdict::unproved("the server says nothing about this message");
-    let end = raw.windows(2).position(|pair| pair == b"\r\n");
-    let Some((line, rest)) = end.and_then(|end| raw.split_at_checked(end)) else {
-        return (none, raw);
-    };
-    let Some(value) = line.strip_prefix(VERDICT_FIELD) else {
-        return (none, raw);
-    };
-    let words = String::from_utf8_lossy(value).trim().to_owned();
-    let verdict = Verdict {
-        author: match words.parse() {
-            Ok(Provenance::Verified { author, .. }) => Some(author.to_string()),
-            _ => None,
-        },
-        words,
-    };
-    (verdict, rest.strip_prefix(b"\r\n").unwrap_or(rest))
-}
-
-impl Verdict {
-    /// What its reader can do about a message that is not shown as verified: register the mediator
-    /// that it came by (spec §11.6.2), or know why it is where it is.
-    #[must_use]
-    pub fn advice(&self) -> Option<String> {
-        match self.words.parse().ok()? {
-            Provenance::ForOthers { author, via, .. } => {
-                let address = via.iter().find_map(sent_to)?;
-                Some(format!(
-                    "{author} sealed this for {address}, not for you; if that is your address or \
-                     a list of yours, run: email2 contact via {address}"
-                ))
-            }
-            Provenance::Unverified { reason, .. } => Some(why(reason).to_owned()),
-            _ => None,
-        }
-    }
-
-    fn unproved(words: &str) -> Verdict {
-        Verdict {
-            author: None,
-            words: words.to_owned(),
-        }
-    }
-
-    /// The verdict is about one author: it holds for no other that is shown.
-    fn for_author(self, shown: Option<&Person>) -> Verdict {
-        match &self.author {
-            Some(proved) if shown.is_none_or(|person| person.address != *proved) => {
-                Verdict::unproved("the author who was proved is not the one in From")
-            }
-            _ => self,
-        }
-    }
-}
-
-/// For whom a message was that came by somebody who is not registered.
-fn sent_to(via: &Via) -> Option<&Address> {
-    match via {
-        Via::Unregistered { address, .. } | Via::UnsealedHopFor { address } => Some(address),
-        Via::Forwarder { .. } | Via::UnsealedHop => None,
-    }
-}
-
-/// Why nothing proves who wrote a message, in a sentence.
-fn why(reason: UnverifiedReason) -> &'static str {
-    match reason {
-        UnverifiedReason::Unsealed => "ordinary mail: anybody can have written it",
-        UnverifiedReason::SealedBefore => {
-            "its author has sealed mail to you before, and this has no seal: probably forged"
-        }
-        UnverifiedReason::PolicyUnconfirmed => {
-            "its author's domain may always seal, which nobody can confirm: probably forged"
-        }
-        UnverifiedReason::PolicyUnknown => {
-            "ordinary mail, and it could not be found out whether its author always seals"
-        }
-        UnverifiedReason::DmarcFailed => {
-            "its author's domain asks not to believe it (DMARC): probably forged"
-        }
-        UnverifiedReason::Forwarded => {
-            "a list or alias of yours passed it on and broke its seal: anybody can have written it"
-        }
-        UnverifiedReason::Report => "a report about a message of yours, by a server without seals",
-    }
 }
 
 fn show(verdict: Verdict, reading: &Reading) -> Shown {
@@ -197,7 +98,10 @@ fn show(verdict: Verdict, reading: &Reading) -> Shown {
     // parser's accessors take it for granted that a message has a part.
     let parsed = MessageParser::new().parse_headers(&section);
     let parsed = parsed.as_ref();
-    let found = part::take_apart(&reading.body);
+    let found = match report::status(&verdict, &reading.body) {
+        Some(status) => Found::only(status),
+        None => part::take_apart(&reading.body),
+    };
     let from = only_author(reading);
     let from =
         from.map(|from| Person::new(from.display_name.as_deref(), &from.address.to_string()));

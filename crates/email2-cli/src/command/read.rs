@@ -98,8 +98,8 @@ fn verdict(message: &Shown) -> Vec<String> {
         format!("server:  {}", shown(&message.verdict.words)),
         format!("content: {}; {secrecy}", shown(&protection.words)),
     ];
-    let advice = message.verdict.advice();
-    lines.extend(advice.map(|advice| format!("note:    {}", shown(&advice))));
+    let advice = message.verdict.advice.as_deref();
+    lines.extend(advice.map(|advice| format!("note:    {}", shown(advice))));
     lines
 }
 

@@ -88,6 +88,14 @@ pub(super) struct Found {
 }
 
 impl Found {
+    /// Only this text.
+    pub(super) fn only(section: Section) -> Found {
+        Found {
+            sections: vec![section],
+            ..Found::default()
+        }
+    }
+
     fn number(&self) -> usize {
         let texts = self.sections.iter().map(|section| section.part);
         let files = self.attachments.iter().map(|attached| attached.part);
