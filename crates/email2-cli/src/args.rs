@@ -129,12 +129,22 @@ pub(crate) struct DeliveryArgs {
     /// Sign only
     #[arg(long)]
     pub(crate) no_encrypt: bool,
+    /// Encrypt to those who have a key; the others get it signed only
+    #[arg(long, conflicts_with_all = ["encrypt", "no_encrypt"])]
+    pub(crate) split: bool,
+    /// Only as Email 2.0: who has ordinary mail gets nothing, and is named
+    #[arg(long)]
+    pub(crate) email2_only: bool,
     /// Try again for so many seconds before leaving it in the outbox
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     pub(crate) wait: u64,
-    /// Hand it to your own server, which carries it on: for networks that block port 25
+    /// Hand it to your own server, which carries it on; it is done by itself where a recipient's
+    /// server cannot be reached from here
     #[arg(long)]
     pub(crate) via_server: bool,
+    /// Deliver to the servers of its recipients, or leave it in the outbox
+    #[arg(long, conflicts_with = "via_server")]
+    pub(crate) direct: bool,
     /// Send at once; on a terminal it can else be taken back for 10 seconds
     #[arg(long)]
     pub(crate) now: bool,

@@ -14,6 +14,7 @@ mod save;
 mod search;
 mod send;
 mod setup;
+mod split;
 mod tool;
 mod undo;
 

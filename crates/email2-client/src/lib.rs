@@ -11,8 +11,10 @@ pub mod place;
 pub mod enrol;
 pub mod home;
 
+pub mod autocrypt;
 pub mod backup;
 pub mod keyring;
+pub mod learnt;
 pub mod memory;
 pub mod own_key;
 pub mod pin;
@@ -50,8 +52,8 @@ use std::sync::Arc;
 use email2::Address;
 pub use email2_io::World;
 use email2_io::world::WorldError;
-pub use email2_remote::HomeTrust;
 use email2_remote::{Connector, Remote};
+pub use email2_remote::{HomeTrust, KeyError};
 use email2_store::{Opening, Store, StoreError};
 
 use config::Config;

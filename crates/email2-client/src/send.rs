@@ -27,7 +27,7 @@ use email2_store::StoreError;
 use crate::Client;
 use compose::{ComposeError, Source};
 use protect::ProtectError;
-pub use report::{Report, State, Step, Watch};
+pub use report::{Mail, Manner, Report, State, Step, Watch};
 
 /// Who sends: the account's address and its key, open.
 #[derive(Debug)]
@@ -49,10 +49,12 @@ pub enum Encryption {
     Demand,
     /// Never: signed only.
     Refuse,
+    /// To those who have a key; the others get it signed only.
+    Split,
 }
 
 /// How a message is sent.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Options {
     /// When to encrypt.
     pub encryption: Encryption,
@@ -60,13 +62,19 @@ pub struct Options {
     pub wait: Duration,
     /// Which way it leaves.
     pub way: Way,
+    /// Only as Email 2.0: who has ordinary mail gets nothing.
+    pub email2_only: bool,
 }
 
-/// Which way a sealed message leaves this machine; its octets are the same.
+/// Which way a sealed message leaves this machine; its octets are the same. Ordinary mail leaves
+/// by one's own server whatever is said here (spec §12.6.2).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Way {
-    /// To the servers of its recipients.
+    /// To the servers of its recipients; by one's own where those cannot be reached from here
+    /// (spec §12.6.4).
     #[default]
+    Either,
+    /// To the servers of its recipients.
     Direct,
     /// To one's own server, which carries it on (spec §3.10.3): for networks that block port 25.
     Server,
@@ -103,7 +111,7 @@ pub async fn send(
     let (now, mut rng) = (client.world.now(), client.world.rng());
     let composed = compose::compose(source, author.address, now, &mut rng)?;
     let routed = route::route(&composed);
-    let found = keys::fetch(client, routed, options.wait, watch).await?;
+    let found = keys::fetch(client, routed, options, watch).await?;
     let protected = protect::protect(
         &composed,
         found.keyed,
@@ -119,6 +127,7 @@ pub async fn send(
         copy,
         later: found.later,
         encryption: options.encryption,
+        email2_only: options.email2_only,
     };
     let kept = outbox::keep(client, author, leaving).await?;
     let settled = deliver::until(

@@ -2,12 +2,13 @@
 
 pub(crate) mod kit;
 mod life;
+mod ordinary;
 
 use std::process::ExitCode;
 
 use email2::Fingerprint;
 use email2::certificate::Certificate;
-use email2_client::verified;
+use email2_client::{KeyError, verified};
 use email2_client::{keyring, own_key, pin};
 use serde::Serialize;
 use time::OffsetDateTime;
@@ -162,7 +163,8 @@ async fn pinned(
     client: &email2_client::Client,
     of: &email2::Address,
 ) -> Result<Certificate, Failure> {
-    pin::known(client.store(), of).await?.ok_or_else(|| {
+    let known = ordinary::known(client, of).await?;
+    known.map(|(certificate, _)| certificate).ok_or_else(|| {
         Failure::new(
             Code::NoUser,
             format_args!("no key of {of} is known here; run: email2 key fetch {of}"),
@@ -197,6 +199,7 @@ async fn list(context: &Context) -> Outcome {
             verified: verified && !held,
         });
     }
+    listed.extend(ordinary::listed(&client).await?);
     context.output.data("keys", &listed, |listed| {
         let line = |key: &Listed| {
             let verified = if key.verified { ", verified" } else { "" };
@@ -212,7 +215,12 @@ async fn fetch(context: &Context, of: &str, accept_new: Option<&str>) -> Outcome
     let client = context.client()?;
     let of = address(of)?;
     let accepted = accept_new.map(fingerprint).transpose()?;
-    let found = client.remote().fetch_for_writing(&of).await?;
+    let found = match client.remote().fetch_for_writing(&of).await {
+        Err(KeyError::NoEmail2(_)) => {
+            return ordinary::fetch(context, &client, &of, accepted.as_ref()).await;
+        }
+        found => found?,
+    };
     let now = client.world().now();
     let served = &found.certificate;
     let settled = pin::settle_told(client.store(), &of, served, found.assurance, now).await;

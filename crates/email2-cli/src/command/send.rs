@@ -10,13 +10,17 @@ use email2::secret::SecretKey;
 use email2_client::Client;
 use email2_client::contact;
 use email2_client::display::shown;
+use email2_client::learnt::Teller;
 use email2_client::send::compose::{self, Attachment, File, Letter, Source};
-use email2_client::send::protect::Protection;
-use email2_client::send::{self, Author, Encryption, Options, Report, State, Step, Watch, Way};
+use email2_client::send::protect::{ProtectError, Protection};
+use email2_client::send::{
+    self, Author, Encryption, Mail, Manner, Options, Report, SendError, State, Step, Watch, Way,
+};
 
 use super::context::Context;
 use super::setup::read;
-use super::{draft, letter, undo};
+use super::undo::Passed;
+use super::{draft, letter, split, undo};
 use crate::args::{BodyArgs, DeliveryArgs, SendArgs};
 use crate::exit::{Code, Failure, Outcome};
 use crate::progress::Progress;
@@ -68,14 +72,37 @@ pub(crate) async fn deliver(
         key,
         address: client.address()?,
     };
-    if !args.now && !undo::passes(context, client).await {
-        let line = "taken back; nothing was sent";
-        return Err(Failure::new(Code::Refused, line));
+    let passed = match args.now {
+        true => Passed::UNASKED,
+        false => undo::passes(context, client).await,
+    };
+    if !passed.goes {
+        return Err(taken_back());
     }
-    let watch = Told(context.progress());
-    let sent = send::send(client, &author, source, &options(args), &watch).await;
-    drop(watch);
-    Ok(sent?)
+    let options = options(args);
+    let attempt = |options: Options, source: Source| {
+        let (progress, author) = (context.progress(), &author);
+        async move { send::send(client, author, source, &options, &Told(progress)).await }
+    };
+    let sent = attempt(options, source.clone()).await;
+    let Err(SendError::Protect(ProtectError::Mixed(keyless))) = &sent else {
+        return Ok(sent?);
+    };
+    if !undo::is_asked(context) {
+        return Ok(sent?);
+    }
+    // Nothing was kept or sent: it is made again as its author decides (spec §5.5.2).
+    let encryption = split::ask(keyless, passed.typed).await;
+    let encryption = encryption.ok_or_else(taken_back)?;
+    let decided = Options {
+        encryption,
+        ..options
+    };
+    Ok(attempt(decided, source).await?)
+}
+
+fn taken_back() -> Failure {
+    Failure::new(Code::Refused, "taken back; nothing was sent")
 }
 
 /// Whoever is written to is no stranger (spec §10.5): their answer does not wait in Requests.
@@ -106,43 +133,59 @@ pub(crate) fn finish(context: &Context, reports: &[Report]) -> Outcome {
 }
 
 fn line(report: &Report) -> String {
+    let by_server = report.manner.is_some_and(|manner| manner.by_server);
     let state = match report.state {
+        State::Delivered if by_server => "handed to your server",
         State::Delivered => "delivered",
         State::Waiting => "waits in the outbox",
         State::Held => "held in the outbox",
         State::Refused => "refused",
         State::Unavailable => "not sent",
     };
-    let protection = match report.protection {
-        Some(Protection::Signed) => ", signed, not encrypted",
-        Some(Protection::Encrypted) => ", signed and encrypted (not post-quantum)",
-        Some(Protection::EncryptedPostQuantum) => ", signed and encrypted (post-quantum)",
-        None => "",
-    };
+    let manner = report.manner.map(|manner| format!(", {}", words(manner)));
+    let manner = manner.unwrap_or_default();
     let entry = report
         .outbox
         .map(|id| format!(" [{id}]"))
         .unwrap_or_default();
     let words = shown(&report.words);
-    format!(
-        "{}: {state}{entry}{protection}: {words}\n",
-        report.recipient
-    )
+    format!("{}: {state}{entry}{manner}: {words}\n", report.recipient)
+}
+
+/// What a recipient got, in words.
+fn words(manner: Manner) -> String {
+    let protection = match manner.protection {
+        Protection::Signed => "signed, not encrypted",
+        Protection::Encrypted => "signed and encrypted (not post-quantum)",
+        Protection::EncryptedPostQuantum => "signed and encrypted (post-quantum)",
+    };
+    let key = match manner.key {
+        Some(Teller::Autocrypt) => ", to a key that nothing vouches for (Autocrypt)",
+        Some(Teller::OwnServer) => ", to the key that your own server told",
+        Some(Teller::Directory) => ", to the key in the directory of their domain",
+        Some(Teller::Domain) | None => "",
+    };
+    match manner.mail {
+        Mail::Sealed => format!("sealed, {protection}{key}"),
+        Mail::Ordinary => format!("ordinary mail, {protection}{key}"),
+    }
 }
 
 fn options(args: &DeliveryArgs) -> Options {
     Options {
-        encryption: match (args.encrypt, args.no_encrypt) {
-            (true, _) => Encryption::Demand,
-            (_, true) => Encryption::Refuse,
+        encryption: match (args.encrypt, args.no_encrypt, args.split) {
+            (true, ..) => Encryption::Demand,
+            (_, true, _) => Encryption::Refuse,
+            (.., true) => Encryption::Split,
             _ => Encryption::Default,
         },
         wait: Duration::from_secs(args.wait),
-        way: if args.via_server {
-            Way::Server
-        } else {
-            Way::Direct
+        way: match (args.via_server, args.direct) {
+            (true, _) => Way::Server,
+            (_, true) => Way::Direct,
+            _ => Way::Either,
         },
+        email2_only: args.email2_only,
     }
 }
 
@@ -233,6 +276,13 @@ impl Watch for Told {
         self.0.say(match step {
             Step::Replaced { address, key } => {
                 format!("{address} has a new key ({key}); the old one signed that it follows")
+            }
+            Step::ByServer { address, why } => {
+                let why = shown(&why);
+                format!("{why}; your own server told the key of {address}, and carries it on")
+            }
+            Step::NoDirectory { address, why } => {
+                format!("no key of {address} was looked up: {}", shown(&why))
             }
             Step::Key(address) => format!("asking for the key of {address}"),
             Step::Deliver { domain, size } => format!("delivering {size} octets to {domain}"),

@@ -11,11 +11,35 @@ use super::context::Context;
 /// How long, seconds.
 const SECONDS: u64 = 10;
 
-/// Lets the time pass; `false`: it was taken back. Nothing is kept or sent yet, so that Ctrl-C
+/// The line that is typed next.
+pub(crate) type Typed = oneshot::Receiver<String>;
+
+/// What came of the time.
+pub(crate) struct Passed {
+    /// It was not taken back.
+    pub(crate) goes: bool,
+    /// Whoever asks next hears this line: it is waited for already.
+    pub(crate) typed: Option<Typed>,
+}
+
+impl Passed {
+    /// Nothing was typed.
+    pub(crate) const UNASKED: Passed = Passed {
+        goes: true,
+        typed: None,
+    };
+}
+
+/// Whether somebody sits there who can be asked.
+pub(crate) fn is_asked(context: &Context) -> bool {
+    !context.output.is_json() && stdin().is_terminal() && stderr().is_terminal()
+}
+
+/// Lets the time pass, in which it can be taken back. Nothing is kept or sent yet, so that Ctrl-C
 /// takes it back as well. Without a terminal there is nobody to wait for.
-pub(crate) async fn passes(context: &Context, client: &Client) -> bool {
-    if context.output.is_json() || !stdin().is_terminal() || !stderr().is_terminal() {
-        return true;
+pub(crate) async fn passes(context: &Context, client: &Client) -> Passed {
+    if !is_asked(context) {
+        return Passed::UNASKED;
     }
     let progress = context.progress();
     let mut typed = typed_line();
@@ -27,15 +51,18 @@ pub(crate) async fn passes(context: &Context, client: &Client) -> bool {
             () = client.world().clock.sleep(Duration::from_secs(1)) => None,
             line = &mut typed => Some(line.ok().is_none_or(|line| sends(&line))),
         };
-        if let Some(answer) = answer {
-            return answer;
+        if let Some(goes) = answer {
+            return Passed { goes, typed: None };
         }
     }
-    true
+    Passed {
+        goes: true,
+        typed: Some(typed),
+    }
 }
 
 /// The next line that is typed. Its thread ends with the program: nothing waits for it.
-fn typed_line() -> oneshot::Receiver<String> {
+pub(crate) fn typed_line() -> Typed {
     let (sender, receiver) = oneshot::channel();
     std::thread::spawn(move || {
         let mut line = String::new();

@@ -8,8 +8,9 @@ use email2::content::{ContentError, Known, Reader};
 use email2::secret::SecretKey;
 use email2::{Fingerprint, Identity};
 
-use super::{Shown, author, known_keys, read};
-use crate::{Client, pin};
+use super::{Shown, Verdict, author, known_keys, read};
+use crate::autocrypt::Told;
+use crate::{Client, autocrypt, pin};
 
 /// What people are told of a signature by such a key.
 const HELD: &str = "the author's mail server holds this key and signs for them";
@@ -58,7 +59,48 @@ pub async fn open(
     }
     let told = known_keys::compare(client, &shown, key).await;
     shown.notes.extend(told);
+    if shown.verdict.is_ordinary() {
+        let told = told_by_mail(client, raw, &shown, key).await;
+        shown.notes.extend(told);
+    }
     Ok(shown)
+}
+
+/// What ordinary mail says of its author's key: kept to write to them, and never taken for a proof
+/// of who wrote this message (spec §12.6.7).
+async fn told_by_mail(
+    client: &Client,
+    raw: &[u8],
+    shown: &Shown,
+    key: Option<&SecretKey>,
+) -> Vec<String> {
+    let (_, message) = Verdict::take(raw);
+    let (store, now) = (client.store(), client.world().now());
+    let mut notes = Vec::new();
+    if let Some(author) = author(raw)
+        && shown.protection.standing == "unknown-key"
+        && let Ok(Some(before)) = autocrypt::known(store, &author).await
+        && let Ok(again) = read_with(client, raw, key, Some(before))
+        && again.protection.standing == "verified"
+    {
+        notes.push(format!(
+            "the signature is by the key that earlier mail from {author} told; nothing vouches for \
+             that key"
+        ));
+    }
+    match autocrypt::harvest(store, message, now).await {
+        Ok(Told::Nothing) => {}
+        Ok(Told::First(key)) => notes.push(format!(
+            "this mail tells a key of its author ({key}); your answers can be encrypted to it, but \
+             nothing vouches for it"
+        )),
+        Ok(Told::Other(key)) => notes.push(format!(
+            "this mail tells another key of its author ({key}) than earlier mail did; the earlier \
+             one stays in use. To take this one: email2 key fetch ADDRESS --accept-new {key}"
+        )),
+        Err(error) => tracing::warn!(%error, "a key that mail told is not kept"),
+    }
+    notes
 }
 
 fn read_with(

@@ -1,8 +1,6 @@
 //! An entry is made again from the author's own copy: for a key that changed
 //! (spec §3.3.2), or for one that could not be asked for before.
 
-use std::time::Duration;
-
 use email2::address::Address;
 use email2::certificate::Certificate;
 use email2::content::{Reader, unprotect};
@@ -13,11 +11,12 @@ use super::compose::Composed;
 use super::import::{File, import};
 use super::keys::{self, Found, Keyed, RecipientKey};
 use super::outbox::{self, Kind};
-use super::report::Unwatched;
+use super::report::{Mail, Unwatched};
 use super::route::Routed;
 use super::settle::{Next, recipient};
-use super::{Author, Encryption, protect, seal};
+use super::{Author, Encryption, Options, protect, seal};
 use crate::Client;
+use crate::learnt::Teller;
 use crate::pin::{self, PinError};
 
 /// What a copy says of itself once it is in the mailbox Sent.
@@ -75,7 +74,8 @@ pub(crate) async fn follow(
     };
     let key = RecipientKey {
         certificate,
-        etag: found.etag,
+        etag: Some(found.etag),
+        source: Teller::Domain,
     };
     anew(
         client,
@@ -98,8 +98,15 @@ pub(crate) async fn prepare(
     entry: &QueueEntry,
     next: &mut Next,
 ) -> Result<(), StoreError> {
-    let (Some(to), Some(Kind::Unprepared { encryption, blind })) =
-        (entry.recipients.first(), Kind::of(entry))
+    let (Some(to), Some(kind)) = (entry.recipients.first(), Kind::of(entry)) else {
+        next.retry = true;
+        return Ok(());
+    };
+    let Kind::Unprepared {
+        encryption,
+        blind,
+        email2_only,
+    } = kind
     else {
         next.retry = true;
         return Ok(());
@@ -108,7 +115,12 @@ pub(crate) async fn prepare(
         address: to.address.clone(),
         blind,
     };
-    let found = keys::fetch(client, vec![routed], Duration::ZERO, &Unwatched).await?;
+    let options = Options {
+        encryption,
+        email2_only,
+        ..Options::default()
+    };
+    let found = keys::fetch(client, vec![routed], &options, &Unwatched).await?;
     let Found {
         mut keyed,
         later,
@@ -153,14 +165,14 @@ async fn anew(
             &"the key changed; send to this recipient again",
         );
     }
-    let etag = to.key.as_ref().map(|key| key.etag.clone());
+    let etag = to.key.as_ref().and_then(|key| key.etag.clone());
     let sealed = match remade(client, author, entry, to, encryption).await? {
         Ok(sealed) => sealed,
         Err(why) => return hold(next, entry, &who, &why),
     };
     next.body = Some(outbox::spool(&client.store, &sealed.octets).await?);
-    let protection = sealed.protection;
-    next.details = Some(Kind::Sealed { protection }.text());
+    let manner = sealed.manner;
+    next.details = Some(Kind::Sealed { manner }.text());
     if let Some(known) = recipient(entry, &who) {
         let mut known = known.clone();
         known.etag = etag;
@@ -241,6 +253,8 @@ fn keyed(who: &Address, key: Option<RecipientKey>) -> Keyed {
     Keyed {
         address: who.clone(),
         blind: false,
+        mail: Mail::Sealed,
+        by_server: false,
         key,
         encrypted_before: true,
     }

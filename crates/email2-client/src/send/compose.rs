@@ -24,7 +24,7 @@ pub struct Composed {
 }
 
 /// Where a message comes from.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum Source {
     /// It was typed.
     Letter(Letter),

@@ -12,7 +12,7 @@ use email2_store::queue::{Claimed, QueueEntry, QueueId, RecipientState};
 use futures::future::join_all;
 
 use super::outbox::{self, Kind};
-use super::report::{Report, Step, Watch};
+use super::report::{Manner, Report, Step, Watch};
 use super::{Author, Way, settle};
 use crate::{Client, home};
 
@@ -89,21 +89,43 @@ async fn attempt(
 ) -> Result<Vec<Report>, StoreError> {
     let entry = &claim.entry;
     match Kind::of(entry) {
-        Some(Kind::Sealed { .. }) => {
+        Some(Kind::Sealed { manner }) => {
             watch.step(Step::Deliver {
                 domain: entry.domain.clone(),
                 size: entry.size,
             });
             let request = request(client, entry).await?;
-            let outcomes = match way {
-                Way::Direct => client.remote.deliver(&request).await,
-                Way::Server => home::submit(client, &request).await,
+            let way = if manner.by_server { Way::Server } else { way };
+            let (outcomes, by_server) = carry(client, &request, way).await;
+            let manner = Manner {
+                by_server,
+                ..manner
             };
-            settle::sealed(client, author, claim, outcomes).await
+            settle::sealed(client, author, claim, (outcomes, manner)).await
         }
         Some(Kind::Copy { .. }) => settle::copy(client, claim).await,
         Some(Kind::Unprepared { .. }) => settle::unprepared(client, author, claim).await,
         None => settle::untouched(client, claim).await,
+    }
+}
+
+/// Carries a request one way; where the recipients' server cannot be reached from here, one's own
+/// server takes it, if it can. Nothing was said to the former, so nothing goes twice. Whether
+/// one's own server had it.
+async fn carry(client: &Client, request: &DeliveryRequest, way: Way) -> (Outcomes, bool) {
+    if way == Way::Server {
+        return (home::submit(client, request).await, true);
+    }
+    let outcomes = client.remote.deliver(request).await;
+    let unreached = |outcome: &Outcome| matches!(outcome, Outcome::Temporary(why) if why.unreached);
+    if way == Way::Direct || !outcomes.iter().all(|(_, outcome)| unreached(outcome)) {
+        return (outcomes, false);
+    }
+    let carried = home::submit(client, request).await;
+    let taken = |outcome: &Outcome| !matches!(outcome, Outcome::Temporary(_));
+    match carried.iter().any(|(_, outcome)| taken(outcome)) {
+        true => (carried, true),
+        false => (outcomes, false),
     }
 }
 

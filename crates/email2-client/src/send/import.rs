@@ -12,7 +12,7 @@ use super::compose::Composed;
 use super::protect::OWN_BCC;
 
 /// A message file and what is wanted of it.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct File {
     /// The octets: RFC 5322, lines ended by LF or CRLF; one mbox line may lead.
     pub octets: Vec<u8>,

@@ -1,18 +1,25 @@
 //! The recipients' keys, asked of their own servers and compared with what is
-//! known of them (spec §5.5, §6.5).
+//! known of them (spec §5.5, §6.5). Where a domain does not speak Email 2.0 its people get
+//! ordinary mail, and their keys are looked for elsewhere (spec §12.6.1).
+
+mod ordinary;
+mod own_server;
 
 use std::time::Duration;
 
+use email2::Assurance;
 use email2::address::Address;
 use email2::certificate::Certificate;
 use email2::key_query::Etag;
-use email2_remote::{FoundKey, KeyError};
+use email2_remote::{FoundKey, KeyError, Spoken};
 use email2_store::StoreError;
 
-use super::report::{Report, State, Step, Watch};
+use super::report::{Mail, Report, State, Step, Watch};
 use super::route::Routed;
-use crate::Client;
+use super::{Options, Way};
+use crate::learnt::{self, Teller};
 use crate::pin::{self, PinError};
+use crate::{Client, autocrypt};
 
 /// A recipient whose key is known, or known to be none.
 #[derive(Clone, Debug)]
@@ -21,7 +28,11 @@ pub struct Keyed {
     pub address: Address,
     /// Nobody else may learn of this recipient.
     pub blind: bool,
-    /// The key; none when the recipient's own server says that there is none.
+    /// What mail the recipient's domain takes.
+    pub mail: Mail,
+    /// The recipient's server cannot be reached from here: one's own carries the mail on.
+    pub by_server: bool,
+    /// The key; none when it is definite that there is none.
     pub key: Option<RecipientKey>,
     /// Mail was encrypted to this recipient before.
     pub encrypted_before: bool,
@@ -32,8 +43,10 @@ pub struct Keyed {
 pub struct RecipientKey {
     /// The certificate.
     pub certificate: Certificate,
-    /// Its version, for EMAIL2KEY (spec §3.3).
-    pub etag: Etag,
+    /// Its version, for EMAIL2KEY (spec §3.3); none of a key that no server of Email 2.0 gave.
+    pub etag: Option<Etag>,
+    /// Who told it.
+    pub source: Teller,
 }
 
 /// What asking came to.
@@ -50,23 +63,29 @@ pub struct Found {
 /// First pause between attempts, doubled each time.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 
-/// Asks for every recipient's key; who cannot be asked is asked again for as long as `wait`.
+/// Asks for every recipient's key; who cannot be asked is asked again for as long as the options
+/// say.
 ///
 /// # Errors
 /// The store failed.
 pub async fn fetch(
     client: &Client,
     routed: Vec<Routed>,
-    wait: Duration,
+    options: &Options,
     watch: &dyn Watch,
 ) -> Result<Found, StoreError> {
     let clock = &*client.world.clock;
-    let deadline = clock.monotonic() + wait;
+    let deadline = clock.monotonic() + options.wait;
     let (mut found, mut asked, mut pause) = (Found::default(), routed, FIRST_PAUSE);
+    let asking = Asking {
+        client,
+        options,
+        watch,
+    };
     loop {
         for recipient in std::mem::take(&mut asked) {
             watch.step(Step::Key(recipient.address.clone()));
-            ask(client, recipient, watch, &mut found).await?;
+            asking.ask(recipient, &mut found).await?;
         }
         if found.later.is_empty() || clock.monotonic() + pause > deadline {
             return Ok(found);
@@ -93,82 +112,180 @@ async fn current(client: &Client, address: &Address) -> Result<FoundKey, KeyErro
     client.remote.fetch_for_writing(address).await
 }
 
-async fn ask(
-    client: &Client,
-    recipient: Routed,
-    watch: &dyn Watch,
-    found: &mut Found,
-) -> Result<(), StoreError> {
-    match current(client, &recipient.address).await {
-        // Whoever forged the MX records would read the message (spec §2.2).
-        Ok(key) if key.assurance.is_none() => {
-            let error = KeyError::Unauthenticated(recipient.address.clone());
-            found
-                .refused
-                .push(refused(recipient, State::Refused, &error));
-        }
-        Ok(key) => {
-            let who = &recipient.address;
-            let now = client.world.now();
-            let settled =
-                pin::settle_told(&client.store, who, &key.certificate, key.assurance, now).await;
-            match settled {
-                Ok((certificate, before)) => {
-                    if before.is_some() {
-                        watch.step(Step::Replaced {
-                            address: who.clone(),
-                            key: certificate.primary().clone(),
-                        });
-                    }
-                    let etag = key.etag;
-                    let key = Some(RecipientKey { certificate, etag });
-                    found.keyed.push(keyed(client, recipient, key).await?);
-                }
-                Err(PinError::Store(error)) => return Err(error),
-                Err(error) => found
-                    .refused
-                    .push(refused(recipient, State::Refused, &error)),
-            }
-        }
-        // spec §5.5.1: only a definite "no key" lets cleartext be thought of.
-        Err(KeyError::NoKey(_)) => found.keyed.push(keyed(client, recipient, None).await?),
-        Err(error) if !error.is_temporary() => {
-            let state = match error {
-                KeyError::Unauthenticated(_) => State::Refused,
-                _ => State::Unavailable,
-            };
-            found.refused.push(refused(recipient, state, &error));
-        }
-        Err(error) => found.later.push((recipient, error.to_string())),
-    }
-    Ok(())
+/// What all questions of one message have in common.
+#[derive(Clone, Copy)]
+struct Asking<'a> {
+    client: &'a Client,
+    options: &'a Options,
+    watch: &'a dyn Watch,
 }
 
-async fn keyed(
-    client: &Client,
-    recipient: Routed,
-    key: Option<RecipientKey>,
-) -> Result<Keyed, StoreError> {
-    let encrypted_before = match pin::encrypted_before(&client.store, &recipient.address).await {
-        Ok(before) => before,
-        Err(PinError::Store(error)) => return Err(error),
-        // A pin that cannot be read is no licence for cleartext.
-        Err(_) => true,
-    };
-    Ok(Keyed {
-        address: recipient.address,
-        blind: recipient.blind,
-        key,
-        encrypted_before,
-    })
+/// How a recipient is reached.
+#[derive(Clone, Copy)]
+struct Reach {
+    mail: Mail,
+    by_server: bool,
+}
+
+/// By the recipient's own server, without a go-between.
+const DIRECTLY: Reach = Reach {
+    mail: Mail::Sealed,
+    by_server: false,
+};
+
+/// A key as it was told.
+struct Told {
+    certificate: Certificate,
+    etag: Option<Etag>,
+    assurance: Option<Assurance>,
+}
+
+impl Told {
+    /// By a server of Email 2.0, which knows its version.
+    fn by_server(key: FoundKey) -> Told {
+        Told {
+            certificate: key.certificate,
+            etag: Some(key.etag),
+            assurance: key.assurance,
+        }
+    }
+}
+
+impl Asking<'_> {
+    async fn ask(self, recipient: Routed, found: &mut Found) -> Result<(), StoreError> {
+        let domain = recipient.address.domain();
+        match self.client.remote.way_to(domain).await {
+            Ok(Spoken::Email2) => self.ask_its_server(recipient, found).await,
+            Ok(Spoken::Ordinary) if self.options.email2_only => {
+                let error = KeyError::NoEmail2(domain.clone());
+                found
+                    .refused
+                    .push(refused(recipient, State::Unavailable, &error));
+                Ok(())
+            }
+            Ok(Spoken::Ordinary) => ordinary::find(self, recipient, found).await,
+            Err(error) if error.is_temporary() => {
+                self.later(recipient, error.to_string(), found).await
+            }
+            Err(error) => {
+                found
+                    .refused
+                    .push(refused(recipient, State::Unavailable, &error));
+                Ok(())
+            }
+        }
+    }
+
+    /// Nothing can be known now, from here: one's own server may know. A domain that only seems not
+    /// to speak Email 2.0 comes here too, and never to ordinary mail (spec §12.6.6).
+    async fn later(
+        self,
+        recipient: Routed,
+        why: String,
+        found: &mut Found,
+    ) -> Result<(), StoreError> {
+        if self.options.way == Way::Direct {
+            found.later.push((recipient, why));
+            return Ok(());
+        }
+        own_server::ask(self, recipient, why, found).await
+    }
+
+    async fn ask_its_server(self, recipient: Routed, found: &mut Found) -> Result<(), StoreError> {
+        match current(self.client, &recipient.address).await {
+            // Whoever forged the MX records would read the message (spec §2.2).
+            Ok(key) if key.assurance.is_none() => {
+                let error = KeyError::Unauthenticated(recipient.address.clone());
+                let report = refused(recipient, State::Refused, &error);
+                found.refused.push(report);
+                Ok(())
+            }
+            Ok(key) => {
+                let told = Told::by_server(key);
+                self.settle(recipient, told, (Teller::Domain, DIRECTLY), found)
+                    .await
+            }
+            // spec §5.5.1: only a definite "no key" lets cleartext be thought of.
+            Err(KeyError::NoKey(_)) => self.keyed(recipient, DIRECTLY, None, found).await,
+            Err(error) if !error.is_temporary() => {
+                let state = match error {
+                    KeyError::Unauthenticated(_) => State::Refused,
+                    _ => State::Unavailable,
+                };
+                found.refused.push(refused(recipient, state, &error));
+                Ok(())
+            }
+            Err(error) => self.later(recipient, error.to_string(), found).await,
+        }
+    }
+
+    /// Compares a key with the one that is known, and takes the one to use.
+    async fn settle(
+        self,
+        recipient: Routed,
+        told: Told,
+        (source, reach): (Teller, Reach),
+        found: &mut Found,
+    ) -> Result<(), StoreError> {
+        let (who, store, now) = (
+            &recipient.address,
+            &self.client.store,
+            self.client.world.now(),
+        );
+        let settled = pin::settle_told(store, who, &told.certificate, told.assurance, now).await;
+        let (certificate, before) = match settled {
+            Ok(settled) => settled,
+            Err(PinError::Store(error)) => return Err(error),
+            Err(error) => {
+                let report = refused(recipient, State::Refused, &error);
+                found.refused.push(report);
+                return Ok(());
+            }
+        };
+        if before.is_some() {
+            self.watch.step(Step::Replaced {
+                address: who.clone(),
+                key: certificate.primary().clone(),
+            });
+        }
+        let source = learnt::note(store, who, certificate.primary(), source).await?;
+        let key = RecipientKey {
+            certificate,
+            etag: told.etag,
+            source,
+        };
+        self.keyed(recipient, reach, Some(key), found).await
+    }
+
+    async fn keyed(
+        self,
+        recipient: Routed,
+        reach: Reach,
+        key: Option<RecipientKey>,
+        found: &mut Found,
+    ) -> Result<(), StoreError> {
+        let (who, store) = (&recipient.address, &self.client.store);
+        let encrypted_before = match pin::encrypted_before(store, who).await {
+            Ok(before) => before || autocrypt::encrypted_before(store, who).await?,
+            Err(PinError::Store(error)) => return Err(error),
+            // A pin that cannot be read is no licence for cleartext.
+            Err(_) => true,
+        };
+        found.keyed.push(Keyed {
+            address: recipient.address,
+            blind: recipient.blind,
+            mail: reach.mail,
+            by_server: reach.by_server,
+            key,
+            encrypted_before,
+        });
+        Ok(())
+    }
 }
 
 fn refused(recipient: Routed, state: State, why: &dyn std::fmt::Display) -> Report {
     Report {
-        recipient: recipient.address,
-        state,
-        protection: None,
         words: why.to_string(),
-        outbox: None,
+        ..Report::of(recipient.address, state)
     }
 }

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::compose::Composed;
 use super::keys::Keyed;
 use super::protect::{self, ProtectError, Protection};
+use super::report::Manner;
 use super::route::Routed;
 use super::seal::Sealed;
 use super::{Author, Encryption};
@@ -23,8 +24,9 @@ use crate::Client;
 pub enum Kind {
     /// A sealed copy: these octets leave, unchanged, until the seal ends.
     Sealed {
-        /// How its content is protected.
-        protection: Protection,
+        /// How it leaves.
+        #[serde(flatten)]
+        manner: Manner,
     },
     /// The author's own copy, for the mailbox Sent; kept as long as other entries of its group
     /// may need the text again.
@@ -38,6 +40,9 @@ pub enum Kind {
         encryption: Encryption,
         /// Nobody else may learn of these recipients.
         blind: bool,
+        /// Only as Email 2.0.
+        #[serde(default)]
+        email2_only: bool,
     },
 }
 
@@ -73,7 +78,7 @@ pub fn copy_of(
 fn all_signed(sealed: &[Sealed]) -> bool {
     sealed
         .iter()
-        .all(|copy| copy.protection == Protection::Signed)
+        .all(|copy| copy.manner.protection == Protection::Signed)
 }
 
 /// Everything of one message that is to be kept.
@@ -87,6 +92,8 @@ pub struct Leaving {
     pub later: Vec<(Routed, String)>,
     /// When to encrypt to those.
     pub encryption: Encryption,
+    /// Whether they get it only as Email 2.0.
+    pub email2_only: bool,
 }
 
 impl Leaving {
@@ -119,6 +126,7 @@ pub async fn keep(
         group: group(client),
         author,
         now: client.world.now(),
+        email2_only: leaving.email2_only,
     };
     let copy = spool(&client.store, &leaving.copy).await?;
     let encryption = leaving.encryption_later();
@@ -169,6 +177,7 @@ struct Shelf<'a> {
     group: String,
     author: &'a Author<'a>,
     now: u64,
+    email2_only: bool,
 }
 
 impl Shelf<'_> {
@@ -189,7 +198,7 @@ impl Shelf<'_> {
 
     fn sealed(&self, sealed: Sealed, body: SpooledBody) -> NewEntry {
         let kind = Kind::Sealed {
-            protection: sealed.protection,
+            manner: sealed.manner,
         };
         NewEntry {
             recipients: sealed.recipients.iter().map(waiting).collect(),
@@ -208,6 +217,7 @@ impl Shelf<'_> {
         let kind = Kind::Unprepared {
             encryption,
             blind: recipient.blind,
+            email2_only: self.email2_only,
         };
         let domain = recipient.address.domain().clone();
         NewEntry {
@@ -233,7 +243,7 @@ impl Shelf<'_> {
 fn waiting(to: &Keyed) -> QueueRecipient {
     QueueRecipient {
         address: to.address.clone(),
-        etag: to.key.as_ref().map(|key| key.etag.clone()),
+        etag: to.key.as_ref().and_then(|key| key.etag.clone()),
         state: RecipientState::Waiting,
         reply: None,
     }
@@ -247,6 +257,7 @@ mod tests {
     use rand_chacha::ChaCha20Rng;
     use rand_core::SeedableRng as _;
 
+    use super::super::report::Mail;
     use super::*;
 
     const NOW: u64 = 1_795_705_199;
@@ -260,7 +271,12 @@ mod tests {
             domain: address("alice@example.com").domain().clone(),
             recipients: Vec::new(),
             octets: Vec::new(),
-            protection,
+            manner: Manner {
+                protection,
+                mail: Mail::Sealed,
+                by_server: false,
+                key: None,
+            },
             expires: NOW,
         }
     }
@@ -276,8 +292,30 @@ mod tests {
             copy: Vec::new(),
             later: vec![(recipient, "no answer".to_owned()); waiting],
             encryption,
+            email2_only: false,
         };
         leaving.encryption_later()
+    }
+
+    /// What an earlier version kept is read: it knew of no ordinary mail.
+    #[test]
+    fn an_entry_of_an_earlier_version_is_read() {
+        let old = r#"{"kind":"sealed","protection":"encrypted"}"#;
+        let kind: Kind = serde_json::from_str(old).unwrap();
+        let Kind::Sealed { manner } = &kind else {
+            panic!("{kind:?}");
+        };
+        assert_eq!((manner.mail, manner.by_server), (Mail::Sealed, false));
+        assert_eq!(serde_json::from_str::<Kind>(&kind.text()).unwrap(), kind);
+        let old = r#"{"kind":"unprepared","encryption":"default","blind":true}"#;
+        let kind: Kind = serde_json::from_str(old).unwrap();
+        assert!(matches!(
+            kind,
+            Kind::Unprepared {
+                email2_only: false,
+                ..
+            }
+        ));
     }
 
     /// spec §5.5.2: whoever of a set is asked for later gets no cleartext by that alone.

@@ -2,6 +2,7 @@
 //! apart (spec §5.4.1, §5.5.2, §5.8.1).
 
 use email2::address::Address;
+use email2::autocrypt::Autocrypt;
 use email2::capability;
 use email2::certificate::Certificate;
 use email2::content::{self, Container, ContentError, Mode, OuterTo, Protect};
@@ -10,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::compose::Composed;
 use super::keys::Keyed;
+use super::report::{Mail, Manner};
 use super::{Author, Encryption};
 
 /// How the content of a copy is protected.
@@ -31,8 +33,8 @@ pub struct Protected {
     pub recipients: Vec<Keyed>,
     /// The octets.
     pub octets: Vec<u8>,
-    /// How they are protected.
-    pub protection: Protection,
+    /// How they leave.
+    pub manner: Manner,
 }
 
 /// Why a message cannot be protected as asked.
@@ -44,7 +46,7 @@ pub enum ProtectError {
     /// Some have a key and some have none, or somebody who was encrypted to before has none now:
     /// the person decides (spec §5.5.2). Sysexits 77.
     #[error(
-        "not sent: no key for {}, while others are or were encrypted to; --no-encrypt sends it signed only, or send to them apart", list(.0)
+        "not sent: no key for {}, while others are or were encrypted to; --split encrypts it to the others only, --no-encrypt sends it to all signed only", list(.0)
     )]
     Mixed(Vec<Address>),
     /// The message, or a key, does not allow it. Sysexits 65.
@@ -64,7 +66,7 @@ pub fn protect(
     now: u64,
     rng: &mut (impl CryptoRng + RngCore),
 ) -> Result<Vec<Protected>, ProtectError> {
-    let encrypt = decide(&recipients, encryption)?;
+    let clear = decide(&recipients, encryption)?;
     let maker = Maker {
         composed,
         author,
@@ -73,13 +75,39 @@ pub fn protect(
     let (blind, visible): (Vec<_>, Vec<_>) = recipients.into_iter().partition(|to| to.blind);
     let mut copies = Vec::new();
     for together in std::iter::once(visible).chain(blind.into_iter().map(|to| vec![to])) {
-        if encrypt {
-            copies.extend(maker.encrypted(together, rng)?);
-        } else {
-            copies.extend(maker.signed(together, rng)?);
+        for alike in by_mail(together) {
+            let (open, closed) = alike.into_iter().partition(|to| clear.holds_for(to));
+            copies.extend(maker.signed(open, rng)?);
+            copies.extend(maker.encrypted(closed, rng)?);
         }
     }
     Ok(copies)
+}
+
+/// Those who get ordinary mail, and those who do not, apart: the copies differ.
+fn by_mail(together: Vec<Keyed>) -> [Vec<Keyed>; 2] {
+    let is_sealed = |to: &Keyed| to.mail == Mail::Sealed;
+    let (sealed, ordinary) = together.into_iter().partition(is_sealed);
+    [sealed, ordinary]
+}
+
+/// For whom the message leaves in the clear.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Clear {
+    Nobody,
+    Everybody,
+    /// Those who have no key: the author chose so.
+    Keyless,
+}
+
+impl Clear {
+    fn holds_for(self, to: &Keyed) -> bool {
+        match self {
+            Clear::Nobody => false,
+            Clear::Everybody => true,
+            Clear::Keyless => to.key.is_none(),
+        }
+    }
 }
 
 /// The author's own copy, which lists the blind recipients; encrypted when anything was.
@@ -113,6 +141,7 @@ pub fn own_copy(
         from: author.address,
         mode,
         outer_to: outer_to(composed),
+        outside: &[],
         now,
     };
     Ok(content::protect(&request, rng)?)
@@ -123,7 +152,7 @@ pub fn own_copy(
 pub const OWN_BCC: &str = "X-Own-Bcc";
 
 /// Encrypt or not (spec §5.5).
-fn decide(recipients: &[Keyed], encryption: Encryption) -> Result<bool, ProtectError> {
+fn decide(recipients: &[Keyed], encryption: Encryption) -> Result<Clear, ProtectError> {
     let without: Vec<Address> = recipients
         .iter()
         .filter(|to| to.key.is_none())
@@ -134,10 +163,11 @@ fn decide(recipients: &[Keyed], encryption: Encryption) -> Result<bool, ProtectE
         .iter()
         .any(|to| to.key.is_none() && to.encrypted_before);
     match encryption {
-        Encryption::Refuse => Ok(false),
-        _ if without.is_empty() => Ok(true),
+        Encryption::Refuse => Ok(Clear::Everybody),
+        _ if without.is_empty() => Ok(Clear::Nobody),
         Encryption::Demand => Err(ProtectError::NoKey(without)),
-        Encryption::Default if nobody_has_one && !before => Ok(false),
+        Encryption::Split => Ok(Clear::Keyless),
+        Encryption::Default if nobody_has_one && !before => Ok(Clear::Everybody),
         Encryption::Default => Err(ProtectError::Mixed(without)),
     }
 }
@@ -154,15 +184,16 @@ impl Maker<'_> {
         recipients: Vec<Keyed>,
         rng: &mut (impl CryptoRng + RngCore),
     ) -> Result<Vec<Protected>, ProtectError> {
-        if recipients.is_empty() {
+        let Some(first) = recipients.first() else {
             return Ok(Vec::new());
-        }
-        let octets = self.make(Mode::SignOnly, "", rng)?;
+        };
+        let octets = self.make(Mode::SignOnly, "", first.mail, rng)?;
         Ok(by_domain(recipients, &octets, Protection::Signed))
     }
 
     /// One ciphertext for each audience: who lacks a post-quantum key never weakens the copy of
-    /// the others.
+    /// the others, and who is outside of Email 2.0 gets the container that everybody reads
+    /// (spec §5.2.2).
     fn encrypted(
         &self,
         recipients: Vec<Keyed>,
@@ -177,14 +208,18 @@ impl Maker<'_> {
         for audience in content::audiences(&certificates, self.now) {
             let of = |index: &usize| certificates.get(*index).cloned();
             let to: Vec<_> = audience.members.iter().filter_map(of).collect();
+            let of = |index: &usize| recipients.get(*index).cloned();
+            let members: Vec<Keyed> = audience.members.iter().filter_map(of).collect();
+            let mail = members.first().map_or(Mail::Sealed, |to| to.mail);
             let mode = Mode::Encrypt {
                 to: &to,
                 also_self: false,
-                container: audience.container,
+                container: match mail {
+                    Mail::Sealed => audience.container,
+                    Mail::Ordinary => Container::V1,
+                },
             };
-            let of = |index: &usize| recipients.get(*index).cloned();
-            let members: Vec<Keyed> = audience.members.iter().filter_map(of).collect();
-            let octets = self.make(mode, &known_keys(&members), rng)?;
+            let octets = self.make(mode, &known_keys(&members), mail, rng)?;
             let protection = if audience.post_quantum {
                 Protection::EncryptedPostQuantum
             } else {
@@ -199,17 +234,29 @@ impl Maker<'_> {
         &self,
         mode: Mode<'_>,
         known: &str,
+        mail: Mail,
         rng: &mut (impl CryptoRng + RngCore),
     ) -> Result<Vec<u8>, ContentError> {
+        let told = match mail {
+            Mail::Sealed => String::new(),
+            Mail::Ordinary => self.autocrypt(),
+        };
         let request = Protect {
             message: &[known.as_bytes(), &self.composed.message].concat(),
             author: self.author.key,
             from: self.author.address,
             mode,
             outer_to: outer_to(self.composed),
+            outside: told.as_bytes(),
             now: self.now,
         };
         content::protect(&request, rng)
+    }
+
+    /// The author's key, for programs of today (spec §12.6.8).
+    fn autocrypt(&self) -> String {
+        let said = Autocrypt::of(self.author.address, self.author.key.certificate());
+        said.map(|said| said.to_string()).unwrap_or_default()
     }
 }
 
@@ -239,19 +286,33 @@ fn by_domain(recipients: Vec<Keyed>, octets: &[u8], protection: Protection) -> V
     for to in recipients {
         let same = |copy: &&mut Protected| {
             let first = copy.recipients.first();
-            first.is_some_and(|first| first.address.domain() == to.address.domain())
-                && copy.recipients.len() < email2::limits::SEAL_RECIPIENTS
+            first.is_some_and(|first| {
+                first.address.domain() == to.address.domain() && first.by_server == to.by_server
+            }) && copy.recipients.len() < email2::limits::SEAL_RECIPIENTS
         };
         match copies.iter_mut().find(same) {
-            Some(copy) => copy.recipients.push(to),
+            Some(copy) => {
+                copy.manner.key = copy.manner.key.max(manner(&to, protection).key);
+                copy.recipients.push(to);
+            }
             None => copies.push(Protected {
+                manner: manner(&to, protection),
                 recipients: vec![to],
                 octets: octets.to_vec(),
-                protection,
             }),
         }
     }
     copies
+}
+
+fn manner(to: &Keyed, protection: Protection) -> Manner {
+    let key = to.key.as_ref().map(|key| key.source);
+    Manner {
+        protection,
+        mail: to.mail,
+        by_server: to.by_server,
+        key: key.filter(|_| protection != Protection::Signed),
+    }
 }
 
 fn list(addresses: &[Address]) -> String {

@@ -71,7 +71,7 @@ pub async fn run(
     if ids.is_empty() {
         return Ok(Vec::new());
     }
-    deliver::until(client, author, &ids, (wait, Way::Direct), watch).await
+    deliver::until(client, author, &ids, (wait, Way::default()), watch).await
 }
 
 /// Tries one entry now. With `accept_new` its author consents to a recipient's new
@@ -102,7 +102,7 @@ pub async fn retry(
         .store()
         .retry_now(&[id], client.world().now())
         .await?;
-    let once = (Duration::ZERO, Way::Direct);
+    let once = (Duration::ZERO, Way::default());
     Ok(deliver::until(client, Some(author), &[id], once, watch).await?)
 }
 

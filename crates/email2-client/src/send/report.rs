@@ -2,9 +2,10 @@
 //! when it is done.
 
 use email2::address::{Address, Domain};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::protect::Protection;
+use crate::learnt::Teller;
 
 /// What is being done.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,6 +19,21 @@ pub enum Step {
     },
     /// A recipient's key is asked for.
     Key(Address),
+    /// A recipient's server cannot be reached from here: one's own gave the key, and will carry
+    /// the message on.
+    ByServer {
+        /// Whose.
+        address: Address,
+        /// Why.
+        why: String,
+    },
+    /// The directories of a recipient's domain cannot be asked for a key.
+    NoDirectory {
+        /// Whose.
+        address: Address,
+        /// Why.
+        why: String,
+    },
     /// A message goes to a domain's server.
     Deliver {
         /// Where to.
@@ -55,8 +71,36 @@ pub enum State {
     Held,
     /// Not sent, for good.
     Refused,
-    /// Not sent: the recipient's domain does not speak Email 2.0.
+    /// Not sent: the recipient's domain takes no mail, or not the kind that was demanded.
     Unavailable,
+}
+
+/// What mail a recipient's domain takes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Mail {
+    /// Email 2.0: the recipient's server checks the seal.
+    #[default]
+    Sealed,
+    /// Ordinary mail, which one's own server sends: whoever knows OpenPGP can check the author's
+    /// signature, and nobody else anything.
+    Ordinary,
+}
+
+/// How a message leaves for a recipient; its author is told (spec §12.6.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Manner {
+    /// How its content is protected.
+    pub protection: Protection,
+    /// What mail it is.
+    #[serde(default)]
+    pub mail: Mail,
+    /// One's own server carries it on.
+    #[serde(default)]
+    pub by_server: bool,
+    /// Who told the key that it is encrypted to: of several, the one that says least.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<Teller>,
 }
 
 /// What became of one recipient.
@@ -67,12 +111,33 @@ pub struct Report {
     pub recipient: Address,
     /// Where the message is.
     pub state: State,
-    /// How it was protected; none when it was not sent or not prepared.
-    pub protection: Option<Protection>,
+    /// How it left or will leave; nothing when it was not sent or not prepared.
+    #[serde(flatten)]
+    pub manner: Option<Manner>,
     /// The server's words or ours; untrusted.
     pub words: String,
     /// The outbox entry, while there is one.
     pub outbox: Option<i64>,
+}
+
+impl Report {
+    /// A report without words yet.
+    #[must_use]
+    pub fn of(recipient: Address, state: State) -> Report {
+        Report {
+            recipient,
+            state,
+            manner: None,
+            words: String::new(),
+            outbox: None,
+        }
+    }
+
+    /// How the message was protected; none when it was not sent or not prepared.
+    #[must_use]
+    pub fn protection(&self) -> Option<Protection> {
+        self.manner.map(|manner| manner.protection)
+    }
 }
 
 fn as_text<S: serde::Serializer>(address: &Address, to: S) -> Result<S::Ok, S::Error> {

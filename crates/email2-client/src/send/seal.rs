@@ -10,7 +10,8 @@ use rand_core::{CryptoRng, RngCore};
 
 use super::Author;
 use super::keys::Keyed;
-use super::protect::{Protected, Protection};
+use super::protect::Protected;
+use super::report::Manner;
 
 /// A copy that is ready to leave.
 #[derive(Debug)]
@@ -21,8 +22,8 @@ pub struct Sealed {
     pub recipients: Vec<Keyed>,
     /// The octets, seal first.
     pub octets: Vec<u8>,
-    /// How the content is protected.
-    pub protection: Protection,
+    /// How it leaves.
+    pub manner: Manner,
     /// When the seal ends, Unix seconds.
     pub expires: u64,
 }
@@ -81,7 +82,7 @@ fn seal_one(
         domain,
         recipients: copy.recipients,
         octets: [seal.field().as_bytes(), &copy.octets].concat(),
-        protection: copy.protection,
+        manner: copy.manner,
         expires: seal.expires,
     })
 }

@@ -11,9 +11,11 @@ use email2_store::queue::{Claimed, QueueEntry, QueueRecipient, RecipientState, S
 
 use super::deliver::Outcomes;
 use super::outbox::{self, Kind};
-use super::report::{Report, State};
+use super::protect::Protection;
+use super::report::{Manner, Report, State};
 use super::{Author, again, seal};
-use crate::{Client, pin};
+use crate::learnt::Teller;
+use crate::{Client, autocrypt, pin};
 
 /// Does the entry wait for a further attempt?
 #[must_use]
@@ -33,7 +35,7 @@ pub fn reports(entry: &QueueEntry) -> Vec<Report> {
     waiting.map(|to| report(entry, to)).collect()
 }
 
-/// After a delivery: each recipient's outcome is written down; a seal out of time is renewed, a
+/// After a delivery in this manner: each recipient's outcome is written down; a seal out of time is renewed, a
 /// key that changed is followed where that is allowed.
 ///
 /// # Errors
@@ -42,10 +44,21 @@ pub async fn sealed(
     client: &Client,
     author: Option<&Author<'_>>,
     claim: Claimed,
-    outcomes: Outcomes,
+    (outcomes, manner): (Outcomes, Manner),
 ) -> Result<Vec<Report>, StoreError> {
+    let details = Kind::Sealed { manner }.text();
+    let claim = Claimed {
+        entry: QueueEntry {
+            details: details.clone(),
+            ..claim.entry
+        },
+        ..claim
+    };
     let entry = &claim.entry;
-    let mut next = Next::default();
+    let mut next = Next {
+        details: Some(details),
+        ..Next::default()
+    };
     let mut changed = Vec::new();
     for to in &entry.recipients {
         let outcome = outcomes.iter().find(|(address, _)| *address == to.address);
@@ -224,27 +237,31 @@ async fn note_encrypted(
     entry: &QueueEntry,
     next: &Next,
 ) -> Result<(), StoreError> {
-    let delivered =
-        |to: &&QueueRecipient| to.state == RecipientState::Delivered && to.etag.is_some();
-    let encrypted = !matches!(
-        Kind::of(entry),
-        Some(Kind::Sealed {
-            protection: super::protect::Protection::Signed
-        }) | None
-    );
-    for to in next
-        .recipients
-        .iter()
-        .filter(delivered)
-        .filter(|_| encrypted)
-    {
-        match pin::note_encrypted(&client.store, &to.address, client.world.now()).await {
+    let manner = manner(entry);
+    if manner.is_none_or(|manner| manner.protection == Protection::Signed) {
+        return Ok(());
+    }
+    let (store, now) = (&client.store, client.world.now());
+    let delivered = |to: &&QueueRecipient| to.state == RecipientState::Delivered;
+    for to in next.recipients.iter().filter(delivered) {
+        if manner.and_then(|manner| manner.key) == Some(Teller::Autocrypt) {
+            autocrypt::note_encrypted(store, &to.address, now).await?;
+        }
+        match pin::note_encrypted(store, &to.address, now).await {
             Err(pin::PinError::Store(error)) => return Err(error),
             Err(error) => tracing::warn!(%error, "a known key cannot be read"),
             Ok(()) => {}
         }
     }
     Ok(())
+}
+
+/// How a sealed copy leaves.
+fn manner(entry: &QueueEntry) -> Option<Manner> {
+    match Kind::of(entry) {
+        Some(Kind::Sealed { manner }) => Some(manner),
+        _ => None,
+    }
 }
 
 fn report(entry: &QueueEntry, to: &QueueRecipient) -> Report {
@@ -254,16 +271,11 @@ fn report(entry: &QueueEntry, to: &QueueRecipient) -> Report {
         RecipientState::Refused => State::Refused,
         RecipientState::Held => State::Held,
     };
-    let protection = match Kind::of(entry) {
-        Some(Kind::Sealed { protection }) => Some(protection),
-        _ => None,
-    };
     Report {
-        recipient: to.address.clone(),
-        state,
-        protection,
+        manner: manner(entry),
         words: to.reply.clone().unwrap_or_default(),
         outbox: matches!(state, State::Waiting | State::Held).then_some(entry.id.0),
+        ..Report::of(to.address.clone(), state)
     }
 }
 

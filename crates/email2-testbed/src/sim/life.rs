@@ -85,6 +85,7 @@ impl Life {
             encryption: letter.encryption,
             wait: letter.wait,
             way: Way::Direct,
+            email2_only: false,
         };
         let source = Source::Letter(draft);
         let sent = send::send(&self.client, &self.author(), source, &options, &Unwatched).await;

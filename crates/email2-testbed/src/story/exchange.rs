@@ -98,7 +98,8 @@ async fn send(
         .send(&alice.address, SUBJECT, &format!("{FIRST_LINE}\n\nBob\n"))
         .await?;
     let report = reports.first().step("report")?;
-    let protection = report.protection.as_ref();
+    let protection = report.protection();
+    let protection = protection.as_ref();
     narrator.tell(Told {
         step: "send".to_owned(),
         actor: "bob".to_owned(),
