@@ -274,6 +274,9 @@ fn warning(warning: &Warning) -> String {
         Warning::NestedProtection => "signed or encrypted parts inside are kept closed; their \
             signatures say nothing about this message"
             .to_owned(),
+        Warning::Repaired => "a server on the way changed the form of this message, as Exchange \
+            does; it was put right to be read"
+            .to_owned(),
         _ => "this message has a trait that this program does not know".to_owned(),
     }
 }
