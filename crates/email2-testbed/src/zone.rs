@@ -4,10 +4,11 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use email2_io::dns::Tlsa;
 use hickory_proto::dnssec::crypto::EcdsaSigningKey;
 use hickory_proto::dnssec::rdata::{DNSKEY, DNSSECRData, DS};
 use hickory_proto::dnssec::{Algorithm, DigestType, DnssecSigner, PublicKey, SigningKey};
-use hickory_proto::rr::rdata::{A, AAAA, CNAME, MX, NS, SOA, SRV, TXT};
+use hickory_proto::rr::rdata::{A, AAAA, CNAME, MX, NS, OPENPGPKEY, SOA, SRV, TLSA, TXT};
 use hickory_proto::rr::{LowerName, Name, RData, Record};
 use hickory_server::dnssec::NxProofKind;
 use hickory_server::store::in_memory::InMemoryZoneHandler;
@@ -99,6 +100,21 @@ impl Zone {
             IpAddr::V6(v6) => RData::AAAA(AAAA(v6)),
         };
         self.record(owner, data)
+    }
+
+    /// Adds a TLSA record of `_port._tcp.host`.
+    #[must_use]
+    pub fn pin(self, owner: &str, record: &Tlsa) -> Zone {
+        let (usage, selector) = (record.usage.into(), record.selector.into());
+        let data = TLSA::new(usage, selector, record.matching.into(), record.data.clone());
+        self.record(owner, RData::TLSA(data))
+    }
+
+    /// Adds a certificate of a person (RFC 7929).
+    #[must_use]
+    pub fn key(self, owner: &str, certificate: &[u8]) -> Zone {
+        let data = OPENPGPKEY::new(certificate.to_vec());
+        self.record(owner, RData::OPENPGPKEY(data))
     }
 
     /// Takes every record of this owner away.

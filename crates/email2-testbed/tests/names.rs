@@ -3,7 +3,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use email2_io::dns::{DnsError, Mx};
+use email2_io::dns::{DnsError, Mx, Tlsa};
 use email2_io::world::{NetworkConfig, World};
 use email2_testbed::authority::{Authority, Fault};
 use email2_testbed::failure::Outcome;
@@ -114,5 +114,36 @@ async fn r02_aliases_are_followed_and_a_circle_of_them_is_no_absence() {
     }
     let record = world.dns.txt("_email2.round.example.net").await;
     assert_eq!(record, Err(DnsError::ServFail));
+    authority.stop().await;
+}
+
+/// spec §12.2.2, §12.3.3: certificates of hosts and people in DNS, and whether they count.
+#[tokio::test(flavor = "multi_thread")]
+async fn certificates_in_dns_are_secure_where_the_zone_is_signed() {
+    let (mut authority, world, _folder) = world().unwrap();
+    let pin = Tlsa {
+        usage: 3,
+        selector: 1,
+        matching: 1,
+        data: vec![7; 32],
+    };
+    let octets = vec![0x98; 3000];
+    for origin in ["example.com", "example.org"] {
+        let (host, person) = (
+            format!("_25._tcp.mx.{origin}"),
+            format!("ab._openpgpkey.{origin}"),
+        );
+        let zone = zone(origin).unwrap().pin(&host, &pin).key(&person, &octets);
+        let secure = origin == "example.com";
+        let zone = if secure { zone.signed() } else { zone };
+        authority.publish(zone).unwrap();
+        let found = world.dns.tlsa(&host).await.unwrap();
+        assert_eq!((found.records, found.secure), (vec![pin.clone()], secure));
+        let found = world.dns.openpgpkey(&person).await.unwrap();
+        assert_eq!(
+            (found.records, found.secure),
+            (vec![octets.clone()], secure)
+        );
+    }
     authority.stop().await;
 }
