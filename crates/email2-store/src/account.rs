@@ -86,6 +86,12 @@ pub trait Accounts: Send + Sync {
     /// [`StoreError::NotFound`].
     async fn set_quota(&self, id: AccountId, quota: Option<u64>) -> Result<(), StoreError>;
 
+    /// Says whether the address always seals (spec §11.2).
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`].
+    async fn set_strict(&self, id: AccountId, strict: bool) -> Result<(), StoreError>;
+
     /// Removes an account with its mail and credentials. Its certificates stay,
     /// `hard` (spec §3.5.3), so that its seals are refused from now on.
     ///

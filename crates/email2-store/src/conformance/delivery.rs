@@ -163,6 +163,9 @@ pub(crate) async fn over_quota_nothing_is_stored_or_remembered(store: &Store) {
         [Outcome::OverQuota]
     );
     store.set_quota(alice.id, None).await.unwrap();
+    store.set_strict(alice.id, true).await.unwrap();
+    let strict = store.account(&alice.address).await.unwrap().unwrap();
+    assert!(strict.strict && strict.quota.is_none());
     let delivery = author.delivery(store, &alice, &message, By::Author).await;
     assert_eq!(uid(&store.deliver(vec![delivery]).await.unwrap()[0]), 1);
     let used = store.account(&alice.address).await.unwrap().unwrap().used;

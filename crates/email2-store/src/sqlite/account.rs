@@ -63,6 +63,14 @@ impl Accounts for SqliteStore {
         .await
     }
 
+    async fn set_strict(&self, id: AccountId, strict: bool) -> Result<(), StoreError> {
+        self.write(move |change| {
+            let set = "UPDATE account SET strict = ?2 WHERE id = ?1";
+            found(change.connection.execute(set, (id.0, strict))?)
+        })
+        .await
+    }
+
     async fn remove_account(&self, id: AccountId, now: u64) -> Result<(), StoreError> {
         let bodies = std::sync::Arc::clone(&self.bodies);
         self.write(move |change| remove(change, &bodies, id, now))

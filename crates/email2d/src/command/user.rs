@@ -71,6 +71,15 @@ pub(super) enum Command {
         #[arg(value_name = "SIZE")]
         quota: String,
     },
+    /// Say whether an account always seals: mail in its name without a seal is then refused by
+    /// every server that knows Email 2.0
+    Strict {
+        /// Whose account
+        address: String,
+        /// Whether it does
+        #[arg(value_parser = ["yes", "no"])]
+        strict: String,
+    },
     /// Say what becomes of mail without a seal to an account
     Legacy {
         /// Whose account
@@ -97,6 +106,7 @@ pub(super) async fn run(command: &Command, desk: Desk) -> Result<(), Failure> {
         } => hold_key(desk, address).await,
         Command::Key { address, .. } => drop_key(desk, address).await,
         Command::Quota { address, quota } => set_quota(desk, address, quota).await,
+        Command::Strict { address, strict } => set_strict(desk, address, strict == "yes").await,
         Command::Legacy { address, legacy } => set_legacy(desk, address, legacy).await,
     }
 }
@@ -294,6 +304,19 @@ async fn set_quota(desk: Desk, text: &str, quota: &str) -> Result<(), Failure> {
     let object = json!({"address": address, "quota": quota});
     desk.output
         .print(&format!("{address}: quota set."), &object)
+}
+
+/// The flag of its KEY answers (spec §3.5).
+async fn set_strict(desk: Desk, text: &str, strict: bool) -> Result<(), Failure> {
+    let account = find(&desk, text).await?;
+    desk.store.set_strict(account.id, strict).await?;
+    let address = account.address.to_string();
+    let said = match strict {
+        true => format!("{address} always seals: mail in its name without a seal is refused."),
+        false => format!("{address} need not seal."),
+    };
+    desk.output
+        .print(&said, &json!({"address": address, "strict": strict}))
 }
 
 /// The same setting that its owner has by IMAP METADATA (spec §10.2).
