@@ -250,7 +250,8 @@ pub struct Settlement {
     pub domain: DomainNews,
     /// Reports for local accounts, in the same transaction.
     pub reports: Vec<Generate>,
-    /// Reports for others, which take this queue, in the same transaction.
+    /// Entries that come of it, in the same transaction: reports for others, and the copies that
+    /// were made of it.
     pub onward: Vec<NewEntry>,
 }
 

@@ -31,7 +31,7 @@ pub struct HeaderFacts {
     /// How many `Received` fields there are (RFC 5321 §6.3).
     pub received: usize,
     /// Fields whose values later steps read, in order: Message-ID, Date,
-    /// Subject, To, Cc, Reply-To, In-Reply-To, References, Content-Type,
+    /// Subject, To, Cc, Reply-To, Sender, Resent-From, Resent-Sender, In-Reply-To, References, Content-Type,
     /// Auto-Submitted, Delivered-To, List-Id, Authentication-Results.
     pub kept: Vec<Field>,
     /// Whether any octet of the section is not ASCII.

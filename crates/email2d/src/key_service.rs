@@ -137,6 +137,21 @@ pub(crate) async fn listed(
     Ok(reduced(&version)?.map(|certificate| (certificate, flags)))
 }
 
+/// What a writer encrypts to, with the etag that names it (spec §3.3).
+///
+/// # Errors
+/// The store cannot be read, or holds what cannot be read.
+pub(crate) async fn for_writing(
+    site: &Site,
+    who: &Identity,
+) -> Result<Option<(Certificate, Etag)>, StoreError> {
+    let found = listed(site, who).await?;
+    Ok(found.map(|(certificate, flags)| {
+        let etag = certificate.etag_with(&flags);
+        (certificate, etag)
+    }))
+}
+
 /// May a message encrypted to the certificate of this etag be taken (spec §3.3.1)? Not when its
 /// primary key was reset, its encryption subkey revoked hard, or it was never served.
 ///

@@ -2,20 +2,22 @@
 //!
 //! `Envelope → Spooled → Evidence → Verdict → Accepted → Stored`
 
+use email2::rejection::Rejection;
 use email2::verdict::judge;
 use email2_smtp::server::{Answer, Event};
 
 use crate::inbound::envelope::Envelope;
+use crate::inbound::spool::Spooled;
 use crate::inbound::{accept, evidence, ordinary, spool};
 use crate::outbound::enqueue;
-use crate::session::Session;
+use crate::session::{Caller, Session};
 use crate::submission;
 
 /// Takes the content that begins with `first` and finds the answer to it; `None` when the
 /// connection ended before the message did.
 pub(crate) async fn receive(
     session: &mut Session,
-    mut envelope: Envelope,
+    envelope: Envelope,
     first: Event,
 ) -> Option<Answer> {
     let spooled = match spool::spool(session, &envelope, first).await? {
@@ -23,22 +25,31 @@ pub(crate) async fn receive(
         Err(rejection) => return Some(Answer::Rejected(rejection)),
     };
     let caller = &session.caller;
-    let decided = async {
-        submission::permit(caller.login.as_ref(), &spooled.scanned)?;
-        let (evidence, mail) = evidence::gather(caller, &envelope, spooled).await?;
-        let verdict = judge(evidence);
-        accept::log(caller.peer, &envelope, &verdict);
-        if let Some(onward) = &envelope.onward {
-            ordinary::remember_sent(caller, onward, &mail).await?;
-            let kept = enqueue::keep(&caller.site, &envelope, onward, &verdict, mail.body).await?;
-            return Ok(kept.text());
-        }
-        let accepted = accept::ask_each(&verdict, &envelope)?;
-        envelope.admit_author(&caller.site, &accepted).await?;
-        let mail = ordinary::without_claims(&caller.site, &verdict, mail).await?;
-        let stored = accept::store(caller, envelope, accepted, &verdict, mail).await?;
-        Ok(stored.text(&verdict))
-    };
-    let answer = caller.in_time(decided).await;
+    let answer = caller.in_time(decide(caller, envelope, spooled)).await;
     Some(answer.map_or_else(Answer::Rejected, Answer::Stored))
+}
+
+/// From the spooled message to the text of its 250.
+///
+/// # Errors
+/// The answer is a refusal.
+pub(crate) async fn decide(
+    caller: &Caller,
+    mut envelope: Envelope,
+    spooled: Spooled,
+) -> Result<String, Rejection> {
+    submission::permit(caller.login.as_ref(), &spooled.scanned)?;
+    let (evidence, mail) = evidence::gather(caller, &envelope, spooled).await?;
+    let verdict = judge(evidence);
+    accept::log(caller.peer, &envelope, &verdict);
+    if let Some(onward) = &envelope.onward {
+        ordinary::remember_sent(caller, onward, &mail).await?;
+        let kept = enqueue::keep(&caller.site, &envelope, onward, &verdict, mail.body).await?;
+        return Ok(kept.text());
+    }
+    let accepted = accept::ask_each(&verdict, &envelope)?;
+    envelope.admit_author(&caller.site, &accepted).await?;
+    let mail = ordinary::without_claims(&caller.site, &verdict, mail).await?;
+    let stored = accept::store(caller, envelope, accepted, &verdict, mail).await?;
+    Ok(stored.text(&verdict))
 }

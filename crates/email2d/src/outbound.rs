@@ -1,6 +1,6 @@
 //! ORCHESTRATOR, outgoing: mail that this server carries on, sealed or ordinary.
 //!
-//! `enqueue → claim → route → deliver → settle (→ dsn)`; the first step is taken while the
+//! `enqueue → claim → route → (protect → seal → keep) → deliver → settle (→ dsn)`; the first step is taken while the
 //! message comes in, the others by whoever holds the claim. A crash at any point loses nothing:
 //! an entry stays until it is settled, and a delivery repeated is stored once (spec §4.11).
 
@@ -9,9 +9,18 @@ pub(crate) mod enqueue;
 mod claim;
 pub(crate) mod route;
 
+mod keys;
+mod prepare;
+pub(crate) mod protect;
+pub(crate) mod room;
+mod seal;
+
 mod deliver;
+mod local;
 
 mod settle;
+
+pub(crate) mod words;
 
 mod dsn;
 
@@ -23,6 +32,8 @@ use email2_store::queue::Claimed;
 use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+
+use prepare::Prepared;
 
 use crate::site::Site;
 
@@ -36,9 +47,20 @@ const EVERY: Duration = Duration::from_secs(15);
 const AT_LEAST: Duration = Duration::from_secs(1);
 
 /// Wakes the worker.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Departures {
+    /// For whole messages, where they are protected (see [`room`]).
+    pub(crate) room: Semaphore,
     wake: Notify,
+}
+
+impl Default for Departures {
+    fn default() -> Departures {
+        Departures {
+            room: Semaphore::new(room::PIECES),
+            wake: Notify::default(),
+        }
+    }
 }
 
 impl Departures {
@@ -92,9 +114,13 @@ pub(crate) async fn run(site: Arc<Site>, stop: CancellationToken, tasks: TaskTra
 }
 
 /// The path of one entry.
-async fn carry(site: &Site, claim: &Claimed) {
+async fn carry(site: &Arc<Site>, claim: &Claimed) {
     let route = route::of(site, claim).await;
-    let outcomes = deliver::attempt(site, &claim.entry, &route).await;
+    let outcomes = match prepare::once(site, claim, &route).await {
+        Prepared::Ready => deliver::attempt(site, &claim.entry, &route).await,
+        Prepared::Replaced => return,
+        Prepared::Waits(outcomes) => outcomes,
+    };
     let settled = settle::settle(site, claim, &outcomes).await;
     if let Err(error) = settled {
         tracing::error!(%error, "a delivery could not be written down; it is repeated");

@@ -24,6 +24,7 @@ use crate::inbound::envelope::Envelope;
 use crate::listen::Door;
 use crate::sign_in::Exchange;
 use crate::site::Site;
+use crate::submission::{self, Written};
 use crate::{key_service, mx};
 
 /// What the reply itself may take on its way.
@@ -34,6 +35,7 @@ pub(crate) struct Session {
     pub(crate) caller: Caller,
     pub(crate) driver: Driver<Server>,
     envelope: Option<Envelope>,
+    written: Option<Written>,
     signing_in: SigningIn,
     /// The questions for keys under way, at most 8 (spec §3.4.4).
     questions: FuturesUnordered<BoxFuture<'static, Asked>>,
@@ -121,6 +123,7 @@ pub(crate) async fn serve(
             login: None,
         },
         envelope: None,
+        written: None,
         signing_in: SigningIn::NotBegun,
         questions: FuturesUnordered::new(),
     };
@@ -257,7 +260,7 @@ impl Session {
                 let stored = enrolment::publish(&caller.site, login, &address, &octets).await;
                 self.answer(stored.map_or_else(Answer::Rejected, Answer::KeyStored));
             }
-            Event::Mail(mail) => self.mail(mail),
+            Event::Mail(mail) => self.mail(mail).await,
             Event::Recipient(recipient) => self.recipient(recipient).await,
             Event::Content(_) | Event::ContentEnd(_) => return self.content(event).await,
             Event::Reset(rejection) => self.forget(rejection),
@@ -289,6 +292,7 @@ impl Session {
             },
             driver,
             envelope: None,
+            written: None,
             signing_in: SigningIn::NotBegun,
             questions: FuturesUnordered::new(),
         })
@@ -329,7 +333,7 @@ impl Session {
         }
     }
 
-    fn mail(&mut self, mail: Mail) {
+    async fn mail(&mut self, mail: Mail) {
         let name = self
             .driver
             .machine()
@@ -337,26 +341,37 @@ impl Session {
             .unwrap_or_default()
             .to_owned();
         self.caller.name = name;
-        let answer = match Envelope::begin(self.caller.login.as_ref(), mail) {
-            Ok(envelope) => {
-                self.envelope = Some(envelope);
-                Answer::Accepted
-            }
-            Err(rejection) => Answer::Rejected(rejection),
-        };
-        self.answer(answer);
+        let begun = self.begin(mail).await;
+        self.answer(begun.map_or_else(Answer::Rejected, |()| Answer::Accepted));
+    }
+
+    async fn begin(&mut self, mail: Mail) -> Result<(), Rejection> {
+        let Caller { site, login, .. } = &self.caller;
+        self.written = Written::begin(site, login.as_ref(), &mail).await?;
+        if self.written.is_none() {
+            self.envelope = Some(Envelope::begin(login.as_ref(), mail)?);
+        }
+        Ok(())
     }
 
     async fn recipient(&mut self, recipient: Recipient) {
-        let admitted = match &mut self.envelope {
-            Some(envelope) => envelope.admit(&self.caller, recipient).await,
-            None => Err(Rejection::BadSequence { first: "MAIL" }),
+        let admitted = match (&mut self.written, &mut self.envelope) {
+            (Some(written), _) => written.admit(&self.caller, recipient).await,
+            (None, Some(envelope)) => envelope.admit(&self.caller, recipient).await,
+            (None, None) => Err(Rejection::BadSequence { first: "MAIL" }),
         };
         self.answer(admitted.map_or_else(Answer::Rejected, |()| Answer::Accepted));
     }
 
-    /// The content begins: from here to its answer the path of `mx` holds control.
+    /// The content begins: from here to its answer the path of `mx` holds control, or that of
+    /// `submission`.
     async fn content(&mut self, first: Event) -> Next {
+        if let Some(written) = self.written.take() {
+            if let Some(answer) = submission::receive(self, written, first).await {
+                self.answer(answer);
+            }
+            return Next::GoOn;
+        }
         let Some(envelope) = self.envelope.take() else {
             return Next::End;
         };
@@ -372,6 +387,7 @@ impl Session {
             log_refusal(&self.caller, &rejection);
         }
         self.envelope = None;
+        self.written = None;
     }
 
     fn answer(&mut self, answer: Answer) {

@@ -1,36 +1,132 @@
-//! Mail from this server's own users: pre-sealed, for recipients here (spec §3.10).
+//! ORCHESTRATOR, submission: what a user sends, by a program that seals or by an ordinary one.
 //!
-//! It takes the path of `mx`; this is the one question that comes before.
+//! Pre-sealed mail takes the path of `mx`; before it stands one question, [`permit`]. Unsealed
+//! mail of a user whose key this server holds takes the path of [`receive`]:
+//! `intake → permit → trial → entries → keep`; it is protected and sealed in the queue
+//! (`outbound::prepare`).
 
-use email2::address::Identity;
+mod entries;
+mod intake;
+mod permit;
+
+use email2::address::Address;
 use email2::rejection::Rejection;
-use email2::scan::Scanned;
-use email2::seal::Seal;
+use email2_smtp::server::{Answer, Event};
+use email2_smtp::{Mail, Recipient};
+use email2_store::Account;
+
+pub(crate) use permit::permit;
 
 use crate::enrolment::Login;
+use crate::held_key;
+use crate::inbound::accept::store_failed;
+use crate::outbound::{protect, room};
+use crate::session::{Caller, Session};
+use crate::site::Site;
 
-/// May the user who is signed in send this? Nobody is signed in at the mail exchanger's doors:
-/// there the judge alone decides.
-///
-/// # Errors
-/// No seal, another's seal, or another author in From (spec §3.10.1).
-pub(crate) fn permit(login: Option<&Login>, scanned: &Scanned) -> Result<(), Rejection> {
-    let Some(login) = login else {
-        return Ok(());
+/// A transaction of a user whose key this server holds, for a message that is not sealed.
+#[derive(Debug)]
+pub(crate) struct Written {
+    /// Names this reception, in the reply, the log and the trace field.
+    id: String,
+    mail: Mail,
+    account: Account,
+    recipients: Vec<Address>,
+}
+
+impl Written {
+    /// Begins one, where MAIL announces no seal and a key is held (spec §13.3.1); `None`: what
+    /// comes must be sealed.
+    ///
+    /// # Errors
+    /// The reverse-path is not the user's, or the store failed.
+    pub(crate) async fn begin(
+        site: &Site,
+        login: Option<&Login>,
+        mail: &Mail,
+    ) -> Result<Option<Written>, Rejection> {
+        let Some(login) = login.filter(|_| mail.announced.is_none()) else {
+            return Ok(None);
+        };
+        login.may_send_from(&mail.from)?;
+        let held = held_key::is_held(&site.store, &login.account).await;
+        Ok(held.map_err(store_failed)?.then(|| Written {
+            id: site.new_id(),
+            mail: mail.clone(),
+            account: login.account.clone(),
+            recipients: Vec::new(),
+        }))
+    }
+
+    /// Takes a recipient, of any domain; of ours, who is here.
+    ///
+    /// # Errors
+    /// There is no such mailbox, or the store failed.
+    pub(crate) async fn admit(&mut self, caller: &Caller, to: Recipient) -> Result<(), Rejection> {
+        let (site, recipient) = (&*caller.site, to.address);
+        if site.serves(recipient.domain()) {
+            let known = site.recipient_for(&recipient).await.map_err(store_failed)?;
+            if known.is_none() {
+                return Err(Rejection::NoSuchMailbox { recipient });
+            }
+        }
+        if !self.recipients.contains(&recipient) {
+            self.recipients.push(recipient);
+        }
+        Ok(())
+    }
+}
+
+/// Takes the content that begins with `first`; 250 means that it is in the queue for all its
+/// recipients. `None` when the connection ended before the message did.
+pub(crate) async fn receive(
+    session: &mut Session,
+    written: Written,
+    first: Event,
+) -> Option<Answer> {
+    let taken = match intake::take(session, &written, first).await? {
+        Ok(taken) => taken,
+        Err(rejection) => return Some(Answer::Rejected(rejection)),
     };
-    let top = scanned
-        .header
-        .seals
-        .first()
-        .ok_or(Rejection::SubmitSealed)?;
-    let seal = Seal::parse(&top.value).map_err(|_| Rejection::SealMalformed {
-        what: "it does not parse",
+    let caller = &session.caller;
+    let decided = async {
+        let site = &*caller.site;
+        permit::permit_unsealed(&written.account, &taken.scanned.header)?;
+        try_it(site, &written, &taken).await?;
+        let entries = entries::of(site, &written, &taken);
+        let count = entries.len();
+        site.store.enqueue(entries).await.map_err(store_failed)?;
+        site.departures.announce();
+        let Written { id, account, .. } = &written;
+        tracing::info!(peer = %caller.peer, author = %account.address, group = id, count, "submitted");
+        Ok(format!(
+            "queued as {id}, to be sealed for {}",
+            account.address
+        ))
+    };
+    let answer = caller.in_time(decided).await;
+    Some(answer.map_or_else(Answer::Rejected, Answer::Stored))
+}
+
+/// Signs the message once and throws it away: what cannot be signed is refused here, where its
+/// author still sees it (spec §13.3.4).
+async fn try_it(site: &Site, written: &Written, taken: &intake::Taken) -> Result<(), Rejection> {
+    let _room = room::take(site, taken.scanned.size).await;
+    let reader = site.store.read_spooled(&taken.body).await;
+    let reader = reader.map_err(store_failed)?;
+    let message = room::whole(&*reader).await.map_err(store_failed)?;
+    let key = held_key::open(&site.config.data_directory, &site.store, &written.account).await;
+    let key = key.map_err(|error| Rejection::LocalError {
+        why: error.to_string(),
     })?;
-    if seal.signer != Identity::Address(login.account.address.clone()) {
-        return Err(Rejection::SealNotYours);
-    }
-    match &scanned.header.from {
-        Ok(from) if from.address == login.account.address => Ok(()),
-        _ => Err(Rejection::FromNotYours),
-    }
+    let key = key.ok_or(Rejection::SubmitSealed)?;
+    let tried = protect::signed(site, key, written.account.address.clone(), message).await;
+    tried.map(drop).map_err(|error| match error {
+        protect::ProtectError::Content(error) => Rejection::SubmitUnfit {
+            why: error.to_string(),
+        },
+        other => Rejection::LocalError {
+            why: other.to_string(),
+        },
+    })
 }

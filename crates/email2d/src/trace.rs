@@ -8,6 +8,7 @@ use time::format_description::well_known::Rfc2822;
 use crate::inbound::accept::is_sealed;
 use crate::inbound::envelope::Envelope;
 use crate::session::Caller;
+use crate::site::Site;
 
 /// How a message came here, for all its recipients.
 #[derive(Debug)]
@@ -69,6 +70,15 @@ pub(crate) fn carried(caller: &Caller, envelope: &Envelope, id: &str) -> Vec<u8>
         hop.client, hop.hostname, hop.protocol, hop.date
     )
     .into_bytes()
+}
+
+/// Received for what a user's ordinary program sent: neither the client's address nor its name,
+/// which often is one (spec §13.4.5, case C17).
+pub(crate) fn submitted(site: &Site, id: &str, utf8: bool, at: u64) -> Vec<u8> {
+    let (host, date) = (&site.config.hostname, date(at));
+    let protocol = if utf8 { "UTF8SMTPSA" } else { "ESMTPSA" };
+    format!("Received: from {host}\r\n by {host} with {protocol} id {id};\r\n {date}\r\n")
+        .into_bytes()
 }
 
 /// A date as RFC 5322 §3.3 writes it, in UTC; the epoch for what no calendar holds.

@@ -41,3 +41,5 @@ mod sign_in;
 mod strangers;
 #[path = "mail/submission.rs"]
 mod submission;
+#[path = "mail/unsealed.rs"]
+mod unsealed;

@@ -264,6 +264,8 @@ impl Asking<'_> {
         key: Option<RecipientKey>,
         found: &mut Found,
     ) -> Result<(), StoreError> {
+        // spec §13.2.2: a server holds it, and its owner could not read what is encrypted to it.
+        let key = key.filter(|key| !key.certificate.is_held_for_signing());
         let (who, store) = (&recipient.address, &self.client.store);
         let encrypted_before = match pin::encrypted_before(store, who).await {
             Ok(before) => before || autocrypt::encrypted_before(store, who).await?,

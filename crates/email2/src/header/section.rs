@@ -48,7 +48,7 @@ const SINGLETONS: [&str; 16] = [
 ];
 
 /// Fields whose values later steps read.
-const KEPT: [&str; 14] = [
+const KEPT: [&str; 16] = [
     "message-id",
     "date",
     "subject",
@@ -56,6 +56,8 @@ const KEPT: [&str; 14] = [
     "cc",
     "reply-to",
     "sender",
+    "resent-from",
+    "resent-sender",
     "in-reply-to",
     "references",
     "content-type",

@@ -335,4 +335,10 @@ rejections! {
     FromNotYours = "from-not-yours", 550, (5, 7, 1), "spec §3.10", "From is not an address of the user who is signed in";
     /// An unsealed message, where the server holds no key.
     SubmitSealed = "submit-sealed", 550, (5, 7, 1), "spec §3.10", "This server holds no key for you: send with a program that seals, such as email2 send";
+    /// A recipient's key that cannot be encrypted to, of mail that the server protects.
+    RecipientKeyUnfit { /** Whose. */ recipient: Address, /** Why. */ why: String }
+        = "recipient-key-unfit", 550, (5, 7, 5), "spec §13.4", "The key of {recipient} cannot be encrypted to: {why}";
+    /// An unsealed message that cannot be signed as it is.
+    SubmitUnfit { /** What is wrong with it. */ why: String }
+        = "submit-unfit", 550, (5, 6, 0), "spec §13.3", "The message cannot be signed as it is: {why}";
 }

@@ -61,6 +61,16 @@ impl Envelope {
         })
     }
 
+    /// Begins one for what this server itself brings to people here (spec §13.4.4).
+    pub(crate) fn own(mail: Mail) -> Envelope {
+        Envelope {
+            mail,
+            recipients: Vec::new(),
+            onward: None,
+            submitted: true,
+        }
+    }
+
     /// Accepts a recipient, or says why not.
     ///
     /// # Errors

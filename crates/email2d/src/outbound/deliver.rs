@@ -12,8 +12,9 @@ use email2_store::queue::{QueueEntry, QueueRecipient, RecipientState};
 use email2_store::{BodyReader, StoreError};
 use futures::future::BoxFuture;
 
-use super::enqueue::{EIGHT_BIT, UTF8};
+use super::local;
 use super::route::Route;
+use super::words::Words;
 use crate::site::Site;
 
 /// What an attempt came to, by recipient; none where nothing was tried.
@@ -21,10 +22,11 @@ pub(super) type Outcomes = Vec<(Address, Outcome)>;
 
 /// Delivers by the way that was found. To a domain that speaks Email 2.0 everything goes over
 /// its authenticated hosts: announced if it is sealed, for them to judge if it is not.
-pub(super) async fn attempt(site: &Site, entry: &QueueEntry, route: &Route) -> Outcomes {
+pub(super) async fn attempt(site: &Arc<Site>, entry: &QueueEntry, route: &Route) -> Outcomes {
     let ordinary = match route {
         Route::Nowhere => return Vec::new(),
         Route::Stays(outcome) => return for_all(entry, outcome),
+        Route::Here => return local::deliver(site, entry).await,
         Route::Email2 => false,
         Route::Ordinary => true,
     };
@@ -52,25 +54,35 @@ fn waiting(entry: &QueueEntry) -> impl Iterator<Item = &QueueRecipient> {
 
 async fn request(site: &Site, entry: &QueueEntry) -> Result<DeliveryRequest, StoreError> {
     let body = site.store.entry_body(entry.id).await?;
-    let announced = entry.announced.clone();
-    let said = |word| entry.details.split(' ').any(|said| said == word);
-    let mut mail = Mail::new(entry.mail_from.clone());
-    mail.announced = announced.map(|(role, signer)| Announced { role, signer });
-    mail.eight_bit = said(EIGHT_BIT);
-    mail.smtputf8 = said(UTF8);
-    let recipients = waiting(entry).map(|to| Recipient {
-        address: to.address.clone(),
-        etag: to.etag.clone(),
-    });
     Ok(DeliveryRequest {
         domain: entry.domain.clone(),
         envelope: Envelope {
-            mail,
-            recipients: recipients.collect(),
+            mail: mail_of(entry),
+            recipients: waiting_of(entry),
         },
         content: Arc::new(Queued(body)),
         assured: true,
     })
+}
+
+/// MAIL of an entry.
+pub(super) fn mail_of(entry: &QueueEntry) -> Mail {
+    let announced = entry.announced.clone();
+    let words = Words::parse(&entry.details);
+    let mut mail = Mail::new(entry.mail_from.clone());
+    mail.announced = announced.map(|(role, signer)| Announced { role, signer });
+    mail.eight_bit = words.eight_bit;
+    mail.smtputf8 = words.utf8;
+    mail
+}
+
+/// RCPT of an entry: who still waits.
+pub(super) fn waiting_of(entry: &QueueEntry) -> Vec<Recipient> {
+    let recipients = waiting(entry).map(|to| Recipient {
+        address: to.address.clone(),
+        etag: to.etag.clone(),
+    });
+    recipients.collect()
 }
 
 /// The octets of an entry, read from the store piece by piece.

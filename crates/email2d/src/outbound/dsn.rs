@@ -14,7 +14,7 @@ use email2_store::message::Generate;
 use email2_store::queue::{NewEntry, QueueEntry, QueueRecipient, RecipientState};
 use email2_store::{Generated, SpooledBody, StoreError};
 
-use super::enqueue::EIGHT_BIT;
+use super::words::Words;
 use crate::service_key::{self, ServiceKeyError};
 use crate::site::Site;
 use compose::{Kind, compose};
@@ -154,7 +154,11 @@ fn onward(site: &Site, author: &Address, domain: &Domain, body: SpooledBody) -> 
             reply: None,
         }],
         body,
-        details: EIGHT_BIT.to_owned(),
+        details: Words {
+            eight_bit: true,
+            ..Words::default()
+        }
+        .to_string(),
         created: now,
         expires: now + limits::QUEUE_LIFETIME,
         next_attempt: now,

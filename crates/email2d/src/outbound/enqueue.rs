@@ -9,14 +9,10 @@ use email2_smtp::Recipient;
 use email2_store::SpooledBody;
 use email2_store::queue::{NewEntry, QueueRecipient, RecipientState};
 
+use super::words::Words;
 use crate::inbound::accept::store_failed;
 use crate::inbound::envelope::Envelope;
 use crate::site::Site;
-
-/// The word of an entry that needs 8BITMIME.
-pub(super) const EIGHT_BIT: &str = "8bitmime";
-/// The word of an entry that needs SMTPUTF8.
-pub(super) const UTF8: &str = "smtputf8";
 
 /// The recipients of a message that goes on.
 #[derive(Debug)]
@@ -114,14 +110,10 @@ fn recipients(onward: &Onward) -> Vec<QueueRecipient> {
 
 /// What the next server must offer, as it was said here.
 fn details(envelope: &Envelope) -> String {
-    let words = [
-        (envelope.mail.eight_bit, EIGHT_BIT),
-        (envelope.mail.smtputf8, UTF8),
-    ];
-    let said: Vec<&str> = words
-        .iter()
-        .filter(|(said, _)| *said)
-        .map(|(_, word)| *word)
-        .collect();
-    said.join(" ")
+    let words = Words {
+        eight_bit: envelope.mail.eight_bit,
+        utf8: envelope.mail.smtputf8,
+        ..Words::default()
+    };
+    words.to_string()
 }

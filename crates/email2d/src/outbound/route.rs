@@ -17,6 +17,8 @@ pub(crate) enum Route {
     Email2,
     /// To the domain's MX hosts; a seal travels as a field like any other.
     Ordinary,
+    /// To our own people, on the path of `mx`.
+    Here,
     /// It does not leave now, or never: the outcome for all who wait.
     Stays(Outcome),
     /// It is not tried: its author is to be told something.
@@ -28,6 +30,9 @@ pub(super) async fn of(site: &Site, claim: &Claimed) -> Route {
     let entry = &claim.entry;
     if claim.alarm || entry.expires <= site.world.now() {
         return Route::Nowhere;
+    }
+    if site.serves(&entry.domain) {
+        return Route::Here;
     }
     match site.remote.way_to(&entry.domain).await {
         Ok(Spoken::Email2) => Route::Email2,

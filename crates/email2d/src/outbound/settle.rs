@@ -135,7 +135,8 @@ fn said(outcomes: &Outcomes) -> Option<String> {
 /// Reasons of one attempt that are kept.
 const REASONS: usize = 8;
 
-fn is_waiting(to: &QueueRecipient) -> bool {
+/// Is this recipient still to be delivered to?
+pub(super) fn is_waiting(to: &QueueRecipient) -> bool {
     to.state == RecipientState::Waiting
 }
 

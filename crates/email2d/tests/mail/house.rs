@@ -87,6 +87,45 @@ impl House {
         }
     }
 
+    /// An account whose key the server holds, and the password of its ordinary program.
+    pub(crate) async fn held(&self, address: &str) -> Person {
+        let account = self.account(address, None).await;
+        let (now, mut rng) = (self.world.now(), self.world.rng());
+        let data = self.folder.path().join("data");
+        let held = email2d::held_key::hold(&data, &self.store, &account, now, &mut rng).await;
+        let token = Secret::token(&mut rng);
+        let added = self
+            .store
+            .add_token(account.id, "program", &token, now)
+            .await;
+        added.unwrap();
+        let who = Identity::Address(account.address.clone());
+        let served = self.store.served(&who).await.unwrap().unwrap();
+        assert_eq!(served.primary, held.unwrap());
+        Person {
+            address: account.address.clone(),
+            account,
+            // Nobody but the server has the secret key: this one is worth nothing.
+            secret: generate(&who, now, &mut rng).unwrap(),
+            token: token.reveal().to_owned(),
+        }
+    }
+
+    /// What lies in somebody's INBOX as soon as there are `count` messages.
+    pub(crate) async fn inbox_of(&self, account: &Account, count: usize) -> Vec<(String, bool)> {
+        for _ in 0..400 {
+            let found = self.inbox(account).await;
+            if found.len() >= count {
+                return found;
+            }
+            self.world
+                .clock
+                .sleep(std::time::Duration::from_millis(25))
+                .await;
+        }
+        panic!("{} got less than {count} messages", account.address);
+    }
+
     /// An account without a key.
     pub(crate) async fn account(&self, address: &str, quota: Option<u64>) -> Account {
         let new = NewAccount {

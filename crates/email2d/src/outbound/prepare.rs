@@ -1,0 +1,312 @@
+//! The bracket: what a user's ordinary program sent is protected and sealed, once an entry and
+//! never for mail that came sealed (spec §13.4). What is kept is what every attempt sends.
+//!
+//! `keys → protect → seal → keep`
+
+use email2::address::{Address, Identity};
+use email2::content::{OuterTo, format_date};
+use email2::header::parse_authors;
+use email2::rejection::Rejection;
+use email2::scan::Scan;
+use email2::seal::{Role, Seal};
+use email2::secret::SecretKey;
+use email2_remote::Outcome;
+use email2_remote::deliver::Reason;
+use email2_store::queue::{Claimed, NewEntry, QueueEntry, QueueRecipient, Settlement};
+use email2_store::{SpooledBody, StoreError};
+
+use super::deliver::Outcomes;
+use super::keys::{self, Found};
+use super::protect::{self, Keyed, ProtectError};
+use super::room;
+use super::route::Route;
+use super::seal::{self, SealingError};
+use super::settle::is_waiting;
+use super::words::Words;
+use crate::held_key::{self, HeldKeyError};
+use crate::site::Site;
+use crate::trace;
+
+/// What became of a claim before its delivery.
+pub(super) enum Prepared {
+    /// It may leave as it is.
+    Ready,
+    /// What it became is in the queue in its place.
+    Replaced,
+    /// Not now, or not at all for somebody.
+    Waits(Outcomes),
+}
+
+/// Why an entry cannot be prepared.
+#[derive(Debug, thiserror::Error)]
+enum PrepareError {
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The author's key cannot be used.
+    #[error(transparent)]
+    Key(#[from] HeldKeyError),
+    /// No key is held any more: for good.
+    #[error("no key is held for the author any more")]
+    NotHeld,
+    /// Somebody's key cannot be had now, or not be used.
+    #[error("a recipient's key is missing")]
+    Recipients(Outcomes),
+    /// Protecting failed.
+    #[error(transparent)]
+    Protect(#[from] ProtectError),
+    /// Sealing failed.
+    #[error(transparent)]
+    Seal(#[from] SealingError),
+}
+
+/// Prepares the entry, if that is still to be done and it has a way.
+pub(super) async fn once(site: &Site, claim: &Claimed, route: &Route) -> Prepared {
+    let sealed = match route {
+        Route::Email2 | Route::Here => true,
+        Route::Ordinary => false,
+        Route::Stays(_) | Route::Nowhere => return Prepared::Ready,
+    };
+    if !Words::parse(&claim.entry.details).unprotected {
+        return Prepared::Ready;
+    }
+    match replace(site, claim, sealed).await {
+        Ok(()) => Prepared::Replaced,
+        Err(error) => Prepared::Waits(outcomes(&claim.entry, error)),
+    }
+}
+
+/// Puts the copies that leave in the place of the entry, in one transaction.
+async fn replace(site: &Site, claim: &Claimed, sealed: bool) -> Result<(), PrepareError> {
+    let entry = &claim.entry;
+    let _room = room::take(site, entry.size).await;
+    let author = author(site, entry).await?;
+    let copies = copies(site, entry, &author, sealed).await?;
+    let mut entries = Vec::new();
+    for copy in copies {
+        entries.push(leaving(site, entry, &author, copy, sealed).await?);
+    }
+    let settlement = Settlement {
+        finished: true,
+        onward: entries,
+        ..Settlement::of(entry.id, claim.epoch, site.world.now())
+    };
+    site.store.settle(vec![settlement]).await?;
+    site.departures.announce();
+    Ok(())
+}
+
+/// Whose key signs.
+struct Author {
+    address: Address,
+    key: SecretKey,
+}
+
+async fn author(site: &Site, entry: &QueueEntry) -> Result<Author, PrepareError> {
+    let address = entry.mail_from.address().ok_or(PrepareError::NotHeld)?;
+    let account = site.store.account(address).await?;
+    let account = account.ok_or(PrepareError::NotHeld)?;
+    let data = &site.config.data_directory;
+    let key = held_key::open(data, &site.store, &account).await?;
+    Ok(Author {
+        address: address.clone(),
+        key: key.ok_or(PrepareError::NotHeld)?,
+    })
+}
+
+/// A copy that is protected.
+struct Copy {
+    recipients: Vec<QueueRecipient>,
+    octets: Vec<u8>,
+}
+
+/// Encrypted when every recipient of the entry has a key, else signed only (spec §13.4.2).
+async fn copies(
+    site: &Site,
+    entry: &QueueEntry,
+    author: &Author,
+    sealed: bool,
+) -> Result<Vec<Copy>, PrepareError> {
+    let waiting: Vec<&QueueRecipient> = entry
+        .recipients
+        .iter()
+        .filter(|to| is_waiting(to))
+        .collect();
+    let found = found(site, &waiting, sealed).await?;
+    let body = site.store.entry_body(entry.id).await?;
+    let message = completed(entry, author, room::whole(&*body).await?);
+    let (key, from) = (author.key.clone(), author.address.clone());
+    let Some(found) = found else {
+        let octets = protect::signed(site, key, from, message).await?;
+        let recipients = waiting.into_iter().cloned().collect();
+        return Ok(vec![Copy { recipients, octets }]);
+    };
+    let keyed = found.iter().map(|(keyed, _)| keyed.clone()).collect();
+    let to = (keyed, outer_to(&message));
+    let encrypted = protect::encrypted(site, key, from, message, to).await?;
+    let copies = encrypted.into_iter().map(|copy| {
+        let members = copy.audience.members.iter().filter_map(|at| found.get(*at));
+        let recipients = members.map(|(_, recipient)| recipient.clone()).collect();
+        Copy {
+            recipients,
+            octets: copy.octets,
+        }
+    });
+    Ok(copies.collect())
+}
+
+/// The keys of all of them, with the recipients as they are kept from now on; `None`: somebody
+/// has none.
+async fn found(
+    site: &Site,
+    waiting: &[&QueueRecipient],
+    sealed: bool,
+) -> Result<Option<Vec<(Keyed, QueueRecipient)>>, PrepareError> {
+    let mut all = Some(Vec::new());
+    let mut wanting = Outcomes::new();
+    for to in waiting {
+        match keys::of(site, &to.address, sealed).await? {
+            Found::Key { certificate, etag } => {
+                let keyed = Keyed {
+                    address: to.address.clone(),
+                    certificate,
+                };
+                let recipient = QueueRecipient {
+                    etag,
+                    ..(*to).clone()
+                };
+                all.iter_mut()
+                    .for_each(|all: &mut Vec<_>| all.push((keyed.clone(), recipient.clone())));
+            }
+            Found::None => all = None,
+            Found::Not(outcome) => wanting.push((to.address.clone(), outcome)),
+        }
+    }
+    match wanting.is_empty() {
+        true => Ok(all),
+        false => Err(PrepareError::Recipients(wanting)),
+    }
+}
+
+/// The message with what every message has (RFC 6409 §8, spec §13.3.3), the same in all its
+/// copies.
+fn completed(entry: &QueueEntry, author: &Author, message: Vec<u8>) -> Vec<u8> {
+    let words = Words::parse(&entry.details);
+    let mut fields = String::new();
+    if words.date {
+        fields += &format!("Date: {}\r\n", format_date(entry.created));
+    }
+    if words.message_id {
+        let (id, domain) = (&entry.group, author.address.domain());
+        fields += &format!("Message-ID: <{id}.{}@{domain}>\r\n", entry.created);
+    }
+    match fields.is_empty() {
+        true => message,
+        false => [fields.as_bytes(), &message].concat(),
+    }
+}
+
+/// What the outer To of an encrypted copy says: whom every recipient may see, never a blind one.
+fn outer_to(message: &[u8]) -> OuterTo {
+    let Ok(scanned) = Scan::whole(false, message) else {
+        return OuterTo::Hidden;
+    };
+    let named = ["To", "Cc"]
+        .iter()
+        .filter_map(|name| scanned.header.value(name));
+    let mut visible: Vec<Address> = Vec::new();
+    for address in named.filter_map(parse_authors).flatten() {
+        if !visible.contains(&address) {
+            visible.push(address);
+        }
+    }
+    match visible.is_empty() {
+        true => OuterTo::Hidden,
+        false => OuterTo::Visible(visible),
+    }
+}
+
+/// The entry that leaves: sealed for a domain that speaks Email 2.0, our trace field in front.
+async fn leaving(
+    site: &Site,
+    entry: &QueueEntry,
+    author: &Author,
+    copy: Copy,
+    sealed: bool,
+) -> Result<NewEntry, PrepareError> {
+    let utf8 = Words::parse(&entry.details).utf8;
+    let mut front = trace::submitted(site, &entry.group, utf8, entry.created);
+    let mut octets = copy.octets;
+    let mut seal_of = None;
+    if sealed {
+        let recipients = copy
+            .recipients
+            .iter()
+            .map(|to| to.address.clone())
+            .collect();
+        let (key, address) = (author.key.clone(), author.address.clone());
+        let (seal, content) = seal::seal(site, key, address, recipients, octets).await?;
+        front.extend_from_slice(seal.field().as_bytes());
+        octets = content;
+        seal_of = Some(seal);
+    }
+    let words = Words {
+        utf8,
+        held: true,
+        ..Words::default()
+    };
+    Ok(NewEntry {
+        group: entry.group.clone(),
+        domain: entry.domain.clone(),
+        mail_from: entry.mail_from.clone(),
+        announced: seal_of.as_ref().map(announced),
+        recipients: copy.recipients,
+        body: spooled(site, &front, &octets).await?,
+        details: words.to_string(),
+        created: entry.created,
+        expires: seal_of.map_or(entry.expires, |seal| seal.expires.min(entry.expires)),
+        next_attempt: site.world.now(),
+    })
+}
+
+fn announced(seal: &Seal) -> (Role, Identity) {
+    (seal.role, seal.signer.clone())
+}
+
+async fn spooled(site: &Site, front: &[u8], octets: &[u8]) -> Result<SpooledBody, StoreError> {
+    let mut writer = site.store.write_body().await?;
+    writer.push(front).await?;
+    writer.push(octets).await?;
+    writer.finish().await
+}
+
+/// What the recipients are told.
+fn outcomes(entry: &QueueEntry, error: PrepareError) -> Outcomes {
+    let outcome = match error {
+        PrepareError::Recipients(outcomes) => return outcomes,
+        PrepareError::NotHeld => Outcome::Refused(ours(&Rejection::SubmitSealed)),
+        PrepareError::Protect(ProtectError::Content(_))
+        | PrepareError::Seal(SealingError::Seal(_) | SealingError::Refused(_)) => {
+            let why = error.to_string();
+            Outcome::Refused(ours(&Rejection::SubmitUnfit { why }))
+        }
+        other => {
+            tracing::error!(error = %other, group = entry.group, "cannot be protected now");
+            let why = other.to_string();
+            Outcome::Temporary(ours(&Rejection::LocalError { why }))
+        }
+    };
+    let waiting = entry.recipients.iter().filter(|to| is_waiting(to));
+    waiting
+        .map(|to| (to.address.clone(), outcome.clone()))
+        .collect()
+}
+
+/// In our own words.
+pub(super) fn ours(rejection: &Rejection) -> Reason {
+    Reason {
+        enhanced: Some(rejection.enhanced().to_string()),
+        text: rejection.sentence(),
+        ..Reason::default()
+    }
+}
