@@ -15,6 +15,8 @@ pub(crate) mod protect;
 pub(crate) mod room;
 mod seal;
 
+mod again;
+
 mod deliver;
 mod local;
 

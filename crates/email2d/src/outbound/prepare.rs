@@ -244,8 +244,12 @@ async fn leaving(
             .iter()
             .map(|to| to.address.clone())
             .collect();
-        let (key, address) = (author.key.clone(), author.address.clone());
-        let (seal, content) = seal::seal(site, key, address, recipients, octets).await?;
+        let order = seal::Order {
+            author: author.address.clone(),
+            recipients,
+            at: site.world.now(),
+        };
+        let (seal, content) = seal::seal(site, author.key.clone(), order, octets).await?;
         front.extend_from_slice(seal.field().as_bytes());
         octets = content;
         seal_of = Some(seal);
@@ -273,7 +277,12 @@ fn announced(seal: &Seal) -> (Role, Identity) {
     (seal.role, seal.signer.clone())
 }
 
-async fn spooled(site: &Site, front: &[u8], octets: &[u8]) -> Result<SpooledBody, StoreError> {
+/// Keeps octets.
+pub(super) async fn spooled(
+    site: &Site,
+    front: &[u8],
+    octets: &[u8],
+) -> Result<SpooledBody, StoreError> {
     let mut writer = site.store.write_body().await?;
     writer.push(front).await?;
     writer.push(octets).await?;

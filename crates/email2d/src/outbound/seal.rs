@@ -25,27 +25,41 @@ pub(crate) enum SealingError {
     Aside(#[from] tokio::task::JoinError),
 }
 
-/// Seals content of `author` for recipients of one domain: the seal, and the octets below it
-/// given back.
+/// What is to be sealed.
+#[derive(Clone, Debug)]
+pub(crate) struct Order {
+    /// Whose seal it is.
+    pub(crate) author: Address,
+    /// For whom, all of one domain.
+    pub(crate) recipients: Vec<Address>,
+    /// The seal's time, Unix seconds.
+    pub(crate) at: u64,
+}
+
+/// Seals content: the seal, and the octets below it given back.
 ///
 /// # Errors
 /// See [`SealingError`].
 pub(crate) async fn seal(
     site: &Site,
     key: SecretKey,
-    author: Address,
-    recipients: Vec<Address>,
+    order: Order,
     content: Vec<u8>,
 ) -> Result<(Seal, Vec<u8>), SealingError> {
-    let (now, mut rng) = (site.world.now(), site.world.rng());
+    let mut rng = site.world.rng();
     let work = move || {
+        let Order {
+            author,
+            recipients,
+            at,
+        } = order;
         let request = SealRequest {
             role: Role::Author,
             signer: Identity::Address(author.clone()),
             reverse_path: ReversePath::Address(author),
             recipients,
-            created: now,
-            expires: now + limits::SEAL_LIFETIME,
+            created: at,
+            expires: at + limits::SEAL_LIFETIME,
             nonce: Nonce::random(&mut rng),
             digest: ContentDigest::of(&content)?,
         };

@@ -11,6 +11,7 @@ use email2_remote::deliver::Reason;
 use email2_store::StoreError;
 use email2_store::queue::{Claimed, QueueEntry, QueueRecipient, RecipientState, Settlement};
 
+use super::again;
 use super::deliver::Outcomes;
 use super::dsn::{self, Reports};
 use crate::site::Site;
@@ -43,6 +44,7 @@ pub(super) async fn settle(
     let settlement = Settlement {
         finished: !entry.recipients.iter().any(is_waiting),
         recipients: entry.recipients,
+        body: again::renewed(site, &claim.entry, outcomes).await,
         next_attempt: outlook.next_attempt.map(|next| next.min(entry.expires)),
         delayed: reports.delayed,
         said: said(outcomes),

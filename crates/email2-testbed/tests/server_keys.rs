@@ -1,0 +1,149 @@
+//! A person whose ordinary program does not seal: their server holds the key, and what they send
+//! arrives everywhere sealed, verified and shown as what it is (spec §13.2, §13.3, §13.4).
+
+use std::time::Duration;
+
+use email2::address::Address;
+use email2_client::send::report::State;
+use email2_store::{NewAccount, Secret};
+use email2_testbed::domain::Plan;
+use email2_testbed::failure::{Outcome, Step};
+use email2_testbed::forger::session::{Letter, Reply, Session, deliver};
+use email2_testbed::loopback::SUBMISSIONS_PORT;
+use email2_testbed::person::Person;
+use email2_testbed::testbed::Testbed;
+use email2d::held_key;
+
+struct Scene {
+    testbed: Testbed,
+    bob: Address,
+    token: String,
+    alice: Person,
+    dave: Person,
+    _folder: tempfile::TempDir,
+}
+
+fn address(text: &str) -> Outcome<Address> {
+    Address::parse(text).step(text)
+}
+
+async fn scene() -> Outcome<Scene> {
+    let folder = tempfile::tempdir().step("folder")?;
+    let mut testbed = Testbed::start(folder.path())?;
+    testbed.add_domain(&Plan::new("example.com")).await?;
+    testbed.add_domain(&Plan::new("example.org")).await?;
+    let bob = address("bob@example.org")?;
+    let token = held(&testbed, &bob).await?;
+    let alice = Person::set_up(&testbed, &address("alice@example.com")?).await?;
+    let dave = Person::set_up(&testbed, &address("dave@example.org")?).await?;
+    Ok(Scene {
+        testbed,
+        bob,
+        token,
+        alice,
+        dave,
+        _folder: folder,
+    })
+}
+
+/// An account whose key the server holds; the password of its program.
+async fn held(testbed: &Testbed, address: &Address) -> Outcome<String> {
+    let domain = testbed.domain(address.domain().as_str())?;
+    let (store, now) = (testbed.store(domain)?, testbed.world.now());
+    let account = NewAccount {
+        address: address.clone(),
+        quota: None,
+        strict: false,
+        unlisted: false,
+    };
+    let account = store.add_account(&account, now).await.step("account")?;
+    let mut rng = testbed.world.rng();
+    let data = domain.place.folder.join("data");
+    let key = held_key::hold(&data, &store, &account, now, &mut rng).await;
+    key.step("held key")?;
+    let token = Secret::token(&mut rng);
+    let added = store.add_token(account.id, "program", &token, now).await;
+    added.step("token")?;
+    Ok(token.reveal().to_owned())
+}
+
+impl Scene {
+    /// What an ordinary program sends.
+    async fn submit(&self, to: &[&str], message: &str) -> Outcome<Reply> {
+        let at = self.testbed.door("example.org", SUBMISSIONS_PORT)?;
+        let world = &self.testbed.world;
+        let mut session = Session::log_in(world, &at, &self.bob, &self.token).await?;
+        let letter = Letter {
+            from: self.bob.to_string(),
+            announced: None,
+            recipients: to.iter().map(|to| (*to).to_owned()).collect(),
+            content: message.as_bytes().to_vec(),
+        };
+        deliver(&mut session, &letter).await
+    }
+
+    async fn arrived(&self, person: &Person) -> Outcome<email2_client::read::Shown> {
+        for _ in 0..200 {
+            if let Ok(shown) = person.read_newest().await {
+                return Ok(shown);
+            }
+            let clock = &self.testbed.world.clock;
+            clock.sleep(Duration::from_millis(100)).await;
+        }
+        None.step(format!("mail for {}", person.address))
+    }
+}
+
+const LETTER: &str = "From: Bob <bob@example.org>\r\n\
+    To: alice@example.com, Dave <dave@example.org>\r\n\
+    Subject: lunch\r\nUser-Agent: Mail 1.0\r\n\r\nAt noon, behind the mill?\r\n";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_submission_reaches_two_domains_encrypted_sealed_and_verified() {
+    let scene = scene().await.unwrap();
+    let to = ["alice@example.com", "dave@example.org"];
+    let reply = scene.submit(&to, LETTER).await.unwrap();
+    assert_eq!(reply.code, 250, "{reply}");
+    for person in [&scene.alice, &scene.dave] {
+        let shown = scene.arrived(person).await.unwrap();
+        assert_eq!(shown.verdict.author.as_deref(), Some("bob@example.org"));
+        assert_eq!(shown.protection.standing, "verified", "{shown:?}");
+        assert!(shown.protection.encrypted && shown.protection.post_quantum);
+        assert_eq!(shown.subject, "lunch");
+        // A server held the key: whoever reads is told so (spec §13.2).
+        let told = "the author's mail server holds this key and signs for them";
+        assert!(
+            shown.notes.iter().any(|note| note == told),
+            "{:?}",
+            shown.notes
+        );
+    }
+    scene.testbed.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_writes_back_does_not_encrypt_to_the_server() {
+    let scene = scene().await.unwrap();
+    let reports = scene
+        .alice
+        .send(&scene.bob, "lunch", "yes\n")
+        .await
+        .unwrap();
+    let report = reports.first().unwrap();
+    assert_eq!(report.state, State::Delivered, "{reports:?}");
+    let store = scene
+        .testbed
+        .store(scene.testbed.domain("example.org").unwrap());
+    let store = store.unwrap();
+    let account = store.account(&scene.bob).await.unwrap().unwrap().id;
+    let inbox = store.mailbox(account, "INBOX").await.unwrap().unwrap();
+    let message = store.messages(inbox.id).await.unwrap().pop().unwrap();
+    let body = store.message_body(message.id).await.unwrap();
+    let text = String::from_utf8(body.read(0, usize::MAX).await.unwrap()).unwrap();
+    // Any mail program reads it.
+    assert!(
+        text.contains("multipart/signed") && text.contains("\r\nyes\r\n"),
+        "{text}"
+    );
+    scene.testbed.stop().await;
+}
