@@ -6,6 +6,7 @@
 
 mod block;
 mod config;
+mod dkim;
 mod failure;
 mod key;
 mod output;
@@ -72,6 +73,8 @@ enum Command {
     /// Mail on its way: list, show, domains, retry, drop, hold, release, tls
     #[command(subcommand)]
     Queue(queue::Command),
+    /// Keys that sign mail to ordinary domains: make them, print their records
+    Dkim(dkim::Arguments),
     /// The configuration: check
     #[command(subcommand)]
     Config(config::Command),
@@ -144,6 +147,7 @@ fn perform(program: &Program) -> Result<(), Failure> {
         Command::Config(command) => config::run(command, &common.config, common.json),
         Command::User(command) => wait(user::run(command, Desk::open(common)?)),
         Command::Key(command) => wait(key::run(command, Desk::open(common)?)),
+        Command::Dkim(arguments) => dkim::run(arguments, Desk::open(common)?),
         Command::Queue(command) => wait(queue::run(command, Desk::open(common)?)),
         Command::Block(command) => wait(block::run(command, Desk::open(common)?)),
     }

@@ -37,6 +37,7 @@ mod trace;
 
 pub mod command;
 pub mod config;
+pub mod dkim_key;
 pub mod held_key;
 pub mod service_key;
 

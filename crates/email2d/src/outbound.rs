@@ -18,6 +18,7 @@ mod seal;
 mod again;
 
 mod deliver;
+mod dkim;
 mod local;
 
 mod settle;

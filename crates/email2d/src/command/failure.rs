@@ -4,6 +4,7 @@ use email2_store::StoreError;
 
 use crate::StartError;
 use crate::config::ConfigError;
+use crate::dkim_key::DkimKeyError;
 use crate::held_key::HeldKeyError;
 use crate::service_key::ServiceKeyError;
 
@@ -98,6 +99,12 @@ impl From<ServiceKeyError> for Failure {
             ServiceKeyError::Store(error) => error.into(),
             other => Failure::input_output(other.to_string()),
         }
+    }
+}
+
+impl From<DkimKeyError> for Failure {
+    fn from(error: DkimKeyError) -> Failure {
+        Failure::input_output(error.to_string())
     }
 }
 

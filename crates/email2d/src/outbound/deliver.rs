@@ -8,10 +8,11 @@ use email2::evidence::Announced;
 use email2_remote::connect::Content;
 use email2_remote::{DeliveryRequest, Outcome};
 use email2_smtp::{Envelope, Mail, Recipient};
+use email2_store::BodyReader;
 use email2_store::queue::{QueueEntry, QueueRecipient, RecipientState};
-use email2_store::{BodyReader, StoreError};
 use futures::future::BoxFuture;
 
+use super::dkim::{self, DkimError};
 use super::local;
 use super::route::Route;
 use super::words::Words;
@@ -30,11 +31,11 @@ pub(super) async fn attempt(site: &Arc<Site>, entry: &QueueEntry, route: &Route)
         Route::Email2 => false,
         Route::Ordinary => true,
     };
-    match request(site, entry).await {
+    match request(site, entry, ordinary).await {
         Ok(request) if ordinary => site.remote.deliver_ordinary(&request).await,
         Ok(request) => site.remote.deliver(&request).await,
         Err(error) => {
-            tracing::error!(%error, id = entry.id.0, "a queued message cannot be read");
+            tracing::error!(%error, id = entry.id.0, "a queued message cannot be sent");
             Vec::new()
         }
     }
@@ -52,15 +53,24 @@ fn waiting(entry: &QueueEntry) -> impl Iterator<Item = &QueueRecipient> {
     recipients.filter(|to| to.state == RecipientState::Waiting)
 }
 
-async fn request(site: &Site, entry: &QueueEntry) -> Result<DeliveryRequest, StoreError> {
+/// What is sent: as ordinary mail behind our DKIM signatures (spec §13.5).
+async fn request(
+    site: &Site,
+    entry: &QueueEntry,
+    ordinary: bool,
+) -> Result<DeliveryRequest, DkimError> {
     let body = site.store.entry_body(entry.id).await?;
+    let front = match ordinary {
+        true => dkim::fields(site, entry, &*body).await?,
+        false => Vec::new(),
+    };
     Ok(DeliveryRequest {
         domain: entry.domain.clone(),
         envelope: Envelope {
             mail: mail_of(entry),
             recipients: waiting_of(entry),
         },
-        content: Arc::new(Queued(body)),
+        content: Arc::new(Queued { front, body }),
         assured: true,
     })
 }
@@ -85,18 +95,25 @@ pub(super) fn waiting_of(entry: &QueueEntry) -> Vec<Recipient> {
     recipients.collect()
 }
 
-/// The octets of an entry, read from the store piece by piece.
-struct Queued(Box<dyn BodyReader>);
+/// The octets of an entry, read from the store piece by piece, behind what stands in front.
+struct Queued {
+    front: Vec<u8>,
+    body: Box<dyn BodyReader>,
+}
 
 impl Content for Queued {
     fn size(&self) -> u64 {
-        self.0.size()
+        self.front.len() as u64 + self.body.size()
     }
 
     fn read(&self, offset: u64, length: usize) -> BoxFuture<'_, io::Result<Vec<u8>>> {
         Box::pin(async move {
-            let read = self.0.read(offset, length).await;
-            read.map_err(io::Error::other)
+            let begin = usize::try_from(offset).unwrap_or(usize::MAX);
+            if let Some(rest) = self.front.get(begin..).filter(|rest| !rest.is_empty()) {
+                return Ok(rest.iter().copied().take(length).collect());
+            }
+            let read = self.body.read(offset - self.front.len() as u64, length);
+            read.await.map_err(io::Error::other)
         })
     }
 }
