@@ -253,6 +253,8 @@ pub struct Settlement {
     /// Entries that come of it, in the same transaction: reports for others, and the copies that
     /// were made of it.
     pub onward: Vec<NewEntry>,
+    /// Those entries are copies that were made of this one's octets, which stay as their source.
+    pub hands_down: bool,
 }
 
 impl Settlement {
@@ -273,6 +275,7 @@ impl Settlement {
             domain: DomainNews::Nothing,
             reports: Vec::new(),
             onward: Vec::new(),
+            hands_down: false,
         }
     }
 }
@@ -327,6 +330,12 @@ pub trait Queue: Send + Sync {
     /// # Errors
     /// [`StoreError::NotFound`].
     async fn entry_body(&self, id: QueueId) -> Result<Box<dyn BodyReader>, StoreError>;
+
+    /// What the octets of an entry were made of, while they may have to be made again.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`].
+    async fn entry_source(&self, id: QueueId) -> Result<Option<Box<dyn BodyReader>>, StoreError>;
 
     /// All entries, oldest first: for an outbox, which is short.
     async fn entries(&self) -> Result<Vec<QueueEntry>, StoreError>;

@@ -16,6 +16,7 @@ pub(crate) mod room;
 mod seal;
 
 mod again;
+mod rekey;
 
 mod deliver;
 mod dkim;

@@ -23,7 +23,12 @@ fn recipient(text: &str, state: RecipientState) -> QueueRecipient {
 }
 
 async fn entry(store: &Store, octets: &[u8]) -> QueueId {
-    let new = NewEntry {
+    let new = new(store, octets).await;
+    store.enqueue(vec![new]).await.unwrap().remove(0)
+}
+
+async fn new(store: &Store, octets: &[u8]) -> NewEntry {
+    NewEntry {
         group: "g1".to_owned(),
         domain: Domain::parse("example.com").unwrap(),
         mail_from: ReversePath::Address(address("bob@example.org")),
@@ -37,8 +42,7 @@ async fn entry(store: &Store, octets: &[u8]) -> QueueId {
         created: NOW,
         expires: NOW + 1000,
         next_attempt: NOW,
-    };
-    store.enqueue(vec![new]).await.unwrap().remove(0)
+    }
 }
 
 fn settlement(id: QueueId, epoch: u64) -> Settlement {
@@ -109,6 +113,34 @@ pub(crate) async fn a_settled_entry_goes_with_its_report(store: &Store) {
     assert!(store.entries().await.unwrap().is_empty());
     assert!(store.entry_body(id).await.is_err());
     assert_eq!(inbox(store, &bob).await.messages, 1);
+}
+
+pub(crate) async fn what_copies_were_made_of_stays_while_they_do(store: &Store) {
+    let large = vec![b'x'; 50_000];
+    let id = entry(store, &large).await;
+    assert!(store.entry_source(id).await.unwrap().is_none());
+    let claimed = store.claim_these(&[id], NOW, 60).await.unwrap().remove(0);
+    let copies = vec![new(store, b"one").await, new(store, b"two").await];
+    let made = Settlement {
+        finished: true,
+        onward: copies,
+        hands_down: true,
+        ..settlement(id, claimed.epoch)
+    };
+    assert_eq!(store.settle(vec![made]).await.unwrap(), [true]);
+    let ids: Vec<QueueId> = store
+        .entries()
+        .await
+        .unwrap()
+        .iter()
+        .map(|e| e.id)
+        .collect();
+    assert_eq!(ids.len(), 2);
+    assert_eq!(store.drop_entries(&ids[..1], NOW).await.unwrap(), 1);
+    let source = store.entry_source(ids[1]).await.unwrap().unwrap();
+    assert_eq!(whole(&*source).await, large);
+    let body = store.entry_body(ids[1]).await.unwrap();
+    assert_eq!(whole(&*body).await, b"two");
 }
 
 pub(crate) async fn sealed_again_it_has_the_new_octets(store: &Store) {

@@ -355,6 +355,7 @@ pub(super) fn release(
         "DELETE FROM body WHERE id = ?1
          AND NOT EXISTS (SELECT 1 FROM message WHERE body = ?1)
          AND NOT EXISTS (SELECT 1 FROM queue WHERE body = ?1)
+         AND NOT EXISTS (SELECT 1 FROM queue WHERE source = ?1)
          RETURNING name, octets IS NULL",
     )?;
     for body in bodies {

@@ -101,6 +101,15 @@ impl Queue for SqliteStore {
         self.reading(Vec::new(), found.ok_or_else(missing)?)
     }
 
+    async fn entry_source(&self, id: QueueId) -> Result<Option<Box<dyn BodyReader>>, StoreError> {
+        let found = self
+            .read(move |connection| row::source_row(connection, id))
+            .await?;
+        found
+            .map(|found| self.reading(Vec::new(), found))
+            .transpose()
+    }
+
     async fn entries(&self) -> Result<Vec<QueueEntry>, StoreError> {
         self.read(|connection| {
             let sql = format!("{} ORDER BY id", row::SELECT);
@@ -326,14 +335,18 @@ fn delete(
     condition: &str,
     now: u64,
 ) -> Result<Option<String>, StoreError> {
-    let sql = format!("DELETE FROM queue WHERE id = ?1 AND ({condition}) RETURNING body, domain");
-    let gone: Option<(i64, String)> = change
+    let sql =
+        format!("DELETE FROM queue WHERE id = ?1 AND ({condition}) RETURNING body, source, domain");
+    let gone: Option<(i64, Option<i64>, String)> = change
         .connection
-        .query_row(&sql, (id.0, now), |row| Ok((row.get(0)?, row.get(1)?)))
+        .query_row(&sql, (id.0, now), |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+        })
         .optional()?;
-    let Some((body, domain)) = gone else {
+    let Some((body, source, domain)) = gone else {
         return Ok(None);
     };
-    body::release(change, directory, &[body])?;
+    let bodies: Vec<i64> = source.into_iter().chain([body]).collect();
+    body::release(change, directory, &bodies)?;
     Ok(Some(domain))
 }

@@ -134,6 +134,7 @@ CREATE TABLE queue (
   role         TEXT,                                -- role of the top seal; NULL: ordinary mail
   signer       TEXT,                                -- s of the top seal
   body         INTEGER NOT NULL REFERENCES body(id),-- the exact octets to send
+  source       INTEGER REFERENCES body(id),         -- what they were made of, while they may have to be made again; NULL: nothing
   details      TEXT    NOT NULL,                    -- the caller's own
   created      INTEGER NOT NULL,                    -- when it was made
   expires      INTEGER NOT NULL,                    -- when it is given up
@@ -150,6 +151,7 @@ CREATE INDEX queue_due ON queue(domain, due);
 CREATE INDEX queue_leased ON queue(domain, leased_until) WHERE leased_until IS NOT NULL;
 CREATE INDEX queue_alarm ON queue(alarm) WHERE due IS NOT NULL;
 CREATE INDEX queue_body ON queue(body);
+CREATE INDEX queue_source ON queue(source) WHERE source IS NOT NULL;
 CREATE INDEX queue_group ON queue(grp);
 
 -- queue_domain: a domain that mail waits for, so that one which is down delays no other

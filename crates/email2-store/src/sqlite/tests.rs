@@ -58,6 +58,7 @@ conformance! { fresh:
     }
     queue {
         an_entry_comes_back_as_it_was_put,
+        what_copies_were_made_of_stays_while_they_do,
         a_claim_that_was_lost_settles_nothing,
         a_settled_entry_goes_with_its_report,
         sealed_again_it_has_the_new_octets,

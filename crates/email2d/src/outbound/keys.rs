@@ -27,18 +27,28 @@ pub(super) enum Found {
     Not(Outcome),
 }
 
-/// Asks for it: here for our own people, their server for others whose domain takes sealed mail.
+/// Asks for it: here for our own people, their server for others whose domain takes sealed mail;
+/// `fresh`: whatever is remembered.
 ///
 /// # Errors
 /// The store failed.
-pub(super) async fn of(site: &Site, to: &Address, sealed: bool) -> Result<Found, StoreError> {
+pub(super) async fn of(
+    site: &Site,
+    to: &Address,
+    sealed: bool,
+    fresh: bool,
+) -> Result<Found, StoreError> {
     if site.serves(to.domain()) {
         return own(site, to).await;
     }
     if !sealed {
         return Ok(Found::None);
     }
-    Ok(match site.remote.key_for_writing(to).await {
+    let found = match fresh {
+        true => site.remote.fetch_for_writing(to).await,
+        false => site.remote.key_for_writing(to).await,
+    };
+    Ok(match found {
         Ok(found) => usable(site, to, found).await,
         Err(error) => without(error),
     })

@@ -88,12 +88,18 @@ async fn replace(site: &Site, claim: &Claimed, sealed: bool) -> Result<(), Prepa
     }
     let settlement = Settlement {
         finished: true,
+        // Another key may have to be encrypted to: then the octets that came are needed again.
+        hands_down: entries.iter().any(is_encrypted),
         onward: entries,
         ..Settlement::of(entry.id, claim.epoch, site.world.now())
     };
     site.store.settle(vec![settlement]).await?;
     site.departures.announce();
     Ok(())
+}
+
+fn is_encrypted(entry: &NewEntry) -> bool {
+    entry.recipients.iter().any(|to| to.etag.is_some())
 }
 
 /// Whose key signs.
@@ -132,7 +138,8 @@ async fn copies(
         .iter()
         .filter(|to| is_waiting(to))
         .collect();
-    let found = found(site, &waiting, sealed).await?;
+    let fresh = Words::parse(&entry.details).rekeyed;
+    let found = found(site, &waiting, (sealed, fresh)).await?;
     let body = site.store.entry_body(entry.id).await?;
     let message = completed(entry, author, room::whole(&*body).await?);
     let (key, from) = (author.key.clone(), author.address.clone());
@@ -160,12 +167,12 @@ async fn copies(
 async fn found(
     site: &Site,
     waiting: &[&QueueRecipient],
-    sealed: bool,
+    (sealed, fresh): (bool, bool),
 ) -> Result<Option<Vec<(Keyed, QueueRecipient)>>, PrepareError> {
     let mut all = Some(Vec::new());
     let mut wanting = Outcomes::new();
     for to in waiting {
-        match keys::of(site, &to.address, sealed).await? {
+        match keys::of(site, &to.address, sealed, fresh).await? {
             Found::Key { certificate, etag } => {
                 let keyed = Keyed {
                     address: to.address.clone(),
@@ -234,8 +241,12 @@ async fn leaving(
     copy: Copy,
     sealed: bool,
 ) -> Result<NewEntry, PrepareError> {
-    let utf8 = Words::parse(&entry.details).utf8;
-    let mut front = trace::submitted(site, &entry.group, utf8, entry.created);
+    let words = Words {
+        unprotected: false,
+        held: true,
+        ..Words::parse(&entry.details)
+    };
+    let mut front = trace::submitted(site, &entry.group, words.utf8, entry.created);
     let mut octets = copy.octets;
     let mut seal_of = None;
     if sealed {
@@ -254,11 +265,6 @@ async fn leaving(
         octets = content;
         seal_of = Some(seal);
     }
-    let words = Words {
-        utf8,
-        held: true,
-        ..Words::default()
-    };
     Ok(NewEntry {
         group: entry.group.clone(),
         domain: entry.domain.clone(),

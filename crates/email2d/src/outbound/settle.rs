@@ -14,6 +14,7 @@ use email2_store::queue::{Claimed, QueueEntry, QueueRecipient, RecipientState, S
 use super::again;
 use super::deliver::Outcomes;
 use super::dsn::{self, Reports};
+use super::rekey;
 use crate::site::Site;
 
 /// What is said of a recipient whose time is over before any server answered.
@@ -30,6 +31,10 @@ pub(super) async fn settle(
 ) -> Result<(), StoreError> {
     let now = site.world.now();
     let mut entry = after(claim, outcomes, now);
+    let rekeyed = rekey::entry(site, &claim.entry, outcomes).await?;
+    if let Some(rekeyed) = &rekeyed {
+        rekey::set_aside(&mut entry, rekeyed);
+    }
     let reports = match report(site, claim, &entry, now).await {
         Ok(reports) => reports,
         Err(error) => {
@@ -50,7 +55,7 @@ pub(super) async fn settle(
         said: said(outcomes),
         domain: outlook.news,
         reports: reports.here,
-        onward: reports.onward,
+        onward: reports.onward.into_iter().chain(rekeyed).collect(),
         ..Settlement::of(entry.id, claim.epoch, now)
     };
     site.store.settle(vec![settlement]).await?;

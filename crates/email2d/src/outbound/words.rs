@@ -17,10 +17,12 @@ pub(crate) struct Words {
     pub(crate) message_id: bool,
     /// This server protected them, with a key that it holds for the author.
     pub(crate) held: bool,
+    /// They are made once more, for a key that changed.
+    pub(crate) rekeyed: bool,
 }
 
 impl Words {
-    fn named(self) -> [(bool, &'static str); 6] {
+    fn named(self) -> [(bool, &'static str); 7] {
         [
             (self.eight_bit, "8bitmime"),
             (self.utf8, "smtputf8"),
@@ -28,6 +30,7 @@ impl Words {
             (self.date, "no-date"),
             (self.message_id, "no-message-id"),
             (self.held, "held"),
+            (self.rekeyed, "rekeyed"),
         ]
     }
 
@@ -41,6 +44,7 @@ impl Words {
             date: said("no-date"),
             message_id: said("no-message-id"),
             held: said("held"),
+            rekeyed: said("rekeyed"),
         }
     }
 }

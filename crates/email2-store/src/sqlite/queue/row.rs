@@ -24,9 +24,27 @@ pub(super) fn body_row(
     connection: &Connection,
     id: QueueId,
 ) -> Result<Option<BodyRow>, StoreError> {
-    let mut select = connection.prepare_cached(
-        "SELECT name, size, octets FROM body WHERE id = (SELECT body FROM queue WHERE id = ?1)",
-    )?;
+    const SELECT: &str =
+        "SELECT name, size, octets FROM body WHERE id = (SELECT body FROM queue WHERE id = ?1)";
+    selected(connection, SELECT, id)
+}
+
+/// What the octets of an entry were made of.
+pub(super) fn source_row(
+    connection: &Connection,
+    id: QueueId,
+) -> Result<Option<BodyRow>, StoreError> {
+    const SELECT: &str =
+        "SELECT name, size, octets FROM body WHERE id = (SELECT source FROM queue WHERE id = ?1)";
+    selected(connection, SELECT, id)
+}
+
+fn selected(
+    connection: &Connection,
+    sql: &'static str,
+    id: QueueId,
+) -> Result<Option<BodyRow>, StoreError> {
+    let mut select = connection.prepare_cached(sql)?;
     first(select.query([id.0])?, |row| {
         Ok(BodyRow {
             name: row.get(0)?,

@@ -43,7 +43,10 @@ pub(super) fn settle(
         }
     }
     for entry in &settlement.onward {
-        insert(change, entry)?;
+        let made = insert(change, entry)?;
+        if settlement.hands_down {
+            hand_down(change.connection, id, made)?;
+        }
     }
     if settlement.finished {
         delete(change, directory, id, "?2 >= 0", 0)?;
@@ -83,6 +86,15 @@ fn end_lease(
         |row| row.get(0),
     );
     Ok(domain.optional()?)
+}
+
+/// The octets of an entry stay as what another was made of.
+fn hand_down(connection: &Connection, from: QueueId, to: QueueId) -> Result<(), StoreError> {
+    let mut update = connection.prepare_cached(
+        "UPDATE queue SET source = (SELECT body FROM queue WHERE id = ?1) WHERE id = ?2",
+    )?;
+    update.execute((from.0, to.0))?;
+    Ok(())
 }
 
 fn settle_recipient(
