@@ -1,6 +1,7 @@
 //! A person whose ordinary program does not seal: their server holds the key, and what they send
 //! arrives everywhere sealed, verified and shown as what it is (spec §13.2, §13.3, §13.4).
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use email2::address::Address;
@@ -9,10 +10,13 @@ use email2_store::{NewAccount, Secret};
 use email2_testbed::domain::Plan;
 use email2_testbed::failure::{Outcome, Step};
 use email2_testbed::forger::session::{Letter, Reply, Session, deliver};
-use email2_testbed::loopback::SUBMISSIONS_PORT;
+use email2_testbed::loopback::{MX_PORT, SUBMISSIONS_PORT};
 use email2_testbed::person::Person;
 use email2_testbed::testbed::Testbed;
-use email2d::held_key;
+use email2_testbed::zone::Zone;
+use email2d::{dkim_key, held_key};
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::sync::Mutex;
 
 struct Scene {
     testbed: Testbed,
@@ -145,5 +149,90 @@ async fn who_writes_back_does_not_encrypt_to_the_server() {
         text.contains("multipart/signed") && text.contains("\r\nyes\r\n"),
         "{text}"
     );
+    scene.testbed.stop().await;
+}
+
+/// The number of the ordinary host in the world's network.
+const PLAIN_HOST: u8 = 200;
+
+/// An ordinary mail exchanger for plain.example without TLS: what it was given.
+async fn plain_host(testbed: &mut Testbed) -> Outcome<Arc<Mutex<Vec<String>>>> {
+    let host = testbed.network.host(PLAIN_HOST);
+    let zone = Zone::new("plain.example").mx("plain.example", 10, "mx.plain.example")?;
+    testbed
+        .authority
+        .publish(zone.address("mx.plain.example", host))?;
+    let at = testbed.network.port(PLAIN_HOST, MX_PORT);
+    let listener = testbed.world.net.listen(at).await.step("listening")?;
+    let taken = Arc::new(Mutex::new(Vec::new()));
+    let given = Arc::clone(&taken);
+    tokio::spawn(async move {
+        while let Ok(connection) = listener.accept().await {
+            let message = take_one(connection.stream).await;
+            given.lock().await.push(message);
+        }
+    });
+    Ok(taken)
+}
+
+/// Speaks as much SMTP as one message needs; the message.
+async fn take_one(stream: email2_io::net::Stream) -> String {
+    let mut stream = BufReader::new(stream);
+    let (mut message, mut in_content) = (String::new(), false);
+    let _ = stream.write_all(b"220 mx.plain.example ESMTP\r\n").await;
+    loop {
+        let mut line = String::new();
+        if stream.read_line(&mut line).await.unwrap_or_default() == 0 {
+            return message;
+        }
+        let reply = match line.get(..4).unwrap_or_default() {
+            _ if in_content && line == ".\r\n" => "250 2.0.0 taken\r\n",
+            _ if in_content => {
+                message += &line;
+                continue;
+            }
+            "DATA" => "354 go on\r\n",
+            "QUIT" => "221 bye\r\n",
+            _ => "250 yes\r\n",
+        };
+        in_content = reply.starts_with("354");
+        let _ = stream.write_all(reply.as_bytes()).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_ordinary_domain_gets_it_signed_by_the_author_and_the_domain() {
+    let mut scene = scene().await.unwrap();
+    let taken = plain_host(&mut scene.testbed).await.unwrap();
+    let domain = scene.testbed.domain("example.org").unwrap();
+    let data = domain.place.folder.join("data");
+    let mut rng = scene.testbed.world.rng();
+    dkim_key::ensure(&data, scene.bob.domain(), &mut rng).unwrap();
+    let letter = LETTER.replace("alice@example.com", "erin@plain.example");
+    let to = ["erin@plain.example", "dave@example.org"];
+    let reply = scene.submit(&to, &letter).await.unwrap();
+    assert_eq!(reply.code, 250, "{reply}");
+    scene.arrived(&scene.dave).await.unwrap();
+    let clock = &scene.testbed.world.clock;
+    let mut message = String::new();
+    for _ in 0..200 {
+        if let Some(found) = taken.lock().await.first() {
+            message.clone_from(found);
+            break;
+        }
+        clock.sleep(Duration::from_millis(100)).await;
+    }
+    for part in [
+        "DKIM-Signature: v=1; a=ed25519-sha256; c=relaxed/relaxed;\r\n d=example.org; s=e2ed;",
+        "DKIM-Signature: v=1; a=rsa-sha256; c=relaxed/relaxed;\r\n d=example.org; s=e2rsa;",
+        "Content-Type: multipart/signed;",
+        "\r\nSubject: lunch\r\n",
+        "\r\nMessage-ID: <",
+        "At noon, behind the mill?",
+    ] {
+        assert!(message.contains(part), "{part:?} in {message}");
+    }
+    assert!(message.starts_with("DKIM-Signature: "), "{message}");
+    assert!(!message.contains("Email2-Seal"), "{message}");
     scene.testbed.stop().await;
 }

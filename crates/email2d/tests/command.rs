@@ -82,7 +82,14 @@ fn quickstart_makes_all_that_a_server_needs() {
     let (host, said) = Host::new();
     assert_eq!(said["account"], "postmaster@example.org");
     assert_eq!(said["code"].as_str().unwrap().len(), 34);
-    assert_eq!(said["records"].as_array().unwrap().len(), 7);
+    let records = said["records"].as_array().unwrap();
+    assert_eq!(records.len(), 9);
+    assert!(
+        records[7]
+            .as_str()
+            .unwrap()
+            .starts_with("e2ed._domainkey.example.org. TXT \"v=DKIM1; ")
+    );
     assert_eq!(mode(&host.path("data")), 0o700);
     for secret in [
         "etc/tls/key.pem",
@@ -153,6 +160,21 @@ fn a_key_is_held_for_a_user_and_dropped() {
     );
     let other = json(&host.run(&["--json", "user", "key", bob, "--hold"]));
     assert_ne!(other["primary"], held["primary"]);
+}
+
+#[test]
+fn keys_for_dkim_are_made_once_and_their_records_printed_again() {
+    let (host, said) = Host::new();
+    let again = json(&host.run(&["--json", "dkim", "example.org"]));
+    let records = said["records"].as_array().unwrap();
+    let printed = again["records"].as_array().unwrap();
+    assert_eq!(printed.len(), 2);
+    assert!(
+        printed.iter().all(|record| records.contains(record)),
+        "{records:?}"
+    );
+    assert_eq!(mode(&host.path("data/keys/example.org.e2rsa.dkim")), 0o600);
+    assert_eq!(host.refused(&["dkim", "example.net"]).0, 68);
 }
 
 #[test]

@@ -19,6 +19,7 @@ use serde_json::json;
 use super::output::Output;
 use super::{CONFIGURATION, Desk, Failure, user};
 use crate::config::Config;
+use crate::dkim_key::{self, DkimRecord};
 use crate::{https, service_key};
 use made::Made;
 use template::{Ports, Template};
@@ -88,14 +89,14 @@ struct Tls {
 pub(super) async fn run(arguments: &Arguments, path: &Path, json: bool) -> Result<(), Failure> {
     let plan = plan(arguments, path)?;
     let mut made = Made::before(&plan);
-    let (tls, code) = match set_up(arguments, &plan, json, &mut made).await {
+    let (tls, code, dkim) = match set_up(arguments, &plan, json, &mut made).await {
         Ok(done) => done,
         Err(failure) => {
             made.undo();
             return Err(failure);
         }
     };
-    report(&plan, &tls, &code, Output::new(json))
+    report(&plan, &tls, (&code, &dkim), Output::new(json))
 }
 
 async fn set_up(
@@ -103,13 +104,14 @@ async fn set_up(
     plan: &Plan,
     json: bool,
     made: &mut Made,
-) -> Result<(Tls, Secret), Failure> {
+) -> Result<(Tls, Secret, Vec<DkimRecord>), Failure> {
     let tls = tls(arguments, plan, made)?;
     write_configuration(plan, &tls, made)?;
     let mut desk = open(plan, json).await?;
     let account = user::open_account(&desk, plan.account.clone(), None).await?;
     let code = user::issue(&mut desk, &account, Purpose::Add).await?;
-    Ok((tls, code))
+    let dkim = dkim_key::ensure(&plan.data, &plan.domain, &mut desk.rng)?;
+    Ok((tls, code, dkim))
 }
 
 fn plan(arguments: &Arguments, path: &Path) -> Result<Plan, Failure> {
@@ -208,8 +210,17 @@ async fn open(plan: &Plan, json: bool) -> Result<Desk, Failure> {
     })
 }
 
-fn report(plan: &Plan, tls: &Tls, code: &Secret, output: Output) -> Result<(), Failure> {
+fn report(
+    plan: &Plan,
+    tls: &Tls,
+    (code, dkim): (&Secret, &[DkimRecord]),
+    output: Output,
+) -> Result<(), Failure> {
     let records = records::records(&plan.domain, &plan.hostname, plan.listen, &plan.ports);
+    let records = records.iter().map(ToString::to_string);
+    let records: Vec<String> = records
+        .chain(dkim.iter().map(ToString::to_string))
+        .collect();
     let lines: Vec<String> = records.iter().map(|record| format!("  {record}")).collect();
     let authority = tls
         .authority
@@ -240,7 +251,6 @@ fn report(plan: &Plan, tls: &Tls, code: &Secret, output: Output) -> Result<(), F
         plan.account,
         option.as_deref().unwrap_or_default(),
     );
-    let records: Vec<String> = records.iter().map(ToString::to_string).collect();
     let object = json!({
         "configuration": plan.configuration.display().to_string(),
         "data_directory": plan.data.display().to_string(),
