@@ -3,6 +3,7 @@
 use email2::address::{Address, Identity};
 use email2::certificate::{Certificate, CertificateError};
 use email2::key_query::Etag;
+use email2::limits;
 use email2::rejection::Rejection;
 use email2_remote::deliver::Reason;
 use email2_remote::{FoundKey, KeyError, Outcome};
@@ -27,24 +28,29 @@ pub(super) enum Found {
     Not(Outcome),
 }
 
-/// Asks for it: here for our own people, their server for others whose domain takes sealed mail;
-/// `fresh`: whatever is remembered.
+/// How a key is asked for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Asking {
+    /// The domain takes sealed mail; else its people's keys are looked for elsewhere.
+    pub(super) sealed: bool,
+    /// Whatever is remembered.
+    pub(super) fresh: bool,
+    /// Since when the message waits, Unix seconds.
+    pub(super) since: u64,
+}
+
+/// Asks for it: here for our own people, their server for others.
 ///
 /// # Errors
 /// The store failed.
-pub(super) async fn of(
-    site: &Site,
-    to: &Address,
-    sealed: bool,
-    fresh: bool,
-) -> Result<Found, StoreError> {
+pub(super) async fn of(site: &Site, to: &Address, asking: Asking) -> Result<Found, StoreError> {
     if site.serves(to.domain()) {
         return own(site, to).await;
     }
-    if !sealed {
-        return Ok(Found::None);
+    if !asking.sealed {
+        return Ok(ordinary(site, to, asking.since).await);
     }
-    let found = match fresh {
+    let found = match asking.fresh {
         true => site.remote.fetch_for_writing(to).await,
         false => site.remote.key_for_writing(to).await,
     };
@@ -52,6 +58,23 @@ pub(super) async fn of(
         Ok(found) => usable(site, to, found).await,
         Err(error) => without(error),
     })
+}
+
+/// A directory that cannot be asked holds ordinary mail up for as long as DNS may, no longer
+/// (spec §12.3.4, §13.4.2).
+async fn ordinary(site: &Site, to: &Address, since: u64) -> Found {
+    let waited = site.world.now().saturating_sub(since);
+    match site.remote.ordinary_key(to).await {
+        Ok(Some(key)) => Found::Key {
+            certificate: key.certificate,
+            etag: None,
+        },
+        Err(error) if waited < limits::DNS_PATIENCE => Found::Not(Outcome::Temporary(Reason {
+            text: error.to_string(),
+            ..Reason::default()
+        })),
+        Ok(None) | Err(_) => Found::None,
+    }
 }
 
 async fn own(site: &Site, to: &Address) -> Result<Found, StoreError> {

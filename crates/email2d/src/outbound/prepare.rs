@@ -16,7 +16,7 @@ use email2_store::queue::{Claimed, NewEntry, QueueEntry, QueueRecipient, Settlem
 use email2_store::{SpooledBody, StoreError};
 
 use super::deliver::Outcomes;
-use super::keys::{self, Found};
+use super::keys::{self, Asking, Found};
 use super::protect::{self, Keyed, ProtectError};
 use super::room;
 use super::route::Route;
@@ -138,8 +138,12 @@ async fn copies(
         .iter()
         .filter(|to| is_waiting(to))
         .collect();
-    let fresh = Words::parse(&entry.details).rekeyed;
-    let found = found(site, &waiting, (sealed, fresh)).await?;
+    let asking = Asking {
+        sealed,
+        fresh: Words::parse(&entry.details).rekeyed,
+        since: entry.created,
+    };
+    let found = found(site, &waiting, asking).await?;
     let body = site.store.entry_body(entry.id).await?;
     let message = completed(entry, author, room::whole(&*body).await?);
     let (key, from) = (author.key.clone(), author.address.clone());
@@ -167,12 +171,12 @@ async fn copies(
 async fn found(
     site: &Site,
     waiting: &[&QueueRecipient],
-    (sealed, fresh): (bool, bool),
+    asking: Asking,
 ) -> Result<Option<Vec<(Keyed, QueueRecipient)>>, PrepareError> {
     let mut all = Some(Vec::new());
     let mut wanting = Outcomes::new();
     for to in waiting {
-        match keys::of(site, &to.address, sealed, fresh).await? {
+        match keys::of(site, &to.address, asking).await? {
             Found::Key { certificate, etag } => {
                 let keyed = Keyed {
                     address: to.address.clone(),
