@@ -10,7 +10,7 @@ use email2_store::queue::QueueEntry;
 use email2_store::{SpooledBody, StoreError};
 
 use super::deliver::Outcomes;
-use super::prepare::spooled;
+use super::prepare::{header_of, spooled};
 use super::room;
 use super::seal::{self, SealingError};
 use super::words::Words;
@@ -93,7 +93,7 @@ async fn again(
 
 /// What stands above the seal, the seal, and what is below it.
 fn taken_apart(octets: &[u8]) -> Result<Option<(&[u8], Seal, &[u8])>, Rejection> {
-    let scanned = Scan::whole(true, octets)?;
+    let scanned = Scan::whole(true, header_of(octets))?;
     let Some(top) = scanned.header.seals.first() else {
         return Ok(None);
     };

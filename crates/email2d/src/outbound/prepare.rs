@@ -79,9 +79,10 @@ pub(super) async fn once(site: &Site, claim: &Claimed, route: &Route) -> Prepare
 /// Puts the copies that leave in the place of the entry, in one transaction.
 async fn replace(site: &Site, claim: &Claimed, sealed: bool) -> Result<(), PrepareError> {
     let entry = &claim.entry;
-    let _room = room::take(site, entry.size).await;
     let author = author(site, entry).await?;
-    let copies = copies(site, entry, &author, sealed).await?;
+    let keys = found(site, entry, sealed).await?;
+    let _room = room::take(site, entry.size).await;
+    let copies = copies(site, entry, &author, keys).await?;
     let mut entries = Vec::new();
     for copy in copies {
         entries.push(leaving(site, entry, &author, copy, sealed).await?);
@@ -131,25 +132,15 @@ async fn copies(
     site: &Site,
     entry: &QueueEntry,
     author: &Author,
-    sealed: bool,
+    keys: Option<Keys>,
 ) -> Result<Vec<Copy>, PrepareError> {
-    let waiting: Vec<&QueueRecipient> = entry
-        .recipients
-        .iter()
-        .filter(|to| is_waiting(to))
-        .collect();
-    let asking = Asking {
-        sealed,
-        fresh: Words::parse(&entry.details).rekeyed,
-        since: entry.created,
-    };
-    let found = found(site, &waiting, asking).await?;
     let body = site.store.entry_body(entry.id).await?;
     let message = completed(entry, author, room::whole(&*body).await?);
     let (key, from) = (author.key.clone(), author.address.clone());
-    let Some(found) = found else {
+    let Some(found) = keys else {
         let octets = protect::signed(site, key, from, message).await?;
-        let recipients = waiting.into_iter().cloned().collect();
+        let waiting = entry.recipients.iter().filter(|to| is_waiting(to));
+        let recipients = waiting.cloned().collect();
         return Ok(vec![Copy { recipients, octets }]);
     };
     let keyed = found.iter().map(|(keyed, _)| keyed.clone()).collect();
@@ -166,35 +157,38 @@ async fn copies(
     Ok(copies.collect())
 }
 
-/// The keys of all of them, with the recipients as they are kept from now on; `None`: somebody
-/// has none.
+/// The keys of recipients, who are kept with them from now on.
+type Keys = Vec<(Keyed, QueueRecipient)>;
+
+/// The keys of all who wait; `None`: somebody has none.
 async fn found(
     site: &Site,
-    waiting: &[&QueueRecipient],
-    asking: Asking,
-) -> Result<Option<Vec<(Keyed, QueueRecipient)>>, PrepareError> {
-    let mut all = Some(Vec::new());
+    entry: &QueueEntry,
+    sealed: bool,
+) -> Result<Option<Keys>, PrepareError> {
+    let asking = Asking {
+        sealed,
+        fresh: Words::parse(&entry.details).rekeyed,
+        since: entry.created,
+    };
+    let (mut all, mut somebody_has_none) = (Keys::new(), false);
     let mut wanting = Outcomes::new();
-    for to in waiting {
+    for to in entry.recipients.iter().filter(|to| is_waiting(to)) {
         match keys::of(site, &to.address, asking).await? {
             Found::Key { certificate, etag } => {
                 let keyed = Keyed {
                     address: to.address.clone(),
                     certificate,
                 };
-                let recipient = QueueRecipient {
-                    etag,
-                    ..(*to).clone()
-                };
-                all.iter_mut()
-                    .for_each(|all: &mut Vec<_>| all.push((keyed.clone(), recipient.clone())));
+                let recipient = QueueRecipient { etag, ..to.clone() };
+                all.push((keyed, recipient));
             }
-            Found::None => all = None,
+            Found::None => somebody_has_none = true,
             Found::Not(outcome) => wanting.push((to.address.clone(), outcome)),
         }
     }
     match wanting.is_empty() {
-        true => Ok(all),
+        true => Ok((!somebody_has_none).then_some(all)),
         false => Err(PrepareError::Recipients(wanting)),
     }
 }
@@ -219,7 +213,7 @@ fn completed(entry: &QueueEntry, author: &Author, message: Vec<u8>) -> Vec<u8> {
 
 /// What the outer To of an encrypted copy says: whom every recipient may see, never a blind one.
 fn outer_to(message: &[u8]) -> OuterTo {
-    let Ok(scanned) = Scan::whole(false, message) else {
+    let Ok(scanned) = Scan::whole(false, header_of(message)) else {
         return OuterTo::Hidden;
     };
     let named = ["To", "Cc"]
@@ -235,6 +229,13 @@ fn outer_to(message: &[u8]) -> OuterTo {
         true => OuterTo::Hidden,
         false => OuterTo::Visible(visible),
     }
+}
+
+/// The header section of a message, all lines of it.
+pub(super) fn header_of(message: &[u8]) -> &[u8] {
+    let end = message.windows(4).position(|four| four == b"\r\n\r\n");
+    let end = end.map_or(message.len(), |end| end + 2);
+    message.get(..end).unwrap_or_default()
 }
 
 /// The entry that leaves: sealed for a domain that speaks Email 2.0, our trace field in front.
