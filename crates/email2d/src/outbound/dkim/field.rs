@@ -8,7 +8,7 @@ use super::canonical;
 use crate::dkim_key::{DkimKeyError, Signer};
 
 /// What is signed where it stands, and once more than it stands, so that none can be added
-/// (RFC 6376 §5.4.2; case D02).
+/// (RFC 6376 §5.4.2, spec §13.5.1; case D02).
 const SIGNED: [&str; 18] = [
     "From",
     "Sender",
