@@ -5,7 +5,9 @@
 
 use email2::address::{Address, Identity};
 use email2::content::{OuterTo, format_date};
+use email2::evidence::sent_key;
 use email2::header::parse_authors;
+use email2::limits;
 use email2::rejection::Rejection;
 use email2::scan::Scan;
 use email2::seal::{Role, Seal};
@@ -13,7 +15,7 @@ use email2::secret::SecretKey;
 use email2_remote::Outcome;
 use email2_remote::deliver::Reason;
 use email2_store::queue::{Claimed, NewEntry, QueueEntry, QueueRecipient, Settlement};
-use email2_store::{SpooledBody, StoreError};
+use email2_store::{AccountId, SpooledBody, StoreError};
 
 use super::deliver::Outcomes;
 use super::keys::{self, Asking, Found};
@@ -85,6 +87,9 @@ async fn replace(site: &Site, claim: &Claimed, sealed: bool) -> Result<(), Prepa
     let copies = copies(site, entry, &author, keys).await?;
     let mut entries = Vec::new();
     for copy in copies {
+        if !sealed {
+            remember(site, &author, &copy).await?;
+        }
         entries.push(leaving(site, entry, &author, copy, sealed).await?);
     }
     let settlement = Settlement {
@@ -99,12 +104,28 @@ async fn replace(site: &Site, claim: &Claimed, sealed: bool) -> Result<(), Prepa
     Ok(())
 }
 
+/// Remembers what goes to an ordinary domain, so that an ordinary hop can report about it
+/// (spec §11.5.2).
+async fn remember(site: &Site, author: &Author, copy: &Copy) -> Result<(), StoreError> {
+    let Ok(scanned) = Scan::whole(false, header_of(&copy.octets)) else {
+        return Ok(());
+    };
+    let Some(id) = scanned.header.value("Message-ID") else {
+        return Ok(());
+    };
+    let recipients = copy.recipients.iter();
+    let sent = recipients.map(|to| sent_key(id, &to.address)).collect();
+    let until = site.world.now() + limits::SENT_MEMORY;
+    site.store.remember_sent(author.account, sent, until).await
+}
+
 fn is_encrypted(entry: &NewEntry) -> bool {
     entry.recipients.iter().any(|to| to.etag.is_some())
 }
 
 /// Whose key signs.
 struct Author {
+    account: AccountId,
     address: Address,
     key: SecretKey,
 }
@@ -116,6 +137,7 @@ async fn author(site: &Site, entry: &QueueEntry) -> Result<Author, PrepareError>
     let data = &site.config.data_directory;
     let key = held_key::open(data, &site.store, &account).await?;
     Ok(Author {
+        account: account.id,
         address: address.clone(),
         key: key.ok_or(PrepareError::NotHeld)?,
     })
