@@ -16,6 +16,7 @@ pub mod gauntlet;
 pub mod kept;
 pub mod loopback;
 pub mod mutants;
+pub mod opendkim;
 pub mod ordinary;
 pub mod person;
 pub mod postfix;

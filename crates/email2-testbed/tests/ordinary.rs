@@ -3,6 +3,8 @@
 
 #[path = "ordinary/cases.rs"]
 mod cases;
+#[path = "ordinary/postfix.rs"]
+mod postfix;
 #[path = "ordinary/results.rs"]
 mod results;
 #[path = "ordinary/scene.rs"]

@@ -6,7 +6,7 @@ use email2_testbed::zone::Zone;
 use crate::scene::{Scene, letter};
 
 /// The field that our server wrote, on one line.
-fn results(text: &str) -> String {
+pub(crate) fn results(text: &str) -> String {
     let begin = text.find("\r\nAuthentication-Results: ").unwrap_or(0) + 2;
     let field = text.get(begin..).unwrap_or_default();
     let unfolded = field.replace("\r\n\t", " ");

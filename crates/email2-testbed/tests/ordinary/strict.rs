@@ -23,7 +23,7 @@ fn strict(who: &str) -> String {
     format!("550 5.7.1 {who} always seals and this message has no seal")
 }
 
-async fn strict_org(scene: &mut Scene, signed: bool) -> Outcome<()> {
+pub(crate) async fn strict_org(scene: &mut Scene, signed: bool) -> Outcome<()> {
     let plan = Plan {
         policy: "strict",
         signed,
@@ -78,20 +78,30 @@ async fn a_strict_domain_stays_strict_when_its_dns_is_forged() -> Outcome<()> {
     Ok(())
 }
 
-/// The flag of one address in an open domain, in any spelling (spec §11.2.2).
-#[tokio::test(flavor = "multi_thread")]
-async fn a_strict_address_is_not_spoofed() -> Outcome<()> {
-    let mut scene = Scene::open().await?;
-    scene.testbed.add_domain(&Plan::new("example.org")).await?;
-    let store = scene.testbed.store(scene.testbed.domain("example.org")?)?;
-    let account = account(&scene.testbed, &store, "bob@example.org", true).await?;
+/// An open domain, and an address there that always seals.
+pub(crate) async fn strict_account(
+    scene: &mut Scene,
+    domain: &'static str,
+    address: &str,
+) -> Outcome<()> {
+    scene.testbed.add_domain(&Plan::new(domain)).await?;
+    let store = scene.testbed.store(scene.testbed.domain(domain)?)?;
+    let account = account(&scene.testbed, &store, address, true).await?;
     let code = Secret::code(&mut scene.testbed.world.rng());
     let now = scene.testbed.world.now();
     let issued = store.issue_code(account.id, Purpose::Add, &code, now).await;
     issued.step("code")?;
-    let at = scene.testbed.door("example.org", SUBMISSIONS_PORT)?;
-    let bob: Address = account.address.clone();
-    Device::enrol(&scene.testbed.world, &at, &bob, code.reveal()).await?;
+    let at = scene.testbed.door(domain, SUBMISSIONS_PORT)?;
+    let who: Address = account.address.clone();
+    Device::enrol(&scene.testbed.world, &at, &who, code.reveal()).await?;
+    Ok(())
+}
+
+/// The flag of one address in an open domain, in any spelling (spec §11.2.2).
+#[tokio::test(flavor = "multi_thread")]
+async fn a_strict_address_is_not_spoofed() -> Outcome<()> {
+    let mut scene = Scene::open().await?;
+    strict_account(&mut scene, "example.org", "bob@example.org").await?;
     for from in ["bob@example.org", "Bob+news@example.org"] {
         let reply = scene.offer("eve@plain.net", &letter(from, "hi")).await?;
         assert_eq!(reply, strict(from));
