@@ -2,6 +2,7 @@
 //! mallory wants to be taken for bob.
 
 pub mod exchange;
+pub mod fallback;
 pub mod forged_mx;
 pub mod forgeries;
 pub mod keep;
@@ -17,6 +18,7 @@ use crate::domain::{Domain, Plan};
 use crate::failure::{Outcome, Step};
 use crate::forger::Forger;
 use crate::forger::session::{Letter, Reply, Session, deliver};
+use crate::ordinary::OrdinaryServer;
 use crate::person::Person;
 use crate::testbed::Testbed;
 use narrator::Narrator;
@@ -46,6 +48,7 @@ pub struct Scene {
     /// The people in it.
     pub cast: Cast,
     impostor: Domain,
+    _ordinary: OrdinaryServer,
 }
 
 impl Scene {
@@ -93,6 +96,8 @@ pub async fn play(folder: &Path, narrator: &mut Narrator<'_>) -> Outcome<Scene> 
     narrator.part("bob@example.org writes to alice@example.com");
     let captured = exchange::play(&testbed, &cast.bob, &cast.alice, narrator).await?;
     reading::play(&cast.alice, &cast.bob, narrator).await?;
+    narrator.part("bob writes to people of today, and mallory would make alice one of them");
+    let ordinary = fallback::play(&mut testbed, &cast, narrator).await?;
     narrator.part("mallory wants to be taken for bob");
     let forger = forger(&testbed, &cast, mallory, captured)?;
     forgeries::play(&testbed, &forger, narrator).await?;
@@ -103,6 +108,7 @@ pub async fn play(folder: &Path, narrator: &mut Narrator<'_>) -> Outcome<Scene> 
         testbed,
         cast,
         impostor,
+        _ordinary: ordinary,
     })
 }
 
