@@ -34,6 +34,8 @@ pub struct HeaderFacts {
     /// Subject, To, Cc, Reply-To, Sender, Resent-From, Resent-Sender, In-Reply-To, References, Content-Type,
     /// Auto-Submitted, Delivered-To, List-Id, Authentication-Results.
     pub kept: Vec<Field>,
+    /// Whether a field of a mailing list (`List-*`, `Precedence`) stands anywhere.
+    pub listed: bool,
     /// Whether any octet of the section is not ASCII.
     pub non_ascii: bool,
     /// Octets of the section with its final empty line.
@@ -59,6 +61,8 @@ pub struct Field {
 pub struct SealField {
     /// What follows the colon, without the final CRLF, folds kept.
     pub value: Vec<u8>,
+    /// Where its name begins: the offset of the content that a mediator seals on.
+    pub start: u64,
     /// Where the content below it begins: the offset behind its own CRLF.
     pub end: u64,
     /// The value of an `Email2-Key` field directly below it (spec §4.6.5).

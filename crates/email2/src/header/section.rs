@@ -90,6 +90,8 @@ struct Open {
     written: String,
     name: String,
     value: Vec<u8>,
+    /// Where its line begins.
+    start: u64,
 }
 
 impl HeaderScan {
@@ -101,6 +103,7 @@ impl HeaderScan {
             authors: Vec::new(),
             received: 0,
             kept: Vec::new(),
+            listed: false,
             non_ascii: false,
             octets: 0,
             fault: None,
@@ -202,6 +205,7 @@ impl HeaderScan {
             written,
             name,
             value: value.to_vec(),
+            start: self.offset - line.len() as u64 - 2,
         });
         if proper {
             Ok(())
@@ -220,6 +224,7 @@ impl HeaderScan {
             return self.file_seal(field);
         }
         self.check_singleton(&field)?;
+        self.facts.listed |= field.name.starts_with("list-") || field.is("Precedence");
         match self.facts.seals.last_mut() {
             Some(seal) if behind_seal && field.is(capability::KEY_FIELD) => {
                 seal.key = Some(field.value);
@@ -252,6 +257,7 @@ impl HeaderScan {
         if self.seals() < limits::SEALS {
             self.facts.seals.push(SealField {
                 value: field.value,
+                start: field.start,
                 end: self.offset,
                 key: None,
             });
