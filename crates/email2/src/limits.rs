@@ -211,6 +211,12 @@ pub const STRANGERS_SERVER_HOUR: usize = 6_000;
 pub const STRANGERS_DOMAIN_SHARE: usize = 2;
 /// How long a domain counts as never seen after its first message, seconds.
 pub const DOMAIN_UNSEEN: u64 = DAY;
+/// Most addresses that a forwarding rule or an alias names.
+pub const FORWARD_TARGETS: usize = 20;
+/// How long nobody is answered automatically again, seconds (RFC 3834 §2).
+pub const ANSWER_PAUSE: u64 = 7 * DAY;
+/// How long a report finds back to the sender of ordinary mail that was passed on, seconds.
+pub const RETURN_PATH_LIFETIME: u64 = 10 * DAY;
 
 /// How long an item stays in a queue, seconds.
 pub const QUEUE_LIFETIME: u64 = 5 * DAY;

@@ -284,6 +284,9 @@ rejections! {
     /// Forwarded by somebody whom the recipient did not register.
     ForwarderUnknown { /** Who forwarded. */ forwarder: Identity }
         = "forwarder-unknown", 550, (5, 7, 1), "spec §4.6", "The recipient does not know {forwarder} as a forwarder";
+    /// Written to a list by somebody who may not.
+    ListClosed { /** The list. */ list: Address }
+        = "list-closed", 550, (5, 7, 1), "spec §14.4", "Only members who may write to {list} can";
     /// A report that answers nothing.
     ReportUnasked = "report-unasked", 550, (5, 7, 1), "spec §4.13", "The report does not answer a message of the recipient";
 
