@@ -7,6 +7,7 @@ pub(crate) mod certificate;
 pub(crate) mod credential;
 pub(crate) mod delivery;
 pub(crate) mod mailbox;
+pub(crate) mod mediator;
 pub(crate) mod memory;
 pub(crate) mod queue;
 

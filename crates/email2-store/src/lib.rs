@@ -33,6 +33,10 @@ pub mod peer;
 pub mod queue;
 pub mod tls_count;
 
+pub mod alias;
+pub mod list;
+pub mod passage;
+
 pub mod block;
 pub mod setting;
 
@@ -49,6 +53,7 @@ use std::sync::Arc;
 
 pub use accepted_seal::AcceptedSeals;
 pub use account::{Account, AccountId, Accounts, NewAccount, Recipient};
+pub use alias::{Alias, AliasTarget, Aliases};
 pub use author::{Acquaintance, Authors};
 pub use block::{Blocks, Scope};
 pub use body::{Bodies, BodyReader, BodyWriter, SpooledBody};
@@ -60,8 +65,10 @@ pub use commit::{Commits, Counted};
 pub use correspondence::Correspondence;
 pub use credential::{Credentials, Login, Purpose, Secret, Verifier};
 pub use error::StoreError;
+pub use list::{List, Lists, Member, Standing};
 pub use mailbox::{Mailbox, MailboxId, Mailboxes, SpecialUse};
 pub use message::{Delivery, FlagChange, Flags, Message, Messages, Outcome};
+pub use passage::{Passage, PassageOutcome, Passages, Passed};
 pub use peer::{PeerDomain, PeerKey, PeerPolicy, Peers};
 pub use provenance::{Appended, Generated, Origin};
 pub use queue::{
@@ -85,6 +92,9 @@ pub trait Backend:
     + Counted
     + Queue
     + TlsCounts
+    + Aliases
+    + Lists
+    + Passages
     + Certificates
     + Peers
     + Blocks
@@ -105,6 +115,9 @@ impl<B> Backend for B where
         + Counted
         + Queue
         + TlsCounts
+        + Aliases
+        + Lists
+        + Passages
         + Certificates
         + Peers
         + Blocks

@@ -19,6 +19,7 @@ mod writer;
 
 mod accepted_seal;
 mod account;
+mod alias;
 mod author;
 mod block;
 pub(crate) mod body;
@@ -29,8 +30,10 @@ mod count;
 mod credential;
 mod delivery;
 mod flag;
+mod list;
 mod mailbox;
 mod message;
+mod passage;
 mod peer;
 mod queue;
 mod setting;

@@ -211,6 +211,7 @@ pub const STRANGERS_SERVER_HOUR: usize = 6_000;
 pub const STRANGERS_DOMAIN_SHARE: usize = 2;
 /// How long a domain counts as never seen after its first message, seconds.
 pub const DOMAIN_UNSEEN: u64 = DAY;
+
 /// Most addresses that a forwarding rule or an alias names.
 pub const FORWARD_TARGETS: usize = 20;
 /// How long nobody is answered automatically again, seconds (RFC 3834 §2).

@@ -88,7 +88,7 @@ pub(super) fn insert(
     Ok(())
 }
 
-fn way_number(way: Way) -> u8 {
+pub(super) fn way_number(way: Way) -> u8 {
     match way {
         Way::Direct => 0,
         Way::Registered => 1,
@@ -96,7 +96,7 @@ fn way_number(way: Way) -> u8 {
     }
 }
 
-fn read_way(number: u8) -> Result<Way, StoreError> {
+pub(super) fn read_way(number: u8) -> Result<Way, StoreError> {
     [Way::Direct, Way::Registered, Way::Other]
         .into_iter()
         .find(|way| way_number(*way) == number)

@@ -281,6 +281,14 @@ pub(super) fn insert(change: &mut Change<'_>, entry: &NewEntry) -> Result<QueueI
     Ok(QueueId(id))
 }
 
+/// Keeps an entry that leaves when somebody says so.
+pub(super) fn insert_held(change: &mut Change<'_>, entry: &NewEntry) -> Result<(), StoreError> {
+    let id = insert(change, entry)?;
+    let hold = "UPDATE queue SET held = 1, due = NULL WHERE id = ?1";
+    change.connection.prepare_cached(hold)?.execute([id.0])?;
+    reschedule(change.connection, entry.domain.as_str(), entry.created)
+}
+
 /// Nobody is told that a report is late.
 fn alarm(entry: &NewEntry) -> u64 {
     match entry.mail_from {

@@ -197,6 +197,58 @@ CREATE TABLE queue_recipient (
   PRIMARY KEY (entry, position)
 ) STRICT, WITHOUT ROWID;
 
+-- alias: another address of an account, or one whose mail goes elsewhere (spec §14.1)
+CREATE TABLE alias (
+  address TEXT PRIMARY KEY,                                   -- local@domain
+  account INTEGER REFERENCES account(id) ON DELETE CASCADE,   -- whose; NULL: it goes elsewhere
+  linked  INTEGER NOT NULL,                                   -- KEY answers writers with the account's certificate
+  targets TEXT    NOT NULL,                                   -- where it goes, one address a line
+  created INTEGER NOT NULL                                    -- when it was made
+) STRICT;
+
+-- list: a mailing list (spec §14.4)
+CREATE TABLE list (
+  id           INTEGER PRIMARY KEY AUTOINCREMENT, -- never used again
+  address      TEXT    NOT NULL UNIQUE,           -- what people write to
+  announcement INTEGER NOT NULL,                  -- only moderators write to it
+  moderated    INTEGER NOT NULL,                  -- what others than moderators write waits for one
+  open         INTEGER NOT NULL,                  -- anybody may subscribe
+  hidden       INTEGER NOT NULL,                  -- every member gets a copy of their own
+  owner        TEXT    NOT NULL,                  -- the account that gets its bounces
+  created      INTEGER NOT NULL                   -- when it was made
+) STRICT;
+
+-- list_member: somebody on a list
+CREATE TABLE list_member (
+  list     INTEGER NOT NULL REFERENCES list(id) ON DELETE CASCADE,                   -- which list
+  address  TEXT    NOT NULL,                                                         -- who
+  domain   TEXT    NOT NULL,                                                         -- the address's
+  standing TEXT    NOT NULL CHECK (standing IN ('invited', 'member', 'moderator')),  -- what they are to it
+  since    INTEGER NOT NULL,                                                         -- since when
+  PRIMARY KEY (list, domain, address)
+) STRICT, WITHOUT ROWID;
+
+-- passed_seal: makes passing on happen once (spec §14.2)
+CREATE TABLE passed_seal (
+  mediator   TEXT    NOT NULL,           -- the address that it came to
+  key        BLOB    NOT NULL,           -- k: fingerprint of the signing key
+  nonce      BLOB    NOT NULL,           -- n: 16 octets
+  digest     BLOB    NOT NULL,           -- h: SHA-256 of the content below the seal
+  way        INTEGER NOT NULL,           -- as of accepted_seal
+  reported   INTEGER NOT NULL DEFAULT 0, -- its author was told that it could not be delivered
+  keep_until INTEGER NOT NULL,           -- then it may be forgotten
+  PRIMARY KEY (mediator, key, nonce)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX passed_seal_keep ON passed_seal(keep_until);
+
+-- answered: to whom an account answered by itself (RFC 3834 §2)
+CREATE TABLE answered (
+  account INTEGER NOT NULL REFERENCES account(id) ON DELETE CASCADE,  -- whose answer
+  sender  TEXT    NOT NULL,                                           -- to whom
+  at      INTEGER NOT NULL,                                           -- when
+  PRIMARY KEY (account, sender)
+) STRICT, WITHOUT ROWID;
+
 -- certificate: every version of the certificates that this server answers with
 CREATE TABLE certificate (
   id        INTEGER PRIMARY KEY AUTOINCREMENT,  -- ascending: the newest is the greatest

@@ -76,6 +76,16 @@ conformance! { fresh:
         a_settlement_brings_reports_for_others_with_it,
         tls_is_counted_by_day,
     }
+    mediator {
+        one_address_names_one_thing,
+        a_list_has_its_members,
+        what_is_passed_on_goes_once,
+        a_better_way_passes_on_again,
+        nothing_is_passed_on_when_the_copy_finds_no_room,
+        an_author_is_told_once,
+        an_answer_is_given_once,
+        what_is_held_is_found_by_its_group,
+    }
     memory {
         a_domain_is_remembered,
         a_policy_is_remembered,
