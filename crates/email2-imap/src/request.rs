@@ -75,12 +75,16 @@ pub enum Setting {
     Blocks,
     /// `/private/vendor/email2/contacts`
     Contacts,
+    /// `/private/vendor/email2/forward`
+    Forward,
     /// `/private/vendor/email2/forwarders`
     Forwarders,
     /// `/private/vendor/email2/legacy`
     Legacy,
     /// `/private/vendor/email2/strangers`
     Strangers,
+    /// `/private/vendor/email2/vacation`
+    Vacation,
 }
 
 /// A mailbox with its counters, all from one view.

@@ -12,12 +12,14 @@ use crate::writer::{Completion, literal};
 /// Most entries of one command.
 const ENTRIES: usize = 32;
 const FOLDER: &str = "/private/vendor/email2";
-const NAMES: [(Setting, &str); 5] = [
+const NAMES: [(Setting, &str); 7] = [
     (Setting::Blocks, "blocks"),
     (Setting::Contacts, "contacts"),
+    (Setting::Forward, "forward"),
     (Setting::Forwarders, "forwarders"),
     (Setting::Legacy, "legacy"),
     (Setting::Strangers, "strangers"),
+    (Setting::Vacation, "vacation"),
 ];
 
 fn setting_named(entry: &str) -> Option<Setting> {
