@@ -4,11 +4,14 @@
 //! the server reads keys, codes, tokens and blocks from there when it needs
 //! them, so nothing has to be told to it.
 
+mod alias;
 mod block;
 mod config;
 mod dkim;
 mod failure;
+mod forward;
 mod key;
+mod list;
 mod output;
 mod queue;
 mod quickstart;
@@ -70,6 +73,15 @@ enum Command {
     /// Blocks: add, list, remove
     #[command(subcommand)]
     Block(block::Command),
+    /// Aliases, of accounts here or of addresses elsewhere: add, list, remove
+    #[command(subcommand)]
+    Alias(alias::Command),
+    /// Where accounts' mail is passed on to: set, show, clear
+    #[command(subcommand)]
+    Forward(forward::Command),
+    /// Mailing lists: create, add, remove, show
+    #[command(subcommand)]
+    List(list::Command),
     /// Mail on its way: list, show, domains, retry, drop, hold, release, tls
     #[command(subcommand)]
     Queue(queue::Command),
@@ -149,6 +161,9 @@ fn perform(program: &Program) -> Result<(), Failure> {
         Command::Key(command) => wait(key::run(command, Desk::open(common)?)),
         Command::Dkim(arguments) => dkim::run(arguments, Desk::open(common)?),
         Command::Queue(command) => wait(queue::run(command, Desk::open(common)?)),
+        Command::Alias(command) => wait(alias::run(command, Desk::open(common)?)),
+        Command::Forward(command) => wait(forward::run(command, Desk::open(common)?)),
+        Command::List(command) => wait(list::run(command, Desk::open(common)?)),
         Command::Block(command) => wait(block::run(command, Desk::open(common)?)),
     }
 }

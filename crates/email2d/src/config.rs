@@ -65,6 +65,9 @@ pub struct DomainConfig {
     /// Whose mail is that for `postmaster` (RFC 5321 §4.5.1), unless there is such an account.
     #[serde(default, deserialize_with = "address")]
     pub postmaster: Option<Address>,
+    /// Whose mail is that for addresses that nobody has (spec §14.1.4).
+    #[serde(default, deserialize_with = "address")]
+    pub catch_all: Option<Address>,
     /// The MTA-STS policy that is served for it over HTTPS (RFC 8461); absent: none is.
     #[serde(default)]
     pub mta_sts: Option<MtaSts>,

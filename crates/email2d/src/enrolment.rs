@@ -11,7 +11,8 @@ use email2::rejection::Rejection;
 use email2_smtp::Credentials;
 use email2_store::credential::{CodeId, Purpose};
 use email2_store::{
-    Account, Enrolment, EnrolmentOutcome, Published, Replaces, Secret, StoreError, Version,
+    Account, AliasTarget, Enrolment, EnrolmentOutcome, Published, Replaces, Secret, StoreError,
+    Version,
 };
 use sha2::{Digest, Sha256};
 
@@ -127,7 +128,7 @@ pub(crate) async fn publish(
     octets: &[u8],
 ) -> Result<KeyPutAnswer, Rejection> {
     let login = login.ok_or(Rejection::AuthRequired)?;
-    if *who != Identity::Address(login.account.address.clone()) {
+    if !is_own(site, login, who).await? {
         return Err(Rejection::KeyPutNotYours);
     }
     let put = usable(who, octets)?;
@@ -139,6 +140,21 @@ pub(crate) async fn publish(
     Err(Rejection::LocalError {
         why: format!("the certificate of {who} changed again and again while it was merged"),
     })
+}
+
+/// One's own address, or an alias of it that has a certificate of its own (spec §14.1.2); a code
+/// is for the address alone.
+async fn is_own(site: &Site, login: &Login, who: &Identity) -> Result<bool, Rejection> {
+    let own = &login.account.address;
+    let Identity::Address(address) = who else {
+        return Ok(false);
+    };
+    if address == own || login.code.is_some() {
+        return Ok(address == own);
+    }
+    let alias = site.store.alias(address).await.map_err(local)?;
+    let target = alias.map(|alias| alias.target);
+    Ok(matches!(target, Some(AliasTarget::Account { address, linked: false }) if address == *own))
 }
 
 /// Merges with what is served and keeps it. `None`: something else is served by now.

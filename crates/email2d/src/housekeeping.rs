@@ -52,7 +52,13 @@ pub(crate) async fn run(site: Arc<Site>, stop: CancellationToken) {
 /// Seals that are past their memory (spec §4.11.1), and old answers.
 async fn forget(site: &Site) -> Result<(u64, u64), StoreError> {
     let now = site.world.now();
-    let seals = site.store.forget_seals(now).await?;
+    let passed = site
+        .store
+        .forget_passages(now, now.saturating_sub(limits::ANSWER_PAUSE))
+        .await?;
+    let undecided = site.store.undecided(now).await?;
+    site.store.drop_entries(&undecided, now).await?;
+    let seals = site.store.forget_seals(now).await? + passed;
     let sent = site.store.forget_sent(now).await?;
     tracing::debug!(sent, "sent messages forgotten");
     let answers = site

@@ -1,6 +1,9 @@
 //! The steps of the incoming path, in its order; each goes from one named type to the next.
 
 pub(crate) mod envelope;
+
+pub(crate) mod destination;
+
 pub(crate) mod spool;
 
 pub(crate) mod signer;

@@ -5,7 +5,7 @@ use email2::certificate::{Certificate, Fingerprint};
 use email2::key_query::{Etag, KeyAnswer, KeyFlags, KeyQuery};
 use email2::limits;
 use email2::rejection::Rejection;
-use email2_store::{CertificateVersion, StoreError};
+use email2_store::{Account, AliasTarget, CertificateVersion, StoreError};
 
 use crate::config::DomainConfig;
 use crate::session::Caller;
@@ -48,7 +48,7 @@ async fn stranger(
 async fn own(site: &Site, domain: &DomainConfig, query: &KeyQuery) -> Result<KeyAnswer, Rejection> {
     let found = match &query.fingerprint {
         Some(key) => holding(site, &query.subject, key).await,
-        None => listed(site, &query.subject).await,
+        None => for_writer(site, &query.subject).await,
     };
     let (certificate, mut flags) = found.map_err(unavailable)?.ok_or_else(|| no_key(query))?;
     if let Identity::Service(_) = &query.subject {
@@ -119,6 +119,44 @@ pub(crate) async fn holding(
     Ok(reduced(&version)?.map(|certificate| (certificate, flags)))
 }
 
+/// What a writer gets: the address's own certificate, else that of the account whose mail it
+/// is, where its owner or `+` makes them one (spec §3.5.5, §14.1.2, §14.1.3).
+async fn for_writer(
+    site: &Site,
+    who: &Identity,
+) -> Result<Option<(Certificate, KeyFlags)>, StoreError> {
+    let found = listed(site, who).await?;
+    let (None, Identity::Address(address)) = (&found, who) else {
+        return Ok(found);
+    };
+    match read_by(site, address).await? {
+        Some(base) if base != *address => listed(site, &Identity::Address(base)).await,
+        _ => Ok(None),
+    }
+}
+
+/// Whose key reads what is encrypted for `address`.
+async fn read_by(site: &Site, address: &Address) -> Result<Option<Address>, StoreError> {
+    let base = address.local().split_once('+').map(|(base, _)| base);
+    let base =
+        base.and_then(|base| Address::from_parts(base.to_owned(), address.domain().clone()).ok());
+    for name in [Some(address), base.as_ref()].into_iter().flatten() {
+        if site.store.account(name).await?.is_some() {
+            return Ok(Some(name.clone()));
+        }
+        if let Some(alias) = site.store.alias(name).await? {
+            return Ok(match alias.target {
+                AliasTarget::Account {
+                    address,
+                    linked: true,
+                } => Some(address),
+                _ => None,
+            });
+        }
+    }
+    Ok(None)
+}
+
 /// The version that a writer gets, unless the address is unlisted.
 ///
 /// # Errors
@@ -145,21 +183,31 @@ pub(crate) async fn for_writing(
     site: &Site,
     who: &Identity,
 ) -> Result<Option<(Certificate, Etag)>, StoreError> {
-    let found = listed(site, who).await?;
+    let found = for_writer(site, who).await?;
     Ok(found.map(|(certificate, flags)| {
         let etag = certificate.etag_with(&flags);
         (certificate, etag)
     }))
 }
 
-/// May a message encrypted to the certificate of this etag be taken (spec §3.3.1)? Not when its
-/// primary key was reset, its encryption subkey revoked hard, or it was never served.
+/// May a message for `to`, whose mail is `account`'s, be taken that was encrypted to the
+/// certificate of this etag (spec §3.3.1)? Not when its primary key was reset, its encryption
+/// subkey revoked hard, or it was never served.
 ///
 /// # Errors
 /// `key-changed` with the etag served now; the refusal of an unknown address when none is served.
-pub(crate) async fn accepts(site: &Site, to: &Address, etag: &Etag) -> Result<(), Rejection> {
-    let who = Identity::Address(to.clone());
-    let served = site.store.served(&who).await.map_err(unavailable)?;
+pub(crate) async fn accepts(
+    site: &Site,
+    to: &Address,
+    account: Option<&Address>,
+    etag: &Etag,
+) -> Result<(), Rejection> {
+    let mut who = Identity::Address(to.clone());
+    let mut served = site.store.served(&who).await.map_err(unavailable)?;
+    if let (None, Some(account)) = (&served, account) {
+        who = Identity::Address(account.clone());
+        served = site.store.served(&who).await.map_err(unavailable)?;
+    }
     let served = served.ok_or_else(|| Rejection::NoSuchMailbox {
         recipient: to.clone(),
     })?;
@@ -210,17 +258,30 @@ async fn flags_of(
     version: &CertificateVersion,
 ) -> Result<KeyFlags, StoreError> {
     let account = match who {
-        Identity::Address(address) => site.store.account(address).await?,
+        Identity::Address(address) => owner(site, address).await?,
         Identity::Service(_) => None,
     };
+    // A list signs its answers and reads nothing: who would write to it encrypts for nobody.
+    let nobodys = account.is_none() && matches!(who, Identity::Address(_));
     Ok(KeyFlags {
         strict: account.as_ref().is_some_and(|account| account.strict),
-        unlisted: account.as_ref().is_some_and(|account| account.unlisted),
+        unlisted: nobodys || account.as_ref().is_some_and(|account| account.unlisted),
         hard: version.hard,
         since: Some(version.since),
         until: version.until,
         ..KeyFlags::default()
     })
+}
+
+/// The account of an address or of an alias.
+async fn owner(site: &Site, address: &Address) -> Result<Option<Account>, StoreError> {
+    if let Some(account) = site.store.account(address).await? {
+        return Ok(Some(account));
+    }
+    match site.store.alias(address).await?.map(|alias| alias.target) {
+        Some(AliasTarget::Account { address, .. }) => site.store.account(&address).await,
+        _ => Ok(None),
+    }
 }
 
 /// The certificate with the one User ID asked for (spec §3.5.5).

@@ -22,6 +22,7 @@ mod sign_in;
 mod strangers;
 mod submission;
 
+mod mediator;
 mod outbound;
 
 mod https;

@@ -9,6 +9,7 @@ use email2_smtp::server::{Answer, Event};
 use crate::inbound::envelope::Envelope;
 use crate::inbound::spool::Spooled;
 use crate::inbound::{accept, evidence, ordinary, spool};
+use crate::mediator::{self, original::Original, vacation};
 use crate::outbound::enqueue;
 use crate::session::{Caller, Session};
 use crate::submission;
@@ -40,6 +41,8 @@ pub(crate) async fn decide(
 ) -> Result<String, Rejection> {
     submission::permit(caller.login.as_ref(), &spooled.scanned)?;
     let (evidence, mail) = evidence::gather(caller, &envelope, spooled).await?;
+    let wanted = envelope.wants_original();
+    let original = wanted.then(|| Original::of(&evidence, &mail));
     let verdict = judge(evidence);
     accept::log(caller.peer, &envelope, &verdict);
     if let Some(onward) = &envelope.onward {
@@ -47,9 +50,14 @@ pub(crate) async fn decide(
         let kept = enqueue::keep(&caller.site, &envelope, onward, &verdict, mail.body).await?;
         return Ok(kept.text());
     }
+    if let (Some(mediated), Some(original)) = (&envelope.mediated, &original) {
+        return mediator::take(caller, &envelope, mediated, original, &verdict).await;
+    }
     let accepted = accept::ask_each(&verdict, &envelope)?;
     envelope.admit_author(&caller.site, &accepted).await?;
+    let answers = original.map(|original| vacation::due(&envelope, &accepted, &original));
     let mail = ordinary::without_claims(&caller.site, &verdict, mail).await?;
     let stored = accept::store(caller, envelope, accepted, &verdict, mail).await?;
+    vacation::give(caller, answers.unwrap_or_default()).await;
     Ok(stored.text(&verdict))
 }

@@ -26,7 +26,7 @@ mod settle;
 
 pub(crate) mod words;
 
-mod dsn;
+pub(crate) mod dsn;
 
 use std::sync::Arc;
 use std::time::Duration;

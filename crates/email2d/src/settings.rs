@@ -5,7 +5,10 @@ use email2::address::{Address, Identity};
 use email2::block::BlockPattern;
 use email2::limits;
 use email2::verdict::Legacy;
-use email2_store::{AccountId, Scope, Store, StoreError};
+use email2_store::{Account, AccountId, Recipient, Scope, Store, StoreError};
+
+use crate::held_key;
+use crate::mediator::forward::{Rule, RuleError};
 
 /// Which setting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,12 +17,16 @@ pub(crate) enum Name {
     Blocks,
     /// Whom the person knows (spec §10.5).
     Contacts,
+    /// Where the person's mail is passed on to (spec §14.2).
+    Forward,
     /// Addresses of registered mediators, one a line (spec §4.6.4).
     Forwarders,
     /// How unsealed mail is treated (spec §10.4).
     Legacy,
     /// Where the mail of those waits whom the person does not know (spec §10.5).
     Strangers,
+    /// What everybody is answered who writes (spec §14.3).
+    Vacation,
 }
 
 /// The mailbox where strangers' mail waits (spec §10.5).
@@ -69,9 +76,11 @@ impl Name {
         match self {
             Self::Blocks => "blocks",
             Self::Contacts => CONTACTS,
+            Self::Forward => FORWARD,
             Self::Forwarders => FORWARDERS,
             Self::Legacy => LEGACY,
             Self::Strangers => STRANGERS,
+            Self::Vacation => VACATION,
         }
     }
 }
@@ -98,6 +107,12 @@ pub(crate) enum SettingError {
     /// Another word.
     #[error("legacy is accept, junk or reject")]
     Legacy,
+    /// Nobody else answers in somebody's name (spec §14.3.1).
+    #[error("no automatic answer: only a key of yours may seal it, and this server holds none")]
+    NoKey,
+    /// Where mail is passed on to.
+    #[error(transparent)]
+    Forward(#[from] RuleError),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -112,8 +127,31 @@ pub(crate) const CONTACTS: &str = "contacts";
 /// The name of the setting that says where the mail of others goes.
 pub(crate) const STRANGERS: &str = "strangers";
 
+/// The name of the setting that says where mail is passed on to.
+pub(crate) const FORWARD: &str = "forward";
+/// The name under which the server keeps which of these addresses confirmed; nobody else sets it.
+pub(crate) const CONFIRMED: &str = "forward-confirmed";
+
+/// The name of the setting with the automatic answer.
+pub(crate) const VACATION: &str = "vacation";
+
+/// The automatic answer, if there is one, from the setting's value.
+pub(crate) fn vacation(value: &[u8]) -> Option<String> {
+    let text = String::from_utf8_lossy(value);
+    let text = text.trim();
+    (!text.is_empty()).then(|| text.to_owned())
+}
+
 /// What must be known of everyone to whom mail comes.
-pub(crate) const OF_RECIPIENTS: [&str; 4] = [FORWARDERS, STRANGERS, CONTACTS, LEGACY];
+pub(crate) const OF_RECIPIENTS: [&str; 7] = [
+    FORWARDERS, STRANGERS, CONTACTS, LEGACY, FORWARD, CONFIRMED, VACATION,
+];
+
+/// The value of one of [`OF_RECIPIENTS`].
+pub(crate) fn of<'a>(recipient: &'a Recipient, name: &str) -> Option<&'a [u8]> {
+    let place = OF_RECIPIENTS.iter().position(|known| *known == name)?;
+    recipient.settings.get(place)?.as_deref()
+}
 
 /// How unsealed mail is treated (spec §10.4), from the setting's value; `None`: as the domain says.
 pub(crate) fn legacy(value: &[u8]) -> Option<Legacy> {
@@ -157,15 +195,21 @@ pub(crate) async fn get(
 /// The first value that is none, before anything is kept; or the store's.
 pub(crate) async fn set(
     store: &Store,
-    account: AccountId,
+    account: &Account,
     values: Vec<(Name, Option<Vec<u8>>)>,
     now: u64,
 ) -> Result<(), SettingError> {
-    let scope = Scope::Account(account);
+    let scope = Scope::Account(account.id);
     let mut blocks = None;
     let mut others = Vec::new();
     for (name, value) in values {
         let text = checked(name, value.as_deref().unwrap_or_default())?;
+        if name == Name::Vacation
+            && vacation(text.as_bytes()).is_some()
+            && !held_key::is_held(store, account).await?
+        {
+            return Err(SettingError::NoKey);
+        }
         if name == Name::Blocks {
             blocks = Some(lines(name, text, "an address, @domain or pattern")?);
         } else {
@@ -197,6 +241,8 @@ fn checked(name: Name, value: &[u8]) -> Result<&str, SettingError> {
     match name {
         Name::Blocks => {}
         Name::Contacts => drop(lines::<BlockPattern>(name, text, "an address or pattern")?),
+        Name::Vacation => {}
+        Name::Forward => drop(Rule::parse(text)?),
         Name::Forwarders => drop(lines::<Address>(name, text, "an address")?),
         Name::Legacy if text.trim().is_empty() || legacy(value).is_some() => {}
         Name::Legacy => return Err(SettingError::Legacy),

@@ -372,7 +372,7 @@ impl Answerer {
             .into_iter()
             .map(|(setting, value)| (words::setting(setting), value))
             .collect();
-        let (account, now) = (self.account()?.id, self.site.world.now());
+        let (account, now) = (self.account()?, self.site.world.now());
         match settings::set(&self.site.store, account, values, now).await {
             Ok(()) => Ok(Answer::Done),
             Err(settings::SettingError::TooLarge) => Err(Refusal::TooLarge),

@@ -104,9 +104,11 @@ pub(super) fn setting(setting: Setting) -> crate::settings::Name {
     match setting {
         Setting::Blocks => crate::settings::Name::Blocks,
         Setting::Contacts => crate::settings::Name::Contacts,
+        Setting::Forward => crate::settings::Name::Forward,
         Setting::Forwarders => crate::settings::Name::Forwarders,
         Setting::Legacy => crate::settings::Name::Legacy,
         Setting::Strangers => crate::settings::Name::Strangers,
+        Setting::Vacation => crate::settings::Name::Vacation,
     }
 }
 

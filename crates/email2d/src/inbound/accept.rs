@@ -3,6 +3,7 @@
 
 use std::net::SocketAddr;
 
+use email2::address::{Address, Identity};
 use email2::rejection::Rejection;
 use email2::verdict::{Accepted, Provenance, Verdict};
 use email2_store::{Delivery, Outcome, StoreError};
@@ -68,17 +69,7 @@ pub(crate) async fn store(
         .recipients
         .iter()
         .zip(accepted)
-        .map(|(to, accepted)| Delivery {
-            account: to.account.id,
-            mailbox: to
-                .preferences
-                .mailbox_for(&accepted, verdict.authors())
-                .to_owned(),
-            trace: trace::fields(&hop, &to.address, accepted.provenance(), &mail.results),
-            accepted,
-            body: mail.body.clone(),
-            received: now,
-        });
+        .map(|(to, accepted)| copy(&hop, to, accepted, verdict.authors(), &mail, now));
     let outcomes = caller
         .site
         .store
@@ -86,7 +77,7 @@ pub(crate) async fn store(
         .await
         .map_err(store_failed)?;
     for (to, outcome) in envelope.recipients.iter().zip(&outcomes) {
-        refuse_unstored(to, outcome)?;
+        refuse_unstored(&to.address, outcome)?;
         charge(caller, to, outcome);
     }
     Ok(Stored {
@@ -104,8 +95,31 @@ fn charge(caller: &Caller, to: &Admitted, outcome: &Outcome) {
     }
 }
 
-fn refuse_unstored(to: &Admitted, outcome: &Outcome) -> Result<(), Rejection> {
-    let recipient = to.address.clone();
+/// The copy for one recipient, where their decisions want it.
+pub(crate) fn copy(
+    hop: &Hop,
+    to: &Admitted,
+    accepted: Accepted,
+    authors: &[Identity],
+    mail: &Mail,
+    now: u64,
+) -> Delivery {
+    Delivery {
+        account: to.account.id,
+        mailbox: to.preferences.mailbox_for(&accepted, authors).to_owned(),
+        trace: trace::fields(hop, &to.address, accepted.provenance(), &mail.results),
+        accepted,
+        body: mail.body.clone(),
+        received: now,
+    }
+}
+
+/// What was not stored.
+///
+/// # Errors
+/// A mailbox is full or gone, or the seal was used for another message.
+pub(crate) fn refuse_unstored(to: &Address, outcome: &Outcome) -> Result<(), Rejection> {
+    let recipient = to.clone();
     match outcome {
         Outcome::Stored { .. } | Outcome::Duplicate => Ok(()),
         Outcome::DifferentContent => Err(Rejection::NonceReused),

@@ -7,11 +7,13 @@ use email2::rejection::Rejection;
 use email2::seal::Role;
 use email2::verdict::{Accepted, Outline, Provenance, Way, foresee};
 use email2_smtp::envelope::{Mail, Recipient};
-use email2_store::{Account, Recipient as Known};
+use email2_store::Account;
 
+use super::destination::{self, Destination};
 use super::policy::Preferences;
 use crate::enrolment::Login;
 use crate::key_service;
+use crate::mediator::Mediated;
 use crate::outbound::enqueue::Onward;
 use crate::session::Caller;
 use crate::site::Site;
@@ -29,7 +31,9 @@ pub(crate) struct Envelope {
     pub(crate) recipients: Vec<Admitted>,
     /// The recipients at another domain, for which this server carries a user's message on.
     pub(crate) onward: Option<Onward>,
-    /// It comes from a user of this server.
+    /// The one recipient whose mail goes on from here.
+    pub(crate) mediated: Option<Mediated>,
+    /// It comes from a user of this server, or from the server itself.
     submitted: bool,
 }
 
@@ -57,6 +61,7 @@ impl Envelope {
             mail,
             recipients: Vec::new(),
             onward: None,
+            mediated: None,
             submitted: login.is_some(),
         })
     }
@@ -67,6 +72,7 @@ impl Envelope {
             mail,
             recipients: Vec::new(),
             onward: None,
+            mediated: None,
             submitted: true,
         }
     }
@@ -80,29 +86,78 @@ impl Envelope {
         if self.submitted && !site.serves(to.address.domain()) {
             return self.admit_onward(site, to);
         }
-        let known = self.recipient_of(caller, &to.address).await?;
-        let legacy = site.config.legacy_of(known.account.address.domain());
-        let preferences = Preferences::of(&to.address, &known, legacy);
-        let account = known.account;
-        if let Some(announced) = &self.mail.announced {
-            preferences.refuse_blocked(&announced.signer)?;
+        match self.destination_of(caller, &to.address).await? {
+            Destination::Mailbox(admitted) => self.admit_here(caller, *admitted, to).await?,
+            Destination::Mediated(mediated) => self.admit_mediated(site, *mediated, to).await?,
         }
-        if let Some(etag) = &to.etag {
-            key_service::accepts(site, &account.address, etag).await?;
-        }
-        refuse_full(&account, &to.address, self.mail.size)?;
-        let stranger = self.claimed_stranger(site, &account, &preferences).await?;
-        self.refuse_apart(&preferences)?;
-        if self.recipients.is_empty() {
+        if self.addresses().len() == 1 {
             self.expect_signer(caller);
         }
+        Ok(())
+    }
+
+    /// Takes a recipient who has a mailbox here.
+    async fn admit_here(
+        &mut self,
+        caller: &Caller,
+        admitted: Admitted,
+        to: Recipient,
+    ) -> Result<(), Rejection> {
+        self.refuse_blocked(&admitted.preferences)?;
+        self.refuse_unreadable(&caller.site, Some(&admitted.account), &to)
+            .await?;
+        refuse_full(&admitted.account, &to.address, self.mail.size)?;
+        let (account, preferences) = (&admitted.account, &admitted.preferences);
+        let stranger = self
+            .claimed_stranger(&caller.site, account, preferences)
+            .await?;
+        self.refuse_apart(&admitted.preferences)?;
         self.recipients.push(Admitted {
-            address: to.address,
-            account,
-            preferences,
             stranger,
+            ..admitted
         });
         Ok(())
+    }
+
+    /// Takes a recipient whose mail goes on: alone, for its way is its own (spec §14.1.1).
+    async fn admit_mediated(
+        &mut self,
+        site: &Site,
+        mediated: Mediated,
+        to: Recipient,
+    ) -> Result<(), Rejection> {
+        self.refuse_blocked(&mediated.preferences)?;
+        self.refuse_unreadable(site, mediated.account(), &to)
+            .await?;
+        if let Some(account) = mediated.account() {
+            refuse_full(account, &to.address, self.mail.size)?;
+        }
+        if self.onward.is_some() || self.mediated.is_some() || !self.recipients.is_empty() {
+            return Err(Rejection::RecipientApart);
+        }
+        self.mediated = Some(mediated);
+        Ok(())
+    }
+
+    fn refuse_blocked(&self, preferences: &Preferences) -> Result<(), Rejection> {
+        let announced = self.mail.announced.as_ref();
+        announced.map_or(Ok(()), |announced| {
+            preferences.refuse_blocked(&announced.signer)
+        })
+    }
+
+    /// spec §3.3.1
+    async fn refuse_unreadable(
+        &self,
+        site: &Site,
+        account: Option<&Account>,
+        to: &Recipient,
+    ) -> Result<(), Rejection> {
+        let Some(etag) = &to.etag else {
+            return Ok(());
+        };
+        let account = account.map(|account| &account.address);
+        key_service::accepts(site, &to.address, account, etag).await
     }
 
     /// Whether the announced author is a stranger to this recipient; who claims to be another
@@ -164,7 +219,7 @@ impl Envelope {
         if self.mail.announced.is_none() {
             return Err(Rejection::SubmitSealed);
         }
-        if !self.recipients.is_empty() {
+        if !self.recipients.is_empty() || self.mediated.is_some() {
             return Err(Rejection::RecipientApart);
         }
         let onward = self.onward.get_or_insert_with(|| Onward {
@@ -181,7 +236,11 @@ impl Envelope {
 
     /// Who that is here. Nothing is relayed for strangers (RFC 5321 §3.6.2).
     /// Whose network tries too many addresses that are not here waits (spec §3.4.6).
-    async fn recipient_of(&self, caller: &Caller, address: &Address) -> Result<Known, Rejection> {
+    async fn destination_of(
+        &self,
+        caller: &Caller,
+        address: &Address,
+    ) -> Result<Destination, Rejection> {
         let (site, source) = (&*caller.site, caller.peer.ip());
         let domain = address.domain();
         if !site.serves(domain) {
@@ -191,7 +250,7 @@ impl Envelope {
         if !self.submitted {
             site.harvest.name(source, domain)?;
         }
-        let found = site.recipient_for(address).await;
+        let found = destination::of(site, address).await;
         let known = found.map_err(super::accept::store_failed)?;
         if known.is_none() && !self.submitted {
             site.harvest.missed(source, domain);
@@ -203,7 +262,7 @@ impl Envelope {
 
     /// One answer stands at the end of the content (spec §3.9.4).
     fn refuse_apart(&self, preferences: &Preferences) -> Result<(), Rejection> {
-        if self.onward.is_some() {
+        if self.onward.is_some() || self.mediated.is_some() {
             return Err(Rejection::RecipientApart);
         }
         let Some(first) = self.recipients.first() else {
@@ -255,9 +314,33 @@ impl Envelope {
     pub(crate) fn addresses(&self) -> Vec<Address> {
         let here = self.recipients.iter().map(|to| &to.address);
         let elsewhere = self.onward.iter().flat_map(|onward| &onward.recipients);
+        let mediated = self.mediated.iter().map(|mediated| &mediated.address);
         here.chain(elsewhere.map(|to| &to.address))
+            .chain(mediated)
             .cloned()
             .collect()
+    }
+
+    /// Did every recipient register one of these addresses as a mediator's?
+    pub(crate) fn all_registered(&self, addresses: &[&Address]) -> bool {
+        let registered = |preferences: &Preferences| {
+            let mut addresses = addresses.iter();
+            addresses.any(|address| preferences.registered(address))
+        };
+        let mut all = self.preferences().peekable();
+        all.peek().is_some() && all.all(registered)
+    }
+
+    /// What was decided beforehand about mail for its recipients.
+    pub(crate) fn preferences(&self) -> impl Iterator<Item = &Preferences> {
+        let here = self.recipients.iter().map(|to| &to.preferences);
+        here.chain(self.mediated.iter().map(|mediated| &mediated.preferences))
+    }
+
+    /// Is something done with the message beside keeping it: passed on, or answered?
+    pub(crate) fn wants_original(&self) -> bool {
+        let mut recipients = self.recipients.iter();
+        self.mediated.is_some() || recipients.any(|to| to.preferences.vacation().is_some())
     }
 
     /// The reverse-path.

@@ -23,7 +23,7 @@ use crate::site::Site;
 const PIECE: usize = 64 * 1024;
 
 /// A message and what is to be written about it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Mail {
     /// Its octets.
     pub(crate) body: SpooledBody,
@@ -84,8 +84,7 @@ pub(super) async fn gather(
 /// It came from outside, nobody announced a seal, and some recipient may take it.
 fn is_wanted(caller: &Caller, envelope: &Envelope, header: &HeaderFacts) -> bool {
     let from_outside = caller.login.is_none() && envelope.mail.announced.is_none();
-    let mut recipients = envelope.recipients.iter();
-    let taken = recipients.any(|to| to.preferences.may_take_unsealed());
+    let taken = envelope.preferences().any(Preferences::may_take_unsealed);
     from_outside && (taken || is_bounce(envelope, header))
 }
 

@@ -9,9 +9,7 @@ use email2::verdict::{
 use email2_store::Recipient;
 use email2_store::mailbox::INBOX;
 
-use crate::settings::{
-    self, CONTACTS, Contact, FORWARDERS, LEGACY, OF_RECIPIENTS, REQUESTS, STRANGERS,
-};
+use crate::settings::{self, CONTACTS, Contact, FORWARDERS, LEGACY, REQUESTS, STRANGERS, VACATION};
 
 /// The mailbox for what is probably not wanted (RFC 6154 `\\Junk`).
 const JUNK: &str = "Junk";
@@ -28,6 +26,8 @@ pub(crate) struct Preferences {
     contacts: Vec<Contact>,
     /// Where the mail of others waits: in Requests.
     requests: bool,
+    /// What everybody is answered who writes (spec §14.3).
+    vacation: Option<String>,
 }
 
 impl Preferences {
@@ -40,10 +40,7 @@ impl Preferences {
         } else {
             vec![address.clone()]
         };
-        let of = |name: &str| {
-            let place = OF_RECIPIENTS.iter().position(|known| *known == name)?;
-            recipient.settings.get(place)?.as_deref()
-        };
+        let of = |name| settings::of(recipient, name);
         Preferences {
             mailbox,
             aliases,
@@ -52,7 +49,32 @@ impl Preferences {
             forwarders: of(FORWARDERS).map(settings::forwarders).unwrap_or_default(),
             contacts: of(CONTACTS).map(settings::contacts).unwrap_or_default(),
             requests: of(STRANGERS).is_some_and(settings::wait_in_requests),
+            vacation: of(VACATION).and_then(settings::vacation),
         }
+    }
+
+    /// Those of an address that has no mailbox: an alias for addresses elsewhere, a list.
+    pub(crate) fn of_mediator(
+        address: &Address,
+        legacy: Legacy,
+        blocks: Vec<BlockPattern>,
+    ) -> Preferences {
+        Preferences {
+            mailbox: address.clone(),
+            aliases: Vec::new(),
+            legacy,
+            blocks,
+            forwarders: Vec::new(),
+            contacts: Vec::new(),
+            requests: false,
+            vacation: None,
+        }
+    }
+
+    /// The same, where mail is taken that these mediators passed on.
+    pub(crate) fn taking_from(mut self, mediators: Vec<Address>) -> Preferences {
+        self.forwarders.extend(mediators);
+        self
     }
 
     /// Refuses a signer who is blocked (spec §10.1.1).
@@ -115,6 +137,16 @@ impl Preferences {
     /// Is this author the recipient, or one of their contacts?
     pub(crate) fn knows(&self, author: &Address) -> bool {
         *author == self.mailbox || self.contacts.iter().any(|contact| contact.is(author))
+    }
+
+    /// What everybody is answered who writes.
+    pub(crate) fn vacation(&self) -> Option<&str> {
+        self.vacation.as_deref()
+    }
+
+    /// Is it kept in the Inbox?
+    pub(crate) fn is_for_inbox(&self, accepted: &Accepted, authors: &[Identity]) -> bool {
+        self.mailbox_for(accepted, authors) == INBOX
     }
 
     /// Did this recipient register `address` as a mediator's (spec §4.6.4)?

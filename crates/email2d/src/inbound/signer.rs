@@ -108,14 +108,9 @@ fn registered_mediator(envelope: &Envelope, seals: &[Option<Seal>]) -> bool {
         return false;
     };
     let mediator = top.signer.domain();
-    envelope.recipients.iter().all(|to| {
-        let own = below
-            .recipients
-            .iter()
-            .filter(|address| address.domain() == mediator);
-        own.into_iter()
-            .any(|address| to.preferences.registered(address))
-    })
+    let own = below.recipients.iter();
+    let own: Vec<_> = own.filter(|to| to.domain() == mediator).collect();
+    envelope.all_registered(&own)
 }
 
 fn ask(caller: &Caller, seal: Seal, cached_only: bool) -> Question {

@@ -1,18 +1,22 @@
 //! The content: read once, hashed and scanned while it arrives, spooled to where it stays.
 
+use email2::address::Address;
 use email2::header::HeaderFacts;
 use email2::limits;
 use email2::rejection::Rejection;
 use email2::scan::{Scan, Scanned};
 use email2::verdict::foresee_signer;
 use email2_smtp::server::Event;
-use email2_store::{BodyWriter, SpooledBody, StoreError};
+use email2_store::{BodyReader, BodyWriter, SpooledBody, StoreError};
 
 use super::accept::store_failed;
 use super::envelope::Envelope;
 use super::signer::Lookups;
 use crate::session::{Caller, Session};
 use crate::trace;
+
+/// Octets of a kept message that are read at once.
+const PIECE: usize = 64 * 1024;
 
 /// A whole message, on stable storage or small enough to be committed with its row.
 pub(crate) struct Spooled {
@@ -51,6 +55,28 @@ pub(crate) async fn spool(
         }
         event = session.driver.next().await.ok().flatten()?;
     }
+}
+
+/// Takes the content of a message that this server kept itself.
+///
+/// # Errors
+/// The content's own rejection, or the store failed.
+pub(crate) async fn again(
+    caller: &Caller,
+    envelope: &Envelope,
+    body: &dyn BodyReader,
+) -> Result<Spooled, Rejection> {
+    let mut intake = Intake::begin(caller, envelope).await;
+    let mut offset = 0;
+    while offset < body.size() {
+        let octets = body.read(offset, PIECE).await.map_err(store_failed)?;
+        offset += octets.len() as u64;
+        if octets.is_empty() {
+            break;
+        }
+        intake.take(caller, envelope, &octets).await?;
+    }
+    intake.finish(caller, envelope).await
 }
 
 /// A message that is coming in, or why it is not wanted any more.
@@ -158,6 +184,10 @@ fn look_at(caller: &Caller, envelope: &Envelope, header: &HeaderFacts) -> Result
     if header.received > limits::RECEIVED_FIELDS {
         return Err(Rejection::Loop);
     }
+    // What came to one of these before comes round (spec §14.2.1).
+    if comes_again(envelope, header) {
+        return Err(Rejection::Loop);
+    }
     // spec §4.7.3: below a seal nobody speaks for our own checks.
     let announced = envelope.mail.announced.is_some();
     if announced && header.claims_results_of(caller.site.config.hostname.as_str()) {
@@ -170,4 +200,15 @@ fn look_at(caller: &Caller, envelope: &Envelope, header: &HeaderFacts) -> Result
         return Err(Rejection::HeaderOctets);
     }
     envelope.foresee(caller.site.world.now(), header)
+}
+
+/// Was it delivered to one of its recipients before?
+fn comes_again(envelope: &Envelope, header: &HeaderFacts) -> bool {
+    let addresses = envelope.addresses();
+    let delivered = header.kept.iter();
+    let mut delivered = delivered.filter(|field| field.name.eq_ignore_ascii_case("Delivered-To"));
+    delivered.any(|field| {
+        let to = String::from_utf8_lossy(&field.value);
+        Address::parse(to.trim()).is_ok_and(|to| addresses.contains(&to))
+    })
 }

@@ -8,20 +8,22 @@ mod compose;
 use email2::address::{Address, Domain, Identity, ReversePath};
 use email2::limits;
 use email2::seal::digest::ContentDigest;
-use email2::seal::{Nonce, Role, SealError, SealRequest, sign};
+use email2::seal::{Nonce, Role, Seal, SealError, SealRequest, sign};
 use email2_store::mailbox::INBOX;
 use email2_store::message::Generate;
 use email2_store::queue::{NewEntry, QueueEntry, QueueRecipient, RecipientState};
 use email2_store::{Generated, SpooledBody, StoreError};
 
 use super::words::Words;
+use crate::mediator::report;
 use crate::service_key::{self, ServiceKeyError};
 use crate::site::Site;
-use compose::{Kind, compose};
+pub(crate) use compose::Kind;
+use compose::compose;
 
 /// Why a report cannot be made. What it is about stays in the queue until it can.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum ReportError {
+pub(crate) enum ReportError {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -52,6 +54,56 @@ impl Reports {
         self.here.extend(others.here);
         self.onward.extend(others.onward);
     }
+}
+
+/// What a report says.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Report<'a> {
+    /// The domain that reports.
+    pub(crate) by: &'a Domain,
+    /// Who is told.
+    pub(crate) to: &'a Address,
+    /// When the message arrived, Unix seconds.
+    pub(crate) arrived: u64,
+    /// Until when it is tried, Unix seconds.
+    pub(crate) until: u64,
+    /// What became of it.
+    pub(crate) kind: Kind,
+    /// Who was not delivered to.
+    pub(crate) about: &'a [&'a QueueRecipient],
+    /// The header section of the message (spec §4.13.2).
+    pub(crate) header: &'a [u8],
+}
+
+/// Writes a report, sealed by the service of the domain that makes it, and says by whom.
+///
+/// # Errors
+/// See [`ReportError`]: no report leaves unsealed (spec §4.13.1).
+pub(crate) async fn write(
+    site: &Site,
+    report: &Report<'_>,
+) -> Result<(Identity, SpooledBody), ReportError> {
+    let octets = compose(site, report);
+    let seal = seal(site, report, &octets).await?;
+    let mut writer = site.store.write_body().await?;
+    writer.push(seal.field().as_bytes()).await?;
+    writer.push(&octets).await?;
+    Ok((seal.signer, writer.finish().await?))
+}
+
+/// Of what was passed on, whoever sent it here is told by the mediator (spec §14.2.7); that it is
+/// late, nobody.
+async fn passed_on(
+    site: &Site,
+    entry: &QueueEntry,
+    kind: Kind,
+    about: &[&QueueRecipient],
+) -> Result<(), ReportError> {
+    if kind == Kind::Late || about.is_empty() {
+        return Ok(());
+    }
+    let header = original_header(site, entry).await?;
+    report::of_entry(site, entry, &header, about).await
 }
 
 /// To whom a report goes.
@@ -94,6 +146,10 @@ async fn report(
     about: &[&QueueRecipient],
 ) -> Result<Reports, ReportError> {
     let mut reports = Reports::default();
+    if let Some((Role::Forward, _)) = &entry.announced {
+        passed_on(site, entry, kind, about).await?;
+        return Ok(reports);
+    }
     let Some(author) = entry.mail_from.address().filter(|_| !about.is_empty()) else {
         return Ok(reports);
     };
@@ -105,12 +161,16 @@ async fn report(
         Reader::Elsewhere(domain) => domain,
     };
     let header = original_header(site, entry).await?;
-    let mut octets = compose(site, entry, (author, domain), (kind, about), &header);
-    let seal = seal(site, domain, author, &octets).await?;
-    octets.splice(0..0, seal.into_bytes());
-    let mut writer = site.store.write_body().await?;
-    writer.push(&octets).await?;
-    let body = writer.finish().await?;
+    let report = Report {
+        by: domain,
+        to: author,
+        arrived: entry.created,
+        until: entry.expires,
+        kind,
+        about,
+        header: &header,
+    };
+    let (_, body) = write(site, &report).await?;
     match &reader {
         Reader::Account(account) => reports.here.push(Generate {
             door: Generated::by(domain.clone()),
@@ -179,24 +239,20 @@ pub(super) async fn original_header(
 }
 
 /// The seal of the domain's service.
-async fn seal(
-    site: &Site,
-    domain: &Domain,
-    author: &Address,
-    content: &[u8],
-) -> Result<String, ReportError> {
+async fn seal(site: &Site, report: &Report<'_>, content: &[u8]) -> Result<Seal, ReportError> {
     let (now, mut rng) = (site.world.now(), site.world.rng());
+    let domain = report.by;
     let data = &site.config.data_directory;
     let key = service_key::ensure(data, domain, &site.store, now, &mut rng).await?;
     let request = SealRequest {
         role: Role::Service,
         signer: Identity::Service(domain.clone()),
         reverse_path: ReversePath::Null,
-        recipients: vec![author.clone()],
+        recipients: vec![report.to.clone()],
         created: now,
         expires: now + limits::SEAL_LIFETIME,
         nonce: Nonce::random(&mut rng),
         digest: ContentDigest::of(content)?,
     };
-    Ok(sign(&request, &key, &mut rng)?.field())
+    Ok(sign(&request, &key, &mut rng)?)
 }

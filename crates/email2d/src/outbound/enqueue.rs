@@ -109,7 +109,7 @@ fn recipients(onward: &Onward) -> Vec<QueueRecipient> {
 }
 
 /// What the next server must offer, as it was said here.
-fn details(envelope: &Envelope) -> String {
+pub(crate) fn details(envelope: &Envelope) -> String {
     let words = Words {
         eight_bit: envelope.mail.eight_bit,
         utf8: envelope.mail.smtputf8,

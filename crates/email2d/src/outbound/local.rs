@@ -5,7 +5,6 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use email2::rejection::Rejection;
-use email2::scan::Scan;
 use email2_remote::Outcome;
 use email2_remote::deliver::Reason;
 use email2_smtp::{Mail, Recipient};
@@ -14,14 +13,10 @@ use email2_store::queue::QueueEntry;
 use super::deliver::{Outcomes, mail_of, waiting_of};
 use crate::inbound::accept::store_failed;
 use crate::inbound::envelope::Envelope;
-use crate::inbound::signer::Lookups;
-use crate::inbound::spool::Spooled;
+use crate::inbound::spool::{self, Spooled};
 use crate::mx;
 use crate::session::Caller;
 use crate::site::Site;
-
-/// Octets read at a time.
-const STEP: usize = 64 * 1024;
 
 /// Delivers to every recipient that still waits.
 pub(super) async fn deliver(site: &Arc<Site>, entry: &QueueEntry) -> Outcomes {
@@ -87,33 +82,14 @@ async fn offer(
     mx::decide(caller, envelope, spooled).await
 }
 
+/// Read as what comes over a connection: bounded, and refused when it goes round.
 async fn spool(
     caller: &Caller,
     entry: &QueueEntry,
     envelope: &Envelope,
 ) -> Result<Spooled, Rejection> {
-    let store = &caller.site.store;
-    let reader = store.entry_body(entry.id).await.map_err(store_failed)?;
-    let mut writer = store.write_body().await.map_err(store_failed)?;
-    let mut scan = Scan::new(entry.announced.is_some());
-    let mut offset = 0;
-    while offset < reader.size() {
-        let some = reader.read(offset, STEP).await.map_err(store_failed)?;
-        if some.is_empty() {
-            break;
-        }
-        scan.push(&some)?;
-        writer.push(&some).await.map_err(store_failed)?;
-        offset += some.len() as u64;
-    }
-    let scanned = scan.finish()?;
-    let mut lookups = Lookups::default();
-    lookups.begin(caller, envelope, &scanned.header);
-    Ok(Spooled {
-        scanned,
-        body: writer.finish().await.map_err(store_failed)?,
-        lookups,
-    })
+    let reader = caller.site.store.entry_body(entry.id).await;
+    spool::again(caller, envelope, &*reader.map_err(store_failed)?).await
 }
 
 fn outcome(answer: &Result<String, Rejection>) -> Outcome {

@@ -96,12 +96,15 @@ impl Template<'_> {
              # legacy = \"reject\"\n\
              # Whose mail is that for postmaster@, unless there is such an account.\n\
              postmaster = {}\n\
+             # Whose mail is that for addresses that nobody has; else it is refused.\n\
+             # catch_all = \"office@{}\"\n\
              # The MTA-STS policy that is served over HTTPS: \"enforce\", \"testing\" or \"none\".\n\
              # Another mode needs another id in the record _mta-sts.{}.\n\
              mta_sts = \"enforce\"\n\n",
             quoted(self.domain),
             self.domain,
             quoted(self.account),
+            self.domain,
             self.domain
         )
     }

@@ -2,11 +2,13 @@
 
 use std::fmt::Write as _;
 
-use email2::address::{Address, Domain};
+use email2::address::Domain;
 use email2::rejection::{LATE_STATUS, OTHER_STATUS, TIME_OVER_STATUS};
-use email2_store::queue::{QueueEntry, QueueRecipient};
+use email2_store::queue::QueueRecipient;
+
 use rand_core::RngCore as _;
 
+use super::Report;
 use crate::site::Site;
 use crate::trace;
 
@@ -15,7 +17,7 @@ const WORDS: usize = 400;
 
 /// What a report says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     /// It is not delivered, and will not be.
     Failed,
     /// It is not delivered yet.
@@ -38,21 +40,17 @@ impl Kind {
     }
 }
 
-/// The report without its seal: for `author`, by `domain`, about the recipients.
-pub(super) fn compose(
-    site: &Site,
-    entry: &QueueEntry,
-    (author, domain): (&Address, &Domain),
-    (kind, about): (Kind, &[&QueueRecipient]),
-    header: &[u8],
-) -> Vec<u8> {
+/// The report without its seal.
+pub(super) fn compose(site: &Site, report: &Report<'_>) -> Vec<u8> {
     let mut rng = site.world.rng();
     let boundary = format!("report-{:016x}{:016x}", rng.next_u64(), rng.next_u64());
     let host = site.config.hostname.to_string();
     let date = trace::date(site.world.now());
-    let until = trace::date(entry.expires);
+    let until = trace::date(report.until);
+    let (kind, about) = (report.kind, report.about);
+    let (author, domain) = (report.to, report.by);
     let text = text(kind, &until, about);
-    let arrived = trace::date(entry.created);
+    let arrived = trace::date(report.arrived);
     let status = status(kind, (&host, &arrived, &until), about);
     let mut octets = format!(
         "From: {daemon}\r\nTo: {author}\r\nDate: {date}\r\nMessage-ID: <{id}@{domain}>\r\n\
@@ -67,7 +65,7 @@ pub(super) fn compose(
         id = site.new_id(),
     )
     .into_bytes();
-    octets.extend_from_slice(header);
+    octets.extend_from_slice(report.header);
     octets.extend_from_slice(format!("\r\n--{boundary}--\r\n").as_bytes());
     octets
 }

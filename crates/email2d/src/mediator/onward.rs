@@ -1,0 +1,271 @@
+//! A message goes on: sealed mail under a seal of the domain's service (spec §4.6, §14.2),
+//! ordinary mail with a reverse-path of ours.
+
+use std::collections::BTreeMap;
+
+use email2::address::{Address, Domain, Identity, ReversePath};
+use email2::limits;
+use email2::rejection::Rejection;
+use email2::seal::{ContentDigest, Nonce, Role, Seal, SealError, SealRequest, sign};
+use email2::secret::SecretKey;
+use email2_store::SpooledBody;
+use email2_store::queue::{NewEntry, QueueRecipient, RecipientState};
+
+use super::original::{Original, Pieces};
+use super::{return_path, store_failed};
+use crate::inbound::envelope::Envelope;
+use crate::outbound::enqueue;
+use crate::service_key;
+use crate::session::Caller;
+use crate::site::Site;
+use crate::trace;
+
+/// How a message goes on.
+pub(crate) struct Onward<'a> {
+    /// The address that it came to.
+    pub(crate) by: &'a Address,
+    /// Where it goes.
+    pub(crate) to: Vec<Address>,
+    /// The fields of a list, each with its CRLF.
+    pub(crate) fields: &'a str,
+    /// Most recipients of one copy.
+    pub(crate) together: usize,
+    /// Names this reception.
+    pub(crate) id: String,
+}
+
+impl<'a> Onward<'a> {
+    /// To these addresses, as it came.
+    pub(crate) fn new(site: &Site, by: &'a Address, to: &[Address]) -> Onward<'a> {
+        Onward {
+            by,
+            to: to.to_vec(),
+            fields: "",
+            together: limits::SEAL_RECIPIENTS,
+            id: site.new_id(),
+        }
+    }
+
+    /// One transaction each.
+    fn groups(&self) -> Vec<Vec<Address>> {
+        let mut domains: BTreeMap<&Domain, Vec<Address>> = BTreeMap::new();
+        for address in &self.to {
+            let group = domains.entry(address.domain()).or_default();
+            if !group.contains(address) {
+                group.push(address.clone());
+            }
+        }
+        let whole = domains.into_values();
+        whole
+            .flat_map(|group| {
+                let parts = group.chunks(self.together.max(1));
+                parts.map(<[Address]>::to_vec).collect::<Vec<_>>()
+            })
+            .collect()
+    }
+}
+
+/// The entries of a sealed message: one a domain, each under a seal of its own.
+///
+/// # Errors
+/// The stack would break a rule (spec §4.6), or the store failed.
+pub(crate) async fn sealed(
+    caller: &Caller,
+    envelope: &Envelope,
+    onward: &Onward<'_>,
+    original: &Original,
+) -> Result<Vec<NewEntry>, Rejection> {
+    let site = &*caller.site;
+    let prefix = format!("{}{}", original.key_field(), onward.fields);
+    let digest = digest(site, &prefix, original).await?;
+    let stack = Stack::on(site, onward, &original.seals, digest).await?;
+    let trace = front(caller, envelope, onward);
+    let above = original.above(site).await?;
+    let mut entries = Vec::new();
+    let mut groups = onward.groups();
+    while let Some(group) = groups.pop() {
+        let seal = match stack.seal(site, &group) {
+            Ok(seal) => seal,
+            // Too many long addresses for one field: two then.
+            Err(SealError::Request(_)) if group.len() > 1 => {
+                let (first, second) = group.split_at(group.len() / 2);
+                groups.extend([first.to_vec(), second.to_vec()]);
+                continue;
+            }
+            Err(error) => return Err(unsealable(&error)),
+        };
+        let front = [&*trace, &*above, seal.field().as_bytes(), prefix.as_bytes()].concat();
+        let body = write(site, &front, original.sealed(site).await?).await?;
+        entries.push(NewEntry {
+            announced: Some((Role::Forward, seal.signer.clone())),
+            mail_from: seal.reverse_path.clone(),
+            expires: seal.expires.min(stack.now + limits::QUEUE_LIFETIME),
+            ..entry(site, envelope, onward, group, body)?
+        });
+    }
+    Ok(entries)
+}
+
+/// The entries of ordinary mail: never sealed, with a reverse-path of this domain
+/// (spec §14.2.6).
+///
+/// # Errors
+/// The store failed.
+pub(crate) async fn ordinary(
+    caller: &Caller,
+    envelope: &Envelope,
+    onward: &Onward<'_>,
+    original: &Original,
+) -> Result<Vec<NewEntry>, Rejection> {
+    let site = &*caller.site;
+    let from = return_path::ours(site, onward.by, envelope.mail_from());
+    let front = front(caller, envelope, onward);
+    let mut entries = Vec::new();
+    for group in onward.groups() {
+        let body = write(site, &front, original.whole(site).await?).await?;
+        entries.push(NewEntry {
+            mail_from: from.clone(),
+            ..entry(site, envelope, onward, group, body)?
+        });
+    }
+    Ok(entries)
+}
+
+/// Our trace fields: what came here for `by` must not come again (RFC 5321 §6.3).
+fn front(caller: &Caller, envelope: &Envelope, onward: &Onward<'_>) -> Vec<u8> {
+    let mut fields = format!("Delivered-To: {}\r\n", onward.by).into_bytes();
+    fields.extend(trace::carried(caller, envelope, &onward.id));
+    fields
+}
+
+fn entry(
+    site: &Site,
+    envelope: &Envelope,
+    onward: &Onward<'_>,
+    group: Vec<Address>,
+    body: SpooledBody,
+) -> Result<NewEntry, Rejection> {
+    let now = site.world.now();
+    let first = group.first().ok_or(Rejection::NoRecipients)?;
+    Ok(NewEntry {
+        group: onward.id.clone(),
+        domain: first.domain().clone(),
+        mail_from: ReversePath::Null,
+        announced: None,
+        recipients: group.into_iter().map(waiting).collect(),
+        body,
+        details: enqueue::details(envelope),
+        created: now,
+        expires: now + limits::QUEUE_LIFETIME,
+        next_attempt: now,
+    })
+}
+
+/// Somebody to whom it goes.
+pub(crate) fn waiting(address: Address) -> QueueRecipient {
+    QueueRecipient {
+        address,
+        etag: None,
+        state: RecipientState::Waiting,
+        reply: None,
+    }
+}
+
+/// `h` of a seal above the prefix and the original from its top seal on.
+async fn digest(site: &Site, prefix: &str, original: &Original) -> Result<[u8; 32], Rejection> {
+    let mut digest = ContentDigest::new();
+    let mut push = |octets: &[u8]| digest.push(octets).map_err(|error| unsealable(&error));
+    push(prefix.as_bytes())?;
+    let mut pieces = original.sealed(site).await?;
+    loop {
+        let piece = pieces.next().await?;
+        if piece.is_empty() {
+            break;
+        }
+        push(&piece)?;
+    }
+    digest.finish().map_err(|error| unsealable(&error))
+}
+
+/// The pieces of the original behind `front`.
+async fn write(site: &Site, front: &[u8], mut pieces: Pieces) -> Result<SpooledBody, Rejection> {
+    let mut writer = site.store.write_body().await.map_err(store_failed)?;
+    writer.push(front).await.map_err(store_failed)?;
+    loop {
+        let piece = pieces.next().await?;
+        if piece.is_empty() {
+            return writer.finish().await.map_err(store_failed);
+        }
+        writer.push(&piece).await.map_err(store_failed)?;
+    }
+}
+
+/// A stack that grows by one seal.
+struct Stack<'a> {
+    by: &'a Address,
+    key: SecretKey,
+    now: u64,
+    created: u64,
+    expires: u64,
+    digest: [u8; 32],
+}
+
+impl<'a> Stack<'a> {
+    /// By the service key of the domain that the message came to (spec §4.5.2), no earlier than
+    /// the seal below (spec §4.6.2), within the time of the whole stack (spec §4.6.1).
+    async fn on(
+        site: &Site,
+        onward: &Onward<'a>,
+        seals: &[Seal],
+        digest: [u8; 32],
+    ) -> Result<Stack<'a>, Rejection> {
+        let (Some(top), Some(innermost)) = (seals.first(), seals.last()) else {
+            return Err(Rejection::SealMissing);
+        };
+        if seals.len() >= limits::SEALS {
+            return Err(Rejection::TooManySeals);
+        }
+        let now = site.world.now();
+        let created = now.max(top.created);
+        if created > top.expires {
+            return Err(Rejection::SealExpired { clock: now });
+        }
+        let end = innermost.created.saturating_add(limits::STACK_LIFETIME);
+        let data = &site.config.data_directory;
+        let (domain, mut rng) = (onward.by.domain(), site.world.rng());
+        let key = service_key::ensure(data, domain, &site.store, now, &mut rng).await;
+        let key = key.map_err(|error| Rejection::LocalError {
+            why: error.to_string(),
+        })?;
+        Ok(Stack {
+            by: onward.by,
+            key,
+            now,
+            created,
+            expires: end.min(created + limits::SEAL_LIFETIME),
+            digest,
+        })
+    }
+
+    /// The seal of one copy: whatever becomes of it is told to us (spec §14.2.7).
+    fn seal(&self, site: &Site, recipients: &[Address]) -> Result<Seal, SealError> {
+        let mut rng = site.world.rng();
+        let request = SealRequest {
+            role: Role::Forward,
+            signer: Identity::Service(self.by.domain().clone()),
+            reverse_path: ReversePath::Address(self.by.clone()),
+            recipients: recipients.to_vec(),
+            created: self.created,
+            expires: self.expires,
+            nonce: Nonce::random(&mut rng),
+            digest: self.digest,
+        };
+        sign(&request, &self.key, &mut rng)
+    }
+}
+
+fn unsealable(error: &SealError) -> Rejection {
+    Rejection::LocalError {
+        why: format!("it cannot be passed on: {error}"),
+    }
+}

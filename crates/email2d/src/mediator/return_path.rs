@@ -1,0 +1,127 @@
+//! The reverse-path of ordinary mail that is passed on (spec §14.2.6): an address of this domain
+//! that names the sender, for a time, so that reports find back and nobody else's do.
+
+use aws_lc_rs::hmac;
+use email2::address::{Address, Domain, ReversePath};
+use email2::limits;
+use email2::rejection::Rejection;
+use email2::verdict::Accepted;
+use email2_store::Passage;
+use rand_core::RngCore as _;
+
+use super::onward::{Onward, ordinary};
+use super::original::Original;
+use super::{store_failed, taken};
+use crate::inbound::envelope::Envelope;
+use crate::service_key;
+use crate::session::Caller;
+use crate::site::Site;
+
+/// How such a local part begins.
+const MARK: &str = "return=";
+/// Octets of the code that are kept.
+const CODE: usize = 10;
+/// Octets of a local part (RFC 5321 §4.5.3.1.1).
+const LOCAL_PART: usize = 64;
+const DAY: u64 = 86_400;
+
+/// The reverse-path under which the mail of `sender` goes on from `by`: none for a report, `by`
+/// itself where no local part holds the sender.
+pub(super) fn ours(site: &Site, by: &Address, sender: &ReversePath) -> ReversePath {
+    let ReversePath::Address(sender) = sender else {
+        return ReversePath::Null;
+    };
+    let named = name(site, by.domain(), sender);
+    ReversePath::Address(named.unwrap_or_else(|| by.clone()))
+}
+
+fn name(site: &Site, domain: &Domain, sender: &Address) -> Option<Address> {
+    let day = site.world.now() / DAY;
+    let code = code(site, domain, day, sender)?;
+    let local = format!(
+        "{MARK}{code}={day:x}={}={}",
+        sender.domain(),
+        sender.local()
+    );
+    if local.len() > LOCAL_PART || sender.needs_smtputf8() {
+        return None;
+    }
+    Address::from_parts(local, domain.clone()).ok()
+}
+
+/// Whose mail went on under this reverse-path, if it is one of ours and its time is not over.
+pub(crate) fn original(site: &Site, address: &Address) -> Option<Address> {
+    let named = address.local().strip_prefix(MARK)?;
+    let mut parts = named.splitn(4, '=');
+    let (code, day) = (parts.next()?, parts.next()?);
+    let (domain, local) = (parts.next()?, parts.next()?);
+    let sender = Address::from_parts(local.to_owned(), Domain::parse(domain).ok()?).ok()?;
+    let day = u64::from_str_radix(day, 16).ok()?;
+    let today = site.world.now() / DAY;
+    let over = today.saturating_sub(day).saturating_mul(DAY) > limits::RETURN_PATH_LIFETIME;
+    let ours = self::code(site, address.domain(), day, &sender)?;
+    (day <= today && !over && ours == code).then_some(sender)
+}
+
+/// What only this server can write, in hex.
+fn code(site: &Site, domain: &Domain, day: u64, sender: &Address) -> Option<String> {
+    let key = secret(site);
+    let key = key.inspect_err(|error| tracing::error!(%error, "keys/return-path.key"));
+    let key = hmac::Key::new(hmac::HMAC_SHA256, &key.ok()?);
+    let code = hmac::sign(&key, format!("{domain}\0{day}\0{sender}").as_bytes());
+    Some(
+        code.as_ref()
+            .iter()
+            .take(CODE)
+            .map(|octet| format!("{octet:02x}"))
+            .collect(),
+    )
+}
+
+/// The secret behind the codes, made when it is first needed.
+fn secret(site: &Site) -> std::io::Result<Vec<u8>> {
+    let path = site.config.data_directory.join("keys/return-path.key");
+    match std::fs::read(&path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            let mut octets = vec![0; 32];
+            site.world.rng().fill_bytes(&mut octets);
+            // Whoever comes second finds what the first one kept.
+            match service_key::write(&path, &octets) {
+                Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(error),
+                _ => std::fs::read(&path),
+            }
+        }
+        read => read,
+    }
+}
+
+/// A report about ordinary mail goes back to its sender, with an empty reverse-path: it causes no
+/// other (RFC 5321 §6.1).
+pub(super) async fn back(
+    caller: &Caller,
+    envelope: &Envelope,
+    sender: &Address,
+    original: &Original,
+    accepted: Accepted,
+) -> Result<String, Rejection> {
+    let by = accepted.mailbox().clone();
+    if envelope.mail_from().address().is_some() {
+        return Err(Rejection::NoSuchMailbox { recipient: by });
+    }
+    let site = &*caller.site;
+    let onward = Onward::new(site, &by, std::slice::from_ref(sender));
+    let entries = ordinary(caller, envelope, &onward, original).await?;
+    let text = taken(&onward.id, &accepted);
+    let passage = Passage {
+        by,
+        accepted,
+        entries,
+        held: false,
+    };
+    site.store
+        .pass_on(Vec::new(), vec![passage])
+        .await
+        .map_err(store_failed)?;
+    site.departures.announce();
+    Ok(text)
+}
