@@ -29,6 +29,8 @@ mod https;
 mod imap;
 #[path = "mail/keys.rs"]
 mod keys;
+#[path = "mail/mediator.rs"]
+mod mediator;
 #[path = "mail/policy.rs"]
 mod policy;
 #[path = "mail/reports.rs"]

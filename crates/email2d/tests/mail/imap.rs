@@ -183,6 +183,30 @@ async fn a_block_set_by_its_person_acts() {
     assert_eq!(mx.code("RCPT TO:<alice@example.com>").await, "550");
 }
 
+/// Where mail is passed on to, and that nobody answers without a held key (spec §14.3.1).
+#[tokio::test]
+async fn what_goes_on_is_set_by_its_person() {
+    let house = House::open().await;
+    let alice = house.person("alice@example.com").await;
+    let mut wire = in_inbox(&house, &alice).await;
+    let entry = "/private/vendor/email2";
+    let set = format!("SETMETADATA \"\" ({entry}/forward \"carol@example.org\")");
+    assert_eq!(say(&mut wire, &set).await, "t OK kept\r\n");
+    let set = format!("SETMETADATA \"\" ({entry}/forward \"carol\")");
+    assert_eq!(
+        say(&mut wire, &set).await,
+        "t NO [CANNOT] line 1 of forward is not an address, nor keep\r\n"
+    );
+    let set = format!("SETMETADATA \"\" ({entry}/vacation \"I am away.\")");
+    assert_eq!(
+        say(&mut wire, &set).await,
+        "t NO [CANNOT] no automatic answer: only a key of yours may seal it, and this server \
+         holds none\r\n"
+    );
+    let set = format!("SETMETADATA \"\" ({entry}/vacation NIL)");
+    assert_eq!(say(&mut wire, &set).await, "t OK kept\r\n");
+}
+
 #[tokio::test]
 async fn only_a_token_opens_mailboxes() {
     let house = House::open().await;

@@ -1,0 +1,306 @@
+//! Mail that somebody passes on between domains (spec §14): a person's forwarding, a list of 50
+//! members over 3 domains, and what comes back when the far end refuses.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test may fail"
+)]
+
+use std::time::Duration;
+
+use email2::address::Address;
+use email2_store::{Alias, AliasTarget, List, Member, NewAccount, Origin, Scope, Standing, Store};
+use email2_testbed::domain::Plan;
+use email2_testbed::failure::{Outcome, Step};
+use email2_testbed::person::Person;
+use email2_testbed::testbed::Testbed;
+
+const DOMAINS: [&str; 3] = ["example.com", "example.org", "example.net"];
+const MEMBERS: usize = 50;
+
+struct Scene {
+    testbed: Testbed,
+    /// One in each domain.
+    alice: Person,
+    bob: Person,
+    carol: Person,
+    _folder: tempfile::TempDir,
+}
+
+async fn scene() -> Outcome<Scene> {
+    let folder = tempfile::tempdir().step("folder")?;
+    let mut testbed = Testbed::start(folder.path())?;
+    for name in DOMAINS {
+        testbed.add_domain(&Plan::new(name)).await?;
+    }
+    Ok(Scene {
+        alice: Person::set_up(&testbed, &address("alice@example.com")?).await?,
+        bob: Person::set_up(&testbed, &address("bob@example.org")?).await?,
+        carol: Person::set_up(&testbed, &address("carol@example.net")?).await?,
+        testbed,
+        _folder: folder,
+    })
+}
+
+fn address(text: &str) -> Outcome<Address> {
+    Address::parse(text).step(text)
+}
+
+/// The verdict, as it is shown.
+fn shown(origin: &Origin) -> String {
+    match origin {
+        Origin::Accepted(provenance) => provenance.to_string(),
+        other => format!("{other:?}"),
+    }
+}
+
+impl Scene {
+    fn store(&self, domain: &str) -> Outcome<Store> {
+        self.testbed.store(self.testbed.domain(domain)?)
+    }
+
+    /// Sets a setting of an account, as METADATA does.
+    async fn set(&self, who: &Address, name: &str, value: &str) -> Outcome<()> {
+        let store = self.store(who.domain().as_str())?;
+        let account = store.account(who).await.step("account")?;
+        let scope = Scope::Account(account.step("account")?.id);
+        let values = vec![(name.to_owned(), Some(value.as_bytes().to_vec()))];
+        store.set(scope, values).await.step("setting")
+    }
+
+    /// What lies in an account's inbox, with the verdict of its server.
+    async fn inbox(&self, who: &Address) -> Outcome<Vec<(String, Origin)>> {
+        let store = self.store(who.domain().as_str())?;
+        let account = store.account(who).await.step("account")?;
+        let account = account.step("account")?.id;
+        let inbox = store.mailbox(account, "INBOX").await.step("INBOX")?;
+        let messages = store.messages(inbox.step("INBOX")?.id).await;
+        let mut found = Vec::new();
+        for message in messages.step("messages")? {
+            let body = store.message_body(message.id).await.step("body")?;
+            let octets = body.read(0, usize::MAX).await.step("octets")?;
+            let text = String::from_utf8_lossy(&octets).into_owned();
+            found.push((text, message.origin));
+        }
+        Ok(found)
+    }
+
+    /// Waits until every queue is empty.
+    async fn settled(&self) -> Outcome<()> {
+        for _ in 0..400 {
+            let mut waiting = 0;
+            for name in DOMAINS {
+                waiting += self.store(name)?.entries().await.step("queue")?.len();
+            }
+            if waiting == 0 {
+                return Ok(());
+            }
+            let clock = &self.testbed.world.clock;
+            clock.sleep(Duration::from_millis(100)).await;
+        }
+        None.step("the queues are empty")
+    }
+
+    async fn forward(&self, from: &Address, to: &Address) -> Outcome<()> {
+        let rule = format!("{to}\n");
+        self.set(from, "forward", &rule).await?;
+        self.set(from, "forward-confirmed", &rule).await
+    }
+}
+
+/// Alice passes her mail on to Carol at another domain: Carol's program shows Bob as the author,
+/// checked by Alice's domain, for nobody asked Bob's.
+#[tokio::test(flavor = "multi_thread")]
+async fn alice_forwards_and_carol_sees_who_wrote_and_who_checked() {
+    let scene = scene().await.unwrap();
+    let (alice, carol) = (&scene.alice.address, &scene.carol.address);
+    scene.forward(alice, carol).await.unwrap();
+    scene
+        .set(carol, "forwarders", "alice@example.com\n")
+        .await
+        .unwrap();
+    scene.bob.send(alice, "lunch", "At noon?\n").await.unwrap();
+    scene.settled().await.unwrap();
+    let inbox = scene.inbox(carol).await.unwrap();
+    assert_eq!(inbox.len(), 1);
+    let shown = shown(&inbox[0].1);
+    assert!(
+        shown.contains("checked; author=bob@example.org; by=example.com"),
+        "{shown}"
+    );
+    let listed = email2_client::inbox::list(&scene.carol.client, "INBOX", 1).await;
+    let listed = listed.unwrap();
+    assert!(
+        listed[0]
+            .verdict
+            .contains("checked; author=bob@example.org; by=example.com")
+    );
+    assert!(scene.inbox(alice).await.unwrap().is_empty());
+    scene.testbed.stop().await;
+}
+
+/// Who knows Bob's key already sees him verified, and the way that the mail took.
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_knows_the_author_sees_him_verified_and_the_way() {
+    let scene = scene().await.unwrap();
+    let (alice, carol) = (&scene.alice.address, &scene.carol.address);
+    scene.forward(alice, carol).await.unwrap();
+    scene
+        .set(carol, "forwarders", "alice@example.com\n")
+        .await
+        .unwrap();
+    scene.bob.send(carol, "first", "Hello.\n").await.unwrap();
+    scene.bob.send(alice, "lunch", "At noon?\n").await.unwrap();
+    scene.settled().await.unwrap();
+    let inbox = scene.inbox(carol).await.unwrap();
+    assert_eq!(inbox.len(), 2);
+    let shown = shown(&inbox[1].1);
+    assert!(
+        shown.contains("verified; author=bob@example.org;"),
+        "{shown}"
+    );
+    assert!(
+        shown.ends_with("via=@example.com/alice@example.com"),
+        "{shown}"
+    );
+    scene.testbed.stop().await;
+}
+
+/// The far end refuses: Bob is told by Alice's domain, about Alice, and learns nothing of Carol's.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_report_from_the_far_end_finds_the_author_and_hides_the_target() {
+    let scene = scene().await.unwrap();
+    let alice = &scene.alice.address;
+    let hidden = address("nobody-knows@example.net").unwrap();
+    scene.forward(alice, &hidden).await.unwrap();
+    scene.bob.send(alice, "lunch", "At noon?\n").await.unwrap();
+    scene.settled().await.unwrap();
+    let inbox = scene.inbox(&scene.bob.address).await.unwrap();
+    assert_eq!(inbox.len(), 1);
+    let (report, origin) = &inbox[0];
+    let shown = shown(origin);
+    assert!(shown.contains("service; domain=example.com;"), "{shown}");
+    assert!(
+        report.contains("Final-Recipient: rfc822; alice@example.com"),
+        "{report}"
+    );
+    assert!(!report.contains("example.net"), "{report}");
+    assert!(scene.inbox(alice).await.unwrap().is_empty());
+    scene.testbed.stop().await;
+}
+
+/// An alias chain over three domains: one seal for each, the author untouched below.
+#[tokio::test(flavor = "multi_thread")]
+async fn two_mediators_stack_their_seals() {
+    let scene = scene().await.unwrap();
+    let (first, second) = ("team@example.com", "desk@example.org");
+    for (alias, to) in [(first, second), (second, "carol@example.net")] {
+        let alias = Alias {
+            address: address(alias).unwrap(),
+            target: AliasTarget::Elsewhere(vec![address(to).unwrap()]),
+            created: scene.testbed.world.now(),
+        };
+        let store = scene.store(alias.address.domain().as_str()).unwrap();
+        store.add_alias(&alias).await.unwrap();
+    }
+    let carol = &scene.carol.address;
+    let registered = format!("{first}\n{second}\n");
+    scene.set(carol, "forwarders", &registered).await.unwrap();
+    let to = address(first).unwrap();
+    scene.bob.send(&to, "lunch", "At noon?\n").await.unwrap();
+    scene.settled().await.unwrap();
+    let inbox = scene.inbox(carol).await.unwrap();
+    assert_eq!(inbox.len(), 1);
+    assert_eq!(inbox[0].0.matches("Email2-Seal:").count(), 3);
+    let shown = shown(&inbox[0].1);
+    assert!(shown.contains("author=bob@example.org"), "{shown}");
+    scene.testbed.stop().await;
+}
+
+/// 50 members over 3 domains: one transaction a domain, every copy shows its author, and no
+/// domain learns who of another is a member.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_of_50_members_over_3_domains_shows_its_author_to_all() {
+    let scene = scene().await.unwrap();
+    let list = List {
+        address: address("club@example.com").unwrap(),
+        announcement: false,
+        moderated: false,
+        open: false,
+        hidden: false,
+        owner: scene.alice.address.clone(),
+        created: scene.testbed.world.now(),
+    };
+    let home = scene.store("example.com").unwrap();
+    home.add_list(&list).await.unwrap();
+    let members = scene.members(&list).await.unwrap();
+    assert_eq!(members.len(), MEMBERS);
+    let sent = scene
+        .bob
+        .send(&list.address, "news", "All is well.\n")
+        .await;
+    sent.unwrap();
+    scene.settled().await.unwrap();
+    for member in &members {
+        let inbox = scene.inbox(member).await.unwrap();
+        assert_eq!(inbox.len(), 1, "{member}");
+        let (text, origin) = &inbox[0];
+        let shown = shown(origin);
+        assert!(
+            shown.contains("author=bob@example.org"),
+            "{member}: {shown}"
+        );
+        assert!(
+            shown.contains("via=@example.com/club@example.com") || shown.contains("by=example.com"),
+            "{member}: {shown}"
+        );
+        assert!(text.contains("List-Id: <club.example.com>\r\n"));
+        for other in DOMAINS
+            .iter()
+            .filter(|name| **name != member.domain().as_str())
+        {
+            let stranger = members.iter().find(|m| m.domain().as_str() == *other);
+            let stranger = stranger.unwrap().to_string();
+            let named = email2::seal::reported::reported(text.as_bytes());
+            let mut named = named.iter().flat_map(|seal| &seal.recipients);
+            assert!(named.all(|to| to.to_string() != stranger), "{member}");
+        }
+    }
+    let listed = email2_client::inbox::list(&scene.carol.client, "INBOX", 1).await;
+    let verdict = listed.unwrap()[0].verdict.clone();
+    assert!(verdict.contains("author=bob@example.org"), "{verdict}");
+    scene.testbed.stop().await;
+}
+
+impl Scene {
+    /// Bob, Carol, Alice and as many accounts as are wanted, spread over the domains.
+    async fn members(&self, list: &List) -> Outcome<Vec<Address>> {
+        let people = [&self.alice, &self.bob, &self.carol];
+        let mut members: Vec<Address> = people.iter().map(|who| who.address.clone()).collect();
+        for (number, domain) in (members.len()..MEMBERS).zip(DOMAINS.iter().cycle()) {
+            let member = address(&format!("member{number}@{domain}"))?;
+            let account = NewAccount {
+                address: member.clone(),
+                quota: None,
+                strict: false,
+                unlisted: false,
+            };
+            let store = self.store(domain)?;
+            let now = self.testbed.world.now();
+            store.add_account(&account, now).await.step("account")?;
+            members.push(member);
+        }
+        let home = self.store(list.address.domain().as_str())?;
+        for member in &members {
+            let row = Member {
+                address: member.clone(),
+                standing: Standing::Member,
+                since: list.created,
+            };
+            home.set_member(&list.address, &row).await.step("member")?;
+            self.set(member, "forwarders", &list.address.to_string())
+                .await?;
+        }
+        Ok(members)
+    }
+}
