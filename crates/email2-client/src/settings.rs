@@ -13,6 +13,8 @@ pub enum Setting {
     Blocks,
     /// Whose first message does not wait.
     Contacts,
+    /// Where mail is passed on to: addresses, and `keep` for a copy here (spec §14.2).
+    Forward,
     /// Mediators' addresses that mail may come over (spec §4.6).
     Forwarders,
     /// How ordinary mail is treated: `accept`, `junk` or `reject` (spec §10.4).
@@ -47,6 +49,7 @@ impl Setting {
         match self {
             Setting::Blocks => "/private/vendor/email2/blocks",
             Setting::Contacts => "/private/vendor/email2/contacts",
+            Setting::Forward => "/private/vendor/email2/forward",
             Setting::Forwarders => "/private/vendor/email2/forwarders",
             Setting::Legacy => "/private/vendor/email2/legacy",
             Setting::Strangers => "/private/vendor/email2/strangers",
@@ -68,6 +71,11 @@ impl Setting {
                     .or_else(|_| BlockPattern::parse(value).map(|v| v.to_string()))
                     .ok(),
                 "an address, @domain or a pattern with *",
+            ),
+            Setting::Forward => (
+                word(value, &["keep"])
+                    .or_else(|| Address::parse(value).ok().map(|v| v.to_string())),
+                "an address, or keep",
             ),
             Setting::Forwarders => (
                 Address::parse(value).ok().map(|v| v.to_string()),

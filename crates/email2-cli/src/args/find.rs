@@ -78,6 +78,17 @@ pub(crate) enum ContactCommand {
         #[arg(long, requires = "address")]
         remove: bool,
     },
+    /// Where one's own mail is passed on to (default: say where it goes now)
+    PassOn {
+        /// Addresses elsewhere; each owner takes it by a letter to you, as is said then
+        addresses: Vec<String>,
+        /// Keep a copy
+        #[arg(long, requires = "addresses")]
+        keep: bool,
+        /// Pass nothing on any more
+        #[arg(long, conflicts_with = "addresses")]
+        off: bool,
+    },
 }
 
 /// What becomes of mail without a seal (spec §10.4).

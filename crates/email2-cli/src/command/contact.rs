@@ -51,6 +51,11 @@ pub(crate) async fn run(context: &Context, command: ContactCommand) -> Outcome {
         }
         ContactCommand::Ordinary { place } => ordinary(context, &client, place).await?,
         ContactCommand::Via { address, remove } => via(context, &client, address, remove).await?,
+        ContactCommand::PassOn {
+            addresses,
+            keep,
+            off,
+        } => pass_on(context, &client, addresses, keep, off).await?,
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -102,6 +107,38 @@ async fn via(
         let line = |address: &String| format!("{}\n", shown(address));
         registered.iter().map(line).collect()
     })
+}
+
+/// Where one's own mail is passed on to (spec §14.2).
+async fn pass_on(
+    context: &Context,
+    client: &Client,
+    addresses: Vec<String>,
+    keep: bool,
+    off: bool,
+) -> Result<(), Failure> {
+    if off || !addresses.is_empty() {
+        let keep = keep.then(|| "keep".to_owned());
+        let rule: Vec<String> = addresses.into_iter().chain(keep).collect();
+        settings::set(client, Setting::Forward, &rule).await?;
+    }
+    let rule = settings::get(client, Setting::Forward).await?;
+    let own = client.address()?;
+    context.output.data("pass_on", &rule, |rule| {
+        let mut text: String = rule
+            .iter()
+            .map(|line| format!("{}\n", shown(line)))
+            .collect();
+        if rule.iter().any(|line| line != "keep") {
+            text.push_str(&format!(
+                "Each owner takes it by an Email 2.0 letter to {}+confirm-forward@{}\n",
+                own.local(),
+                own.domain()
+            ));
+        }
+        text
+    })?;
+    Ok(())
 }
 
 fn told(who: &str, accepted: &Accepted) -> String {

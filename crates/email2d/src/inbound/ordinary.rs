@@ -13,6 +13,7 @@ use futures::future::join_all;
 
 use super::accept::store_failed;
 use super::envelope::Envelope;
+use super::policy::Preferences;
 use crate::authentication::{Checked, Question};
 use crate::outbound::enqueue::Onward;
 use crate::sender_policy;

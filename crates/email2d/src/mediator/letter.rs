@@ -41,7 +41,7 @@ pub(super) async fn answer(
     let text = format!(
         "{list}: {said}.\r\n\r\n\
          Letters of this list reach your Inbox when you expect mail by {list}:\r\n\r\n  \
-         email2 contact via --add {list}\r\n\r\n\
+         email2 contact via {list}\r\n\r\n\
          What {office} does, by the subject of a letter: subscribe, unsubscribe, confirm;\r\n\
          for moderators: approve NUMBER, reject NUMBER.\r\n",
         list = list.address,
