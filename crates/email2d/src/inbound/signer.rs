@@ -141,7 +141,7 @@ async fn own(site: &Site, signer: &Identity, key: &Fingerprint) -> Option<Signer
 }
 
 /// The evidence for a signer whose keys are kept here.
-pub(super) async fn held(site: &Site, signer: &Identity, key: &Fingerprint) -> SignerEvidence {
+pub(crate) async fn held(site: &Site, signer: &Identity, key: &Fingerprint) -> SignerEvidence {
     match key_service::holding(site, signer, key).await {
         Ok(Some((certificate, flags))) => known(certificate, flags, site.world.now()),
         Ok(None) => SignerEvidence::NoSuchKey,

@@ -1,6 +1,8 @@
 //! Reports about what was passed on (spec §14.2.7): they come to the mediator, and the author is
 //! told anew, about the message as it had come here. Where it went is nobody's business.
 
+use std::net::{IpAddr, Ipv4Addr};
+
 use email2::address::{Address, ReversePath};
 use email2::capability::{KEY_FIELD, SEAL_FIELD};
 use email2::certificate::Certificate;
@@ -20,6 +22,7 @@ use super::{Mediated, Mediator, forward, store_failed, taken};
 use crate::inbound::accept;
 use crate::inbound::envelope::{Admitted, Envelope};
 use crate::inbound::policy::Preferences;
+use crate::inbound::signer;
 use crate::outbound::dsn::{self, Kind, Report, ReportError};
 use crate::session::Caller;
 use crate::site::Site;
@@ -27,6 +30,9 @@ use crate::trace::Hop;
 
 /// What the author is told: nothing of what another server said, which may name an address.
 const WORDS: &str = "it was taken here and could not be passed on";
+
+/// Whose budget pays for a question that no stranger caused.
+const NOBODY: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
 /// Takes a report that came to a mediator.
 ///
@@ -229,17 +235,23 @@ impl Received {
     /// Did whoever is told seal it? `k`, `n` and `h` are those of a message that was judged; by
     /// the same key, so is the rest.
     async fn verifies(&self, site: &Site) -> bool {
-        let cached = site.remote.cached_signer(&self.seal.signer, &self.seal.key);
         let by = |certificate: &Certificate, flags: &KeyFlags| {
             verify(&self.seal, certificate, flags).is_ok()
         };
-        if let SignerEvidence::Known(key) = cached.await
-            && by(&key.certificate, &key.flags)
-        {
+        let vouched = self.vouched.as_ref();
+        if vouched.is_some_and(|vouched| by(&vouched.certificate, &vouched.flags)) {
             return true;
         }
-        let vouched = self.vouched.as_ref();
-        vouched.is_some_and(|vouched| by(&vouched.certificate, &vouched.flags))
+        let (who, key) = (&self.seal.signer, &self.seal.key);
+        // Of a stack only the author's key is vouched for; its mediator is our neighbour.
+        let found = match site.answers_for(who) {
+            true => signer::held(site, who, key).await,
+            false => site.remote.signer(NOBODY, who, key).await,
+        };
+        match found {
+            SignerEvidence::Known(key) => by(&key.certificate, &key.flags),
+            _ => false,
+        }
     }
 }
 
