@@ -5,6 +5,8 @@
 mod cases;
 #[path = "ordinary/postfix.rs"]
 mod postfix;
+#[path = "ordinary/forwarded.rs"]
+mod forwarded;
 #[path = "ordinary/results.rs"]
 mod results;
 #[path = "ordinary/scene.rs"]

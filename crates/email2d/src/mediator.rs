@@ -17,7 +17,7 @@ mod letter;
 
 use email2::address::Address;
 use email2::rejection::Rejection;
-use email2::verdict::{Provenance, Verdict};
+use email2::verdict::{Accepted, Place, Provenance, UnregisteredStack, Verdict};
 use email2_store::{Account, List};
 
 use crate::inbound::accept;
@@ -86,7 +86,11 @@ pub(crate) async fn take(
         Mediator::Alias(_) => preferences.taking_from(original.mediators()),
         _ => preferences,
     };
-    let accepted = verdict.accept(&preferences.policy())?;
+    let mut policy = preferences.policy();
+    if !matches!(mediated.by, Mediator::Forward(..)) {
+        policy.unregistered_stack = UnregisteredStack::Reject;
+    }
+    let accepted = verdict.accept(&policy)?;
     let original = &original.judged(&caller.site, verdict).await?;
     if matches!(accepted.provenance(), Provenance::Service { .. }) {
         return report::take(caller, envelope, mediated, original, accepted).await;
@@ -108,12 +112,20 @@ pub(crate) async fn take(
 }
 
 /// The text of a 250: it tells nobody where the mail goes.
-fn taken(id: &str, accepted: &email2::verdict::Accepted) -> String {
+fn taken(id: &str, accepted: &Accepted) -> String {
     match accepted.provenance() {
         Provenance::Verified { author, .. } | Provenance::CheckedBy { author, .. } => {
             format!("sealed by {author}, stored as {id}")
         }
         _ => format!("stored as {id}"),
+    }
+}
+
+/// What has no mailbox to wait in is passed on at its best, or refused (spec §14.2.4).
+fn refuse_doubtful(accepted: &Accepted) -> Result<(), Rejection> {
+    match accepted.place() {
+        Place::Inbox => Ok(()),
+        Place::Junk | Place::Requests => Err(Rejection::Unsealed),
     }
 }
 

@@ -324,7 +324,7 @@ async fn set_legacy(desk: Desk, text: &str, word: &str) -> Result<(), Failure> {
     let account = find(&desk, text).await?;
     let value = (word != "default").then(|| word.as_bytes().to_vec());
     let values = vec![(Name::Legacy, value)];
-    let set = settings::set(&desk.store, account.id, values, desk.now).await;
+    let set = settings::set(&desk.store, &account, values, desk.now).await;
     set.map_err(|error| Failure::data(error.to_string()))?;
     let address = account.address.to_string();
     let text = match word {

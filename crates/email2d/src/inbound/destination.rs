@@ -131,6 +131,11 @@ async fn sub_address(site: &Site, address: &Address) -> Result<Option<Destinatio
     }))))
 }
 
+fn preferences(site: &Site, address: &Address, known: &Recipient) -> Preferences {
+    let legacy = site.config.legacy_of(known.account.address.domain());
+    Preferences::of(address, known, legacy)
+}
+
 async fn mediated(site: &Site, address: &Address, by: Mediator) -> Result<Destination, StoreError> {
     let blocks = site.store.blocks(Scope::Server).await?;
     let legacy = match &by {

@@ -8,7 +8,7 @@ use email2_store::{Account, Delivery, Passage, PassageOutcome, Recipient, Scope}
 
 use super::onward::{Onward, ordinary, sealed};
 use super::original::Original;
-use super::{store_failed, taken};
+use super::{refuse_doubtful, store_failed, taken};
 use crate::inbound::accept;
 use crate::inbound::envelope::{Admitted, Envelope};
 use crate::session::Caller;
@@ -122,6 +122,7 @@ pub(super) async fn by_alias(
     original: &Original,
     accepted: Accepted,
 ) -> Result<String, Rejection> {
+    refuse_doubtful(&accepted)?;
     let by = accepted.mailbox().clone();
     let onward = Onward::new(&caller.site, &by, targets);
     let text = taken(&onward.id, &accepted);

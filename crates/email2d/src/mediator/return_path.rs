@@ -11,14 +11,14 @@ use rand_core::RngCore as _;
 
 use super::onward::{Onward, ordinary};
 use super::original::Original;
-use super::{store_failed, taken};
+use super::{refuse_doubtful, store_failed, taken};
 use crate::inbound::envelope::Envelope;
 use crate::service_key;
 use crate::session::Caller;
 use crate::site::Site;
 
 /// How such a local part begins.
-const MARK: &str = "return=";
+const MARK: &str = "r=";
 /// Octets of the code that are kept.
 const CODE: usize = 10;
 /// Octets of a local part (RFC 5321 §4.5.3.1.1).
@@ -63,19 +63,26 @@ pub(crate) fn original(site: &Site, address: &Address) -> Option<Address> {
     (day <= today && !over && ours == code).then_some(sender)
 }
 
-/// What only this server can write, in hex.
+/// What only this server can write: 80 bits in 16 characters.
 fn code(site: &Site, domain: &Domain, day: u64, sender: &Address) -> Option<String> {
     let key = secret(site);
     let key = key.inspect_err(|error| tracing::error!(%error, "keys/return-path.key"));
     let key = hmac::Key::new(hmac::HMAC_SHA256, &key.ok()?);
     let code = hmac::sign(&key, format!("{domain}\0{day}\0{sender}").as_bytes());
-    Some(
-        code.as_ref()
-            .iter()
-            .take(CODE)
-            .map(|octet| format!("{octet:02x}"))
-            .collect(),
-    )
+    let bits = code.as_ref().iter().take(CODE);
+    Some(base32(
+        bits.fold(0, |bits, octet| bits << 8 | u128::from(*octet)),
+    ))
+}
+
+/// The 80 lowest bits (RFC 4648 §6, in lower case: some servers write local parts so).
+fn base32(bits: u128) -> String {
+    let digit = |place: u32| match u8::try_from(bits >> (place * 5) & 31) {
+        Ok(digit @ 0..26) => char::from(b'a' + digit),
+        Ok(digit) => char::from(b'2' + digit - 26),
+        Err(_) => '?',
+    };
+    (0..16).rev().map(digit).collect()
 }
 
 /// The secret behind the codes, made when it is first needed.
@@ -104,6 +111,7 @@ pub(super) async fn back(
     original: &Original,
     accepted: Accepted,
 ) -> Result<String, Rejection> {
+    refuse_doubtful(&accepted)?;
     let by = accepted.mailbox().clone();
     if envelope.mail_from().address().is_some() {
         return Err(Rejection::NoSuchMailbox { recipient: by });
@@ -124,4 +132,16 @@ pub(super) async fn back(
         .map_err(store_failed)?;
     site.departures.announce();
     Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn eighty_bits_are_sixteen_characters() {
+        assert_eq!(base32(0), "a".repeat(16));
+        assert_eq!(base32((1 << 80) - 1), "7".repeat(16));
+        assert_eq!(base32(32), format!("{}ba", "a".repeat(14)));
+    }
 }
