@@ -150,6 +150,7 @@ fn words(to: &QueueRecipient) -> String {
 
 #[cfg(test)]
 mod tests {
+    use email2::address::Address;
     use email2_store::queue::RecipientState;
 
     use super::*;
