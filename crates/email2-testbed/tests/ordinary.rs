@@ -3,10 +3,10 @@
 
 #[path = "ordinary/cases.rs"]
 mod cases;
-#[path = "ordinary/postfix.rs"]
-mod postfix;
 #[path = "ordinary/forwarded.rs"]
 mod forwarded;
+#[path = "ordinary/postfix.rs"]
+mod postfix;
 #[path = "ordinary/results.rs"]
 mod results;
 #[path = "ordinary/scene.rs"]
