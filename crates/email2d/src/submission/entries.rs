@@ -1,7 +1,7 @@
 //! One submission becomes entries of the queue: the people of a domain who may see each other
 //! share one, whoever stands in no field has one alone (spec §13.4.1, §4.4.2).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use email2::address::{Address, Domain};
 use email2::header::parse_authors;
@@ -17,7 +17,7 @@ use crate::site::Site;
 pub(super) fn of(site: &Site, written: &Written, taken: &Taken) -> Vec<NewEntry> {
     let header = &taken.scanned.header;
     let named = ["To", "Cc"].iter().filter_map(|name| header.value(name));
-    let visible: Vec<Address> = named.filter_map(parse_authors).flatten().collect();
+    let visible: HashSet<Address> = named.filter_map(parse_authors).flatten().collect();
     let words = Words {
         utf8: written.mail.smtputf8,
         unprotected: true,
@@ -55,7 +55,7 @@ fn waiting(address: Address) -> QueueRecipient {
 }
 
 /// Who shares an entry.
-fn parted(recipients: &[Address], visible: &[Address]) -> Vec<(Domain, Vec<Address>)> {
+fn parted(recipients: &[Address], visible: &HashSet<Address>) -> Vec<(Domain, Vec<Address>)> {
     let mut together: BTreeMap<Domain, Vec<Address>> = BTreeMap::new();
     let mut entries = Vec::new();
     for to in recipients {
@@ -96,7 +96,7 @@ mod tests {
             "b@y.example",
             "absent@x.example",
         ]);
-        let entries = parted(&to, &visible);
+        let entries = parted(&to, &visible.into_iter().collect());
         let texts = |(_, all): &(Domain, Vec<Address>)| {
             all.iter()
                 .map(ToString::to_string)
@@ -115,7 +115,8 @@ mod tests {
         let many: Vec<Address> = (0..limits::SEAL_RECIPIENTS + 1)
             .map(|n| format!("p{n}@x.example").parse().unwrap())
             .collect();
-        let sizes: Vec<usize> = parted(&many, &many)
+        let visible = many.iter().cloned().collect();
+        let sizes: Vec<usize> = parted(&many, &visible)
             .iter()
             .map(|(_, all)| all.len())
             .collect();
