@@ -122,12 +122,13 @@ fn dkim_passes(message: &str) {
 
 /// The signed part and its signature, line ends as they were sent.
 fn signed_parts(message: &str) -> (String, String) {
-    let message = message.replace('\n', "\r\n");
+    let message = &message.replace('\n', "\r\n");
     let (header, body) = message.split_once("\r\n\r\n").unwrap();
     assert!(header.contains("multipart/signed"), "{header}");
     let at = header.find("boundary=\"").unwrap() + "boundary=\"".len();
     let boundary = header.get(at..).unwrap().split('"').next().unwrap();
-    let mut parts = body.split(&format!("--{boundary}"));
+    let boundary = format!("--{boundary}");
+    let mut parts = body.split(&boundary);
     let part = parts.nth(1).unwrap();
     let part = part.strip_prefix("\r\n").unwrap();
     let part = part.strip_suffix("\r\n").unwrap();

@@ -1,6 +1,8 @@
 //! The real thing on the other side: Debian's Postfix, with OpenDKIM as its milter, sends to our
 //! server. Needs root and both packages; else the tests say so and return.
 
+use std::os::unix::fs::PermissionsExt as _;
+
 use email2_testbed::failure::{Outcome, Step};
 use email2_testbed::loopback::MX_PORT;
 use email2_testbed::opendkim::{self, OpenDkim, Task};
@@ -31,6 +33,9 @@ fn sender(scene: &mut Scene) -> Outcome<Option<Sender>> {
         return Ok(None);
     }
     let testbed = &mut scene.testbed;
+    // Postfix gives up root: it must be able to come to its folder.
+    let open = std::fs::Permissions::from_mode(0o755);
+    std::fs::set_permissions(&testbed.folder, open).step("folder")?;
     let folder = testbed.folder.join("signed.net");
     let task = Task::Sign {
         domain: "signed.net".to_owned(),
