@@ -27,7 +27,7 @@ const DIALOGUES: usize = 2;
 
 impl Remote {
     /// Delivers `request` as ordinary mail: one outcome for each recipient of its envelope, in
-    /// their order, within [`limits::DELIVERY_SECONDS`] whatever the hosts do.
+    /// their order, within [`limits::DELIVERY_SECONDS`] whatever the hosts do (spec §12.5.10).
     pub async fn deliver_ordinary(&self, request: &DeliveryRequest) -> Vec<(Address, Outcome)> {
         let limit = Duration::from_secs(limits::DELIVERY_SECONDS);
         let clock = Arc::clone(&self.world().clock);
@@ -151,7 +151,7 @@ impl Attempt {
     }
 
     /// Whether no further host is to be tried: one that has all of the message and did not
-    /// answer may have taken it.
+    /// answer may have taken it (spec §12.5.9).
     fn is_over(&self) -> bool {
         self.dialogues >= DIALOGUES || self.content.was_sent() || self.open().next().is_none()
     }

@@ -68,6 +68,12 @@ impl Office {
         self.running.push(running);
     }
 
+    /// A server's machine goes down, without a warning.
+    pub(crate) fn take_down(&mut self, domain: &str) {
+        let ip = self.seat(domain).ip;
+        self.stage.take_down(ip);
+    }
+
     /// The host of example.net comes up.
     pub(crate) fn put_up(&mut self, exchanger: &Arc<Exchanger>) {
         let at = SocketAddr::new(ip(ORDINARY), 25);

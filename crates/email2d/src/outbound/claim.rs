@@ -1,5 +1,5 @@
 //! Whoever works on an entry holds a claim on it, with a lease: two workers never both decide
-//! what became of it. A claim is renewed while its work goes on.
+//! what became of it. A claim is renewed while its work goes on (spec §12.5.6).
 
 use std::time::Duration;
 

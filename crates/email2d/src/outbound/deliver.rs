@@ -22,7 +22,8 @@ use crate::site::Site;
 pub(super) type Outcomes = Vec<(Address, Outcome)>;
 
 /// Delivers by the way that was found. To a domain that speaks Email 2.0 everything goes over
-/// its authenticated hosts: announced if it is sealed, for them to judge if it is not.
+/// its authenticated hosts: announced if it is sealed, for them to judge if it is not
+/// (spec §12.5.3).
 pub(super) async fn attempt(site: &Arc<Site>, entry: &QueueEntry, route: &Route) -> Outcomes {
     let ordinary = match route {
         Route::Nowhere => return Vec::new(),
