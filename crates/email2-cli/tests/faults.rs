@@ -11,6 +11,8 @@
 
 #[path = "faults/letters.rs"]
 mod letters;
+#[path = "faults/onward.rs"]
+mod onward;
 #[path = "faults/server.rs"]
 mod server;
 

@@ -12,6 +12,7 @@ pub mod load;
 
 pub mod idle;
 pub mod peer;
+pub mod queue;
 pub mod sink;
 
 pub mod report;

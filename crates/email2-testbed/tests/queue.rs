@@ -15,8 +15,9 @@ mod office;
 use std::sync::Arc;
 use std::time::Duration;
 
-use email2::address::ReversePath;
+use email2::address::{Address, Identity, ReversePath};
 use email2::limits;
+use email2::seal::Role;
 
 use exchanger::{Act, Exchanger, Step};
 use office::{Office, people};
@@ -267,4 +268,76 @@ fn a_dead_domain_delays_no_other() {
     office.pass(MINUTE);
     let waiting = office.waiting();
     assert_eq!(waiting.len(), 5000, "the other one has its answer");
+}
+
+fn sealed_by_bob() -> Option<(Role, Identity)> {
+    let bob = Address::parse("bob@example.org").unwrap();
+    Some((Role::Author, Identity::Address(bob)))
+}
+
+/// spec §12.5.1, §12.5.2.
+#[test]
+fn sealed_mail_leaves_for_an_ordinary_domain_unless_its_author_demands_otherwise() {
+    let exchanger = Exchanger::with(Vec::new());
+    let mut office = Office::open(Some(&exchanger));
+    let two = people(2);
+    office.queue_as(&two[..1], "", |entry| entry.announced = sealed_by_bob());
+    office.text = "Email2-Required: yes\r\nFrom: bob@example.org\r\n\r\nSecret.\r\n";
+    office.queue_as(&two[1..], "", |entry| entry.announced = sealed_by_bob());
+    office.pass(HOUR);
+    assert_eq!(office.waiting(), []);
+    let taken = exchanger.taken.lock().unwrap().clone();
+    assert_eq!(taken.len(), 1, "{taken:?}");
+    assert_eq!(taken[0].0, ["dave0@example.net"]);
+    let inbox = office.inbox("bob@example.org");
+    assert_eq!(inbox.len(), 1);
+    assert!(inbox[0].contains("Status: 5.6.7\r\n"), "{}", inbox[0]);
+    let why = "demands Email 2.0 all the way and example.net does not speak it";
+    assert!(inbox[0].contains(why), "{}", inbox[0]);
+}
+
+/// spec §12.5.8.
+#[test]
+fn an_author_elsewhere_is_told_of_what_was_sealed_only() {
+    let exchanger = Exchanger::with(Vec::new());
+    let two = people(2);
+    exchanger.unknown.lock().unwrap().extend(two.clone());
+    let mut office = Office::open(Some(&exchanger));
+    office.take_down("example.com");
+    let alice = || ReversePath::Address(Address::parse("alice@example.com").unwrap());
+    office.queue_as(&two[..1], "", |entry| entry.mail_from = alice());
+    office.queue_as(&two[1..], "", |entry| {
+        entry.mail_from = alice();
+        entry.announced = sealed_by_bob();
+    });
+    office.pass(HOUR);
+    let waiting = office.waiting();
+    assert_eq!(waiting.len(), 1, "{waiting:?}");
+    let report = &waiting[0];
+    assert_eq!(report.mail_from, ReversePath::Null);
+    assert_eq!(
+        report.recipients[0].address.to_string(),
+        "alice@example.com"
+    );
+    let service = Identity::Service(email2::Domain::parse("example.org").unwrap());
+    assert_eq!(report.announced, Some((Role::Service, service)));
+}
+
+#[test]
+fn what_is_held_back_waits_until_it_is_released() {
+    let exchanger = Exchanger::with(Vec::new());
+    let mut office = Office::open(None);
+    office.queue(&people(3));
+    let store = office.store("example.org");
+    let ids: Vec<_> = office.waiting().iter().map(|entry| entry.id).collect();
+    let held = futures::FutureExt::now_or_never(store.hold(&ids[1..], true, office.now()));
+    assert_eq!(held.unwrap().unwrap(), 2);
+    office.put_up(&exchanger);
+    office.pass(HOUR);
+    assert_eq!(office.waiting().len(), 2);
+    let released = futures::FutureExt::now_or_never(store.hold(&ids, false, office.now()));
+    assert_eq!(released.unwrap().unwrap(), 2);
+    office.pass(HOUR);
+    assert_eq!(office.waiting(), []);
+    assert_eq!(exchanger.taken.lock().unwrap().len(), 3);
 }

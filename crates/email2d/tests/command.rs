@@ -334,3 +334,75 @@ fn a_quickstart_that_fails_halfway_leaves_nothing_behind() {
     let serve = format!("Then: email2d --config {configuration} serve, and");
     assert!(said.contains(&serve), "{said}");
 }
+
+/// Puts a letter for example.net into the queue of `host`.
+async fn put_into_queue(host: &Host, local: &str) {
+    use email2_store::queue::{NewEntry, QueueRecipient, RecipientState};
+    let now = 1_764_000_000;
+    let data = host.path("data");
+    let store = email2_store::Store::open(&data, email2_store::Opening::Visit, now).unwrap();
+    let mut writer = store.write_body().await.unwrap();
+    writer.push(b"Subject: x\r\n\r\nx\r\n").await.unwrap();
+    let address = email2::Address::parse(&format!("{local}@example.net")).unwrap();
+    let entry = NewEntry {
+        group: format!("group-of-{local}"),
+        domain: address.domain().clone(),
+        mail_from: email2::ReversePath::parse("bob@example.org").unwrap(),
+        announced: None,
+        recipients: vec![QueueRecipient {
+            address,
+            etag: None,
+            state: RecipientState::Waiting,
+            reply: Some("451 4.7.1 later\u{1b}[2J".to_owned()),
+        }],
+        body: writer.finish().await.unwrap(),
+        details: String::new(),
+        created: now,
+        expires: now + 1000,
+        next_attempt: now,
+    };
+    store.enqueue(vec![entry]).await.unwrap();
+}
+
+#[tokio::test]
+async fn the_queue_is_listed_shown_held_and_dropped() {
+    let (host, _) = Host::new();
+    put_into_queue(&host, "dave").await;
+    put_into_queue(&host, "erin").await;
+    let out = |arguments: &[&str]| {
+        let output = host.run(arguments);
+        assert!(output.status.success(), "{arguments:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    assert_eq!(out(&["queue", "list"]).lines().count(), 2);
+    let one = out(&["queue", "list", "--group", "group-of-erin", "--json"]);
+    let one: Value = serde_json::from_str(&one).unwrap();
+    assert_eq!(one["recipients"][0]["address"], "erin@example.net");
+    let shown = out(&["queue", "show", "1"]);
+    assert!(
+        shown.contains("dave@example.net: waiting: 451 4.7.1 later"),
+        "{shown}"
+    );
+    assert!(shown.contains("not sealed"), "{shown}");
+    assert!(
+        !shown.contains('\u{1b}'),
+        "a stranger's words move no cursor: {shown}"
+    );
+    let domains = out(&["queue", "domains"]);
+    assert!(
+        domains.starts_with("example.net: 2 entries, next "),
+        "{domains}"
+    );
+    assert_eq!(out(&["queue", "hold", "1"]), "1 held.\n");
+    assert!(out(&["queue", "list"]).contains("attempts, held\n"));
+    assert_eq!(out(&["queue", "retry"]), "1 due now.\n");
+    assert_eq!(out(&["queue", "release"]), "1 released.\n");
+    let (code, said) = host.refused(&["queue", "drop"]);
+    assert_eq!(code, 64, "{said}");
+    assert_eq!(
+        out(&["queue", "drop", "--domain", "example.net"]),
+        "2 dropped.\n"
+    );
+    assert_eq!(out(&["queue", "list"]), "");
+    assert_eq!(out(&["queue", "tls"]), "");
+}

@@ -45,6 +45,21 @@ pub(crate) fn add_account(place: &Place, address: &Address) -> Outcome<()> {
     granted("user add", status.step("email2d")?.success())
 }
 
+/// How many messages wait, by `email2d queue list`.
+pub(crate) fn waiting(place: &Place) -> Outcome<usize> {
+    let listed = program(place).args(["queue", "list", "--json"]).output();
+    let listed = listed.step("email2d")?;
+    granted("queue list", listed.status.success())?;
+    Ok(String::from_utf8_lossy(&listed.stdout).lines().count())
+}
+
+/// `email2d queue retry`.
+pub(crate) fn retry(place: &Place) -> Outcome<()> {
+    let mut command = program(place);
+    let retried = command.args(["queue", "retry"]).stdout(Stdio::null());
+    granted("queue retry", retried.status().step("email2d")?.success())
+}
+
 fn granted(step: &str, is: bool) -> Outcome<()> {
     match is {
         true => Ok(()),

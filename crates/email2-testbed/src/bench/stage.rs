@@ -43,6 +43,7 @@ pub struct Stage {
     pub sender: Sender,
     strangers: Vec<Sender>,
     program: PathBuf,
+    home_place: Place,
     home: Process,
 }
 
@@ -75,6 +76,7 @@ impl Stage {
             sender,
             strangers,
             program,
+            home_place: place,
             home,
         })
     }
@@ -172,6 +174,37 @@ impl Stage {
             per_connection: cell.per_connection,
         };
         load::deliver(&self.testbed.world, &self.target()?, shape, letters).await
+    }
+
+    /// Stops the senders' server.
+    ///
+    /// # Errors
+    /// There is no `kill`.
+    pub fn stop_home(&mut self) -> Outcome<()> {
+        self.home.stop()
+    }
+
+    /// Starts it again.
+    ///
+    /// # Errors
+    /// It does not listen.
+    pub async fn start_home(&mut self) -> Outcome<()> {
+        self.home = serve(&self.program, &self.home_place)?;
+        wait_for(&self.testbed, &self.home_place, SUBMISSIONS_PORT).await
+    }
+
+    /// Where it keeps its store.
+    #[must_use]
+    pub fn home_data(&self) -> PathBuf {
+        self.home_place.folder.join("data")
+    }
+
+    /// The memory that it has, octets.
+    ///
+    /// # Errors
+    /// It ended.
+    pub fn home_memory(&self) -> Outcome<u64> {
+        self.home.memory()
     }
 
     /// Stops everything.

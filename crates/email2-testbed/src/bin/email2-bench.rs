@@ -13,7 +13,7 @@ use email2_testbed::bench::letters::Text;
 use email2_testbed::bench::peer::{DkimKey, Kind, Peer};
 use email2_testbed::bench::report::{Cell, HEAD, MEMORY_HEAD, RATIO_HEAD, Report};
 use email2_testbed::bench::stage::{STRANGERS, Stage, mailbox};
-use email2_testbed::bench::{idle, machine, sink};
+use email2_testbed::bench::{idle, machine, queue, sink};
 use email2_testbed::failure::{Outcome, Step};
 use email2_testbed::testbed::Testbed;
 
@@ -61,8 +61,26 @@ struct Run {
     json: bool,
 }
 
+#[derive(Args)]
+struct LongQueue {
+    /// Messages in the queue.
+    #[arg(long, default_value_t = 100_000)]
+    entries: usize,
+    /// Of these, the ones that are waited for.
+    #[arg(long, default_value_t = 2000)]
+    counted: usize,
+    /// The folder for all files (default: a temporary one).
+    #[arg(long)]
+    dir: Option<PathBuf>,
+    /// Print one JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
 #[derive(Subcommand)]
 enum Subject {
+    /// Carries a long queue on to another server of ours.
+    Queue(LongQueue),
     /// Takes mail and keeps nothing.
     Sink {
         /// Where to listen.
@@ -95,12 +113,13 @@ fn run(arguments: Arguments) -> Outcome<()> {
     // The load has one thread, so that it takes no more of the machine than it must; a sink
     // has as many as a server.
     let mut builder = match &arguments.command {
-        None => tokio::runtime::Builder::new_current_thread(),
+        None | Some(Subject::Queue(_)) => tokio::runtime::Builder::new_current_thread(),
         Some(_) => tokio::runtime::Builder::new_multi_thread(),
     };
     let runtime = builder.enable_all().build().step("runtime")?;
     match arguments.command {
         None => runtime.block_on(measure(&arguments.run)),
+        Some(Subject::Queue(wanted)) => runtime.block_on(measure_queue(&wanted)),
         Some(Subject::Sink {
             listen,
             certificate,
@@ -117,13 +136,31 @@ fn run(arguments: Arguments) -> Outcome<()> {
     }
 }
 
-async fn measure(run: &Run) -> Outcome<()> {
+async fn measure_queue(wanted: &LongQueue) -> Outcome<()> {
     let temporary = tempfile::tempdir().step("temporary folder")?;
-    let folder = match &run.dir {
+    let folder = folder(wanted.dir.as_ref(), temporary.path())?;
+    let mut stage = Stage::set_up(Testbed::start(&folder)?, 0, &[]).await?;
+    let figures = queue::measure(&mut stage, wanted.entries, wanted.counted).await?;
+    match wanted.json {
+        true => println!("{}", serde_json::to_string_pretty(&figures).step("JSON")?),
+        false => println!("{}", figures.line()),
+    }
+    stage.stop().await
+}
+
+/// The folder that was asked for, or the temporary one.
+fn folder(wanted: Option<&PathBuf>, temporary: &std::path::Path) -> Outcome<PathBuf> {
+    let folder = match wanted {
         Some(folder) => std::path::absolute(folder).step("folder")?,
-        None => temporary.path().to_owned(),
+        None => temporary.to_owned(),
     };
     std::fs::create_dir_all(&folder).step(format!("folder {}", folder.display()))?;
+    Ok(folder)
+}
+
+async fn measure(run: &Run) -> Outcome<()> {
+    let temporary = tempfile::tempdir().step("temporary folder")?;
+    let folder = folder(run.dir.as_ref(), temporary.path())?;
     let mut testbed = Testbed::start(&folder)?;
     let dkim = match run.peer.is_empty() {
         true => None,

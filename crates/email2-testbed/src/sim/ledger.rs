@@ -27,6 +27,8 @@ pub struct Letter {
     pub encryption: Encryption,
     /// How long `send` tries again, before it leaves the rest to the outbox.
     pub wait: Duration,
+    /// Whether it is handed to its author's own server, which carries it on.
+    pub by_server: bool,
 }
 
 impl Letter {
@@ -200,6 +202,9 @@ impl Ledger {
     }
 }
 
+/// In weather that is bad for longer, servers give up letters and report that.
+const SERVERS_PATIENCE: Duration = Duration::from_secs(2 * 3600);
+
 /// What the people of a simulation write, until `end`.
 #[must_use]
 pub fn letters(dice: &mut Dice, people: &[Address], end: Duration) -> Vec<Letter> {
@@ -208,7 +213,11 @@ pub fn letters(dice: &mut Dice, people: &[Address], end: Duration) -> Vec<Letter
     moments.sort_unstable();
     let moments = moments.into_iter().zip(1..);
     moments
-        .filter_map(|(second, number)| letter(dice, people, second, number))
+        .filter_map(|(second, number)| {
+            let mut letter = letter(dice, people, second, number)?;
+            letter.by_server &= end <= SERVERS_PATIENCE;
+            Some(letter)
+        })
         .collect()
 }
 
@@ -231,6 +240,7 @@ fn letter(dice: &mut Dice, people: &[Address], second: u64, number: u32) -> Opti
             _ => Encryption::Default,
         },
         wait: Duration::from_secs(dice.spread(60)),
+        by_server: dice.percent(25),
     })
 }
 

@@ -84,7 +84,10 @@ impl Life {
         let options = Options {
             encryption: letter.encryption,
             wait: letter.wait,
-            way: Way::Direct,
+            way: match letter.by_server {
+                true => Way::Server,
+                false => Way::Direct,
+            },
             email2_only: false,
         };
         let source = Source::Letter(draft);

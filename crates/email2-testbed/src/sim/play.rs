@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use email2_store::{EntryFilter, Opening, QueueId, Store, Threads};
 use email2d::Running;
 use futures::FutureExt;
 use tempfile::TempDir;
@@ -16,6 +17,7 @@ use super::ledger::{self, Ledger};
 use super::life::Life;
 use super::net::Strikes;
 use super::stage::Stage;
+use super::time::EPOCH;
 use super::town::{self, Citizen, Seat, Town, copy_folder};
 use super::weather::Weather;
 use crate::failure::{Failure, Outcome, Step};
@@ -57,7 +59,7 @@ pub fn play(town: &Town, seed: u64, lines: bool) -> Outcome<Report> {
     play.everybody_up()?;
     play.until(play.bad_until)?;
     let end = play.bad_until + CALM;
-    while !(play.plot.is_empty() && play.ledger.is_settled()) && play.stage.time.now() < end {
+    while !play.is_over()? && play.stage.time.now() < end {
         play.until(play.stage.time.now() + play.pause)?;
     }
     play.reckon()
@@ -164,6 +166,19 @@ impl<'a> Play<'a> {
             }
             self.look_after_lives()?;
         }
+    }
+
+    /// Everything was written and has left, from people and from their servers.
+    fn is_over(&self) -> Outcome<bool> {
+        if !(self.plot.is_empty() && self.ledger.is_settled()) {
+            return Ok(false);
+        }
+        for server in &self.servers {
+            if !is_queue_empty(server, EPOCH + self.stage.time.now().as_secs())? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     fn happen(&mut self, event: Event) -> Outcome<()> {
@@ -275,6 +290,15 @@ impl<'a> Play<'a> {
             lines: self.stage.trace.lines(),
         })
     }
+}
+
+fn is_queue_empty(server: &Seat, now: u64) -> Outcome<bool> {
+    let data = &server.config.data_directory;
+    let store = Store::open_with(data, Opening::Visit, Threads::None, now).step("store")?;
+    let all = EntryFilter::default();
+    let waiting = store.entries_after(QueueId(0), &all, 1);
+    let waiting = waiting.now_or_never().step("queue, at once")?;
+    Ok(waiting.step("queue")?.is_empty())
 }
 
 /// How long the weather stays bad, seconds: mostly hours, now and then longer than a seal lives.

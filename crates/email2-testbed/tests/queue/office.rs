@@ -31,6 +31,8 @@ fn built() -> &'static Town {
 /// The servers of example.com and example.org, and the host of example.net.
 pub(crate) struct Office {
     pub(crate) stage: Stage,
+    /// What the letters that are queued say.
+    pub(crate) text: &'static str,
     seats: Vec<Seat>,
     running: Vec<Running>,
     _folder: TempDir,
@@ -47,6 +49,7 @@ impl Office {
         let stage = Stage::new(7, Arc::new(records), Weather::default(), false);
         let mut office = Office {
             stage,
+            text: "From: bob@example.org\r\nSubject: lunch\r\n\r\nAt noon?\r\n",
             seats,
             running: Vec::new(),
             _folder: folder,
@@ -118,8 +121,7 @@ impl Office {
         let store = self.store("example.org");
         let body = async {
             let mut writer = store.write_body().await.unwrap();
-            let octets = b"From: bob@example.org\r\nSubject: lunch\r\n\r\nAt noon?\r\n";
-            writer.push(octets).await.unwrap();
+            writer.push(self.text.as_bytes()).await.unwrap();
             writer.finish().await.unwrap()
         };
         let body = body.now_or_never().unwrap();
