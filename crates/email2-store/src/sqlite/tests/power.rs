@@ -6,6 +6,7 @@ mod examine;
 mod expected;
 mod file;
 mod history;
+mod migration;
 mod platter;
 mod vfs;
 mod work;
