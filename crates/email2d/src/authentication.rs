@@ -54,6 +54,8 @@ pub(crate) struct Question {
     pub(crate) mail_from: String,
     /// The recipients.
     pub(crate) recipients: Vec<String>,
+    /// Every address in From, as we read it: whom DMARC is about is not read twice.
+    pub(crate) authors: Vec<String>,
     /// The identifier of our results (RFC 8601 §2.5).
     pub(crate) hostname: String,
 }
@@ -64,9 +66,7 @@ pub(crate) struct Checked {
     pub(crate) spf: CheckResult,
     /// The domains whose signatures hold.
     pub(crate) dkim: Vec<Domain>,
-    /// DMARC, and the domain in From that it is about.
     pub(crate) dmarc: Dmarc,
-    pub(crate) dmarc_domain: Option<Domain>,
     /// The field `Authentication-Results`, with its CRLF.
     pub(crate) field: String,
 }
@@ -153,12 +153,23 @@ async fn checked(authenticator: &MessageAuthenticator, question: &Question) -> C
     } else {
         &stripped
     };
-    let Some(message) = AuthenticatedMessage::parse(looked_at) else {
+    let Some(mut message) = AuthenticatedMessage::parse(looked_at) else {
         return unknown(&question.hostname);
     };
+    message.from.clone_from(&question.authors);
     let (dkim, results) = signatures(authenticator, question, &message, results).await;
     let dmarc = dmarc(authenticator, question, &message, &dkim, &spf).await;
-    let results = results.with_dmarc_result(&dmarc);
+    let more = [
+        (!bounded).then_some("dkim=permerror (too many signatures to look at)"),
+        dmarc
+            .domain()
+            .is_empty()
+            .then_some("dmarc=none (several domains in From)"),
+    ];
+    let results = match dmarc.domain() {
+        "" => results,
+        _ => results.with_dmarc_result(&dmarc),
+    };
     Checked {
         spf: spf_result(spf.result()),
         dkim: dkim.iter().filter_map(signer).collect(),
@@ -166,12 +177,7 @@ async fn checked(authenticator: &MessageAuthenticator, question: &Question) -> C
             result: dmarc_result(&dmarc.result()),
             demand: demand(dmarc.policy()),
         },
-        dmarc_domain: Domain::parse(dmarc.domain()).ok(),
-        field: if bounded {
-            field::of(&results)
-        } else {
-            field::with(&results, "dkim=permerror (too many signatures to look at)")
-        },
+        field: field::with(&results, &more),
     }
 }
 

@@ -152,6 +152,7 @@ pub(super) fn provenances() -> Vec<Vec<u8>> {
         "verified; author=bob@example.org; assurance=dnssec; at=1764000000",
         "verified; author=bob@example.org; assurance=wkd; at=1; via=@alumni.edu/bob@alumni.edu; via=unsealed-hop",
         "unverified; reason=unsealed; at=1764000000",
+        "for-others; author=b@c.d; assurance=wkd; at=1; via=unsealed-hop:a@b.c; via=unregistered:@b.c/a@b.c",
     ])
 }
 

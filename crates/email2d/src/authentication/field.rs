@@ -5,14 +5,11 @@ use mail_auth::AuthenticationResults;
 /// Its name.
 const NAME: &str = "Authentication-Results";
 
-/// The field of these results, with its CRLF.
-pub(super) fn of(results: &AuthenticationResults<'_>) -> String {
-    finished(&results.to_string())
-}
-
-/// The same with one more.
-pub(super) fn with(results: &AuthenticationResults<'_>, more: &str) -> String {
-    finished(&format!("{results};\r\n\t{more}"))
+/// The field of these results and of more, with its CRLF.
+pub(super) fn with(results: &AuthenticationResults<'_>, more: &[Option<&str>]) -> String {
+    let more = more.iter().flatten();
+    let more: String = more.map(|result| format!(";\r\n\t{result}")).collect();
+    finished(&format!("{results}{more}"))
 }
 
 /// Where nothing could be checked.

@@ -3,7 +3,7 @@
 
 use email2::address::{Address, ReversePath};
 use email2::bounce;
-use email2::evidence::{Answered, CheckResult, Demand, Dmarc, OrdinaryEvidence, sent_key};
+use email2::evidence::{Answered, OrdinaryEvidence, sent_key};
 use email2::header::{HeaderFacts, without_ours};
 use email2::limits;
 use email2::rejection::Rejection;
@@ -70,7 +70,7 @@ pub(super) async fn gather(
     let site = &*caller.site;
     let evidence = OrdinaryEvidence {
         spf: checked.spf,
-        dmarc: dmarc_of(&checked, &header.authors),
+        dmarc: checked.dmarc,
         dkim: checked.dkim,
         authors,
         acquainted: acquainted(site, envelope, &header.authors).await?,
@@ -112,6 +112,7 @@ async fn authenticate(
         name: caller.name.clone(),
         mail_from: envelope.mail_from().to_string(),
         recipients: recipients.iter().map(ToString::to_string).collect(),
+        authors: header.authors.iter().map(ToString::to_string).collect(),
         hostname: site.config.hostname.to_string(),
     };
     Ok(site.authentication.check(question, room).await)
@@ -121,24 +122,6 @@ async fn whole(site: &Site, body: &SpooledBody) -> Result<Vec<u8>, StoreError> {
     let reader = site.store.read_spooled(body).await?;
     let size = usize::try_from(reader.size()).unwrap_or(usize::MAX);
     reader.read(0, size).await
-}
-
-/// DMARC is about the one domain in From, and says nothing about several (RFC 9989 §4.1). A From
-/// in which the checks read another domain than we is no honest one.
-fn dmarc_of(checked: &Checked, authors: &[Address]) -> Dmarc {
-    let mut domains = authors.iter().map(Address::domain);
-    let first = domains.next();
-    if domains.any(|domain| Some(domain) != first) {
-        return Dmarc::default();
-    }
-    let unread = checked.dmarc.result == CheckResult::TempError;
-    if unread || checked.dmarc_domain.as_ref() == first {
-        return checked.dmarc;
-    }
-    Dmarc {
-        result: CheckResult::Fail,
-        demand: Demand::Quarantine,
-    }
 }
 
 /// Which recipients have had sealed mail from an author (spec §11.4.1).
