@@ -148,6 +148,9 @@ fn a_key_is_held_for_a_user_and_dropped() {
         (&held["primary"], &true.into())
     );
     assert_eq!(mode(&host.path("data/keys/master.key")), 0o600);
+    let list = String::from_utf8(host.run(&["user", "list"]).stdout).unwrap();
+    let bobs = list.lines().find(|line| line.starts_with(bob)).unwrap();
+    assert!(bobs.ends_with(" held by this server"), "{list}");
     // Once more changes nothing.
     let again = json(&host.run(&["--json", "user", "key", bob, "--hold"]));
     assert_eq!(again["primary"], held["primary"]);

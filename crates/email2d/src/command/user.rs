@@ -172,20 +172,23 @@ async fn list(desk: Desk) -> Result<(), Failure> {
             .served(&Identity::Address(account.address.clone()))
             .await?;
         let key = served.map(|version| version.primary.to_string());
+        let held = held_key::is_held(&desk.store, &account).await?;
         let quota = account
             .quota
             .map_or_else(|| "no quota".to_owned(), |quota| format!("of {quota}"));
         let text = format!(
-            "{}\t{} octets {quota}\t{}",
+            "{}\t{} octets {quota}\t{}{}",
             account.address,
             account.used,
-            key.as_deref().unwrap_or("not enrolled")
+            key.as_deref().unwrap_or("not enrolled"),
+            if held { " held by this server" } else { "" }
         );
         let object = json!({
             "address": account.address.to_string(),
             "used": account.used,
             "quota": account.quota,
             "key": key,
+            "held": held,
             "created": rfc3339(account.created),
         });
         desk.output.print(&text, &object)?;
