@@ -8,10 +8,11 @@ mod network;
 use std::fmt::Debug;
 use std::io;
 use std::net::SocketAddr;
+use std::path::Path;
 
 use futures::future::BoxFuture;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpStream, UnixStream};
 
 pub use network::{IpNetwork, IpNetworkError, unwrapped};
 
@@ -47,6 +48,15 @@ pub trait Net: Debug + Send + Sync {
     /// As the system says.
     fn connect(&self, address: SocketAddr) -> BoxFuture<'_, io::Result<Connection>>;
 
+    /// Connects to the socket of Unix at `path`, where this network has such sockets.
+    ///
+    /// # Errors
+    /// As the system says.
+    fn connect_path<'a>(&'a self, path: &'a Path) -> BoxFuture<'a, io::Result<Stream>> {
+        let why = format!("{}: no such sockets here", path.display());
+        Box::pin(async move { Err(io::Error::new(io::ErrorKind::Unsupported, why)) })
+    }
+
     /// Listens at `address` (port 0: any free port).
     ///
     /// # Errors
@@ -77,6 +87,10 @@ impl Net for SystemNet {
     )]
     fn connect(&self, address: SocketAddr) -> BoxFuture<'_, io::Result<Connection>> {
         Box::pin(async move { established(TcpStream::connect(address).await?) })
+    }
+
+    fn connect_path<'a>(&'a self, path: &'a Path) -> BoxFuture<'a, io::Result<Stream>> {
+        Box::pin(async move { Ok(Box::new(UnixStream::connect(path).await?) as Stream) })
     }
 
     #[expect(
