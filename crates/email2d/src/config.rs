@@ -1,6 +1,7 @@
 //! The configuration: what an administrator writes (docs/configuration.md).
 
 mod check;
+mod inner;
 mod read;
 
 use std::net::SocketAddr;
@@ -9,9 +10,11 @@ use std::path::PathBuf;
 use email2::address::{Address, Domain};
 use email2::policy_record::Strictness;
 use email2::verdict::Legacy;
+use email2_io::net::IpNetwork;
 use email2_io::world::NetworkConfig;
 use serde::Deserialize;
 
+pub use inner::{Inner, InnerPlace};
 pub use read::ConfigError;
 
 /// The whole file.
@@ -26,6 +29,9 @@ pub struct Config {
     /// The domains served.
     #[serde(rename = "domain")]
     pub domains: Vec<DomainConfig>,
+    /// Doors for what the people of mail systems behind this server send (spec §15.2).
+    #[serde(default, rename = "smarthost")]
+    pub smarthosts: Vec<SmarthostConfig>,
     /// Where this server listens.
     #[serde(default)]
     pub listen: Listen,
@@ -71,6 +77,10 @@ pub struct DomainConfig {
     /// The MTA-STS policy that is served for it over HTTPS (RFC 8461); absent: none is.
     #[serde(default)]
     pub mta_sts: Option<MtaSts>,
+    /// The mail system behind this server that has the domain's mailboxes (spec §15.1); absent:
+    /// they are here.
+    #[serde(default)]
+    pub inner: Option<Inner>,
 }
 
 /// The mode of an MTA-STS policy (RFC 8461 §5).
@@ -118,6 +128,19 @@ impl From<LegacyConfig> for Legacy {
             LegacyConfig::Reject => Legacy::Reject,
         }
     }
+}
+
+/// A door for what the people of a mail system behind this server send.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SmarthostConfig {
+    /// Where it listens: SMTP, with STARTTLS for whoever wants it.
+    pub listen: Vec<SocketAddr>,
+    /// Networks that may connect; nobody else is listened to.
+    pub networks: Vec<IpNetwork>,
+    /// Domains whose people's mail is taken.
+    #[serde(deserialize_with = "domains")]
+    pub domains: Vec<Domain>,
 }
 
 /// Addresses to listen at; an empty list is a listener that is not there.
@@ -200,6 +223,14 @@ fn memory() -> u32 {
 fn domain<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Domain, D::Error> {
     let text = String::deserialize(from)?;
     Domain::parse(&text).map_err(serde::de::Error::custom)
+}
+
+fn domains<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Vec<Domain>, D::Error> {
+    let texts = Vec::<String>::deserialize(from)?;
+    let domains = texts.iter().map(|text| Domain::parse(text));
+    domains
+        .collect::<Result<_, _>>()
+        .map_err(serde::de::Error::custom)
 }
 
 fn address<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<Address>, D::Error> {

@@ -17,6 +17,7 @@ mod sender_policy;
 
 mod enrolment;
 mod harvest;
+mod inner;
 mod key_service;
 mod sign_in;
 mod strangers;

@@ -12,8 +12,9 @@ use rand_core::RngCore as _;
 
 use crate::StartError;
 use crate::authentication::Authentication;
-use crate::config::Config;
+use crate::config::{Config, Inner};
 use crate::harvest::Harvest;
+use crate::inner::Acquaintance;
 use crate::memory::StoreMemory;
 use crate::outbound::Departures;
 use crate::ownership::Ownership;
@@ -41,6 +42,8 @@ pub(crate) struct Site {
     pub(crate) authentication: Authentication,
     /// Since when whose policy cannot be looked up.
     pub(crate) policy_failures: PolicyFailures,
+    /// Whom the mail systems behind this server know.
+    pub(crate) acquaintance: Acquaintance,
     /// Who asks for many addresses.
     pub(crate) harvest: Harvest,
     /// What was taken of authors whom nobody knows.
@@ -83,6 +86,7 @@ impl Site {
         Ok(Site {
             authentication: Authentication::new(&world),
             policy_failures: PolicyFailures::default(),
+            acquaintance: Acquaintance::default(),
             harvest,
             strangers,
             config,
@@ -100,6 +104,11 @@ impl Site {
     /// Is `domain` served here?
     pub(crate) fn serves(&self, domain: &Domain) -> bool {
         self.config.domain(domain).is_some()
+    }
+
+    /// The mail system behind this server that has the mailboxes of `domain`, if one has.
+    pub(crate) fn inner_of(&self, domain: &Domain) -> Option<&Inner> {
+        self.config.domain(domain)?.inner.as_ref()
     }
 
     /// Is this server's word about `domain` taken without asking the network (spec §2.2.5)?

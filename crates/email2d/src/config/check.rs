@@ -19,6 +19,7 @@ impl Config {
         let faults = [
             self.domains_fault(),
             self.listen_fault(),
+            self.smarthosts_fault(),
             self.tls_fault(),
             self.limits_fault(),
         ];
@@ -71,6 +72,18 @@ impl Config {
         none.then(|| {
             let reason = "nothing to listen at: give mx = [\"0.0.0.0:25\"], for example";
             ("listen", reason.to_owned())
+        })
+    }
+
+    fn smarthosts_fault(&self) -> Option<(&'static str, String)> {
+        let mut named = self
+            .smarthosts
+            .iter()
+            .flat_map(|smarthost| &smarthost.domains);
+        let foreign = named.find(|name| self.domain(name).is_none());
+        foreign.map(|name| {
+            let reason = format!("{name} is not served here: it needs a [[domain]] of its own");
+            ("smarthost.domains", reason)
         })
     }
 
