@@ -11,7 +11,7 @@ pub(crate) const FOREIGN_PREFIX: &str = "X-";
 
 /// The field with its CRLF. `text` is one line of printable ASCII; what is
 /// not, becomes a question mark.
-pub(crate) fn field(text: &str) -> String {
+pub fn field(text: &str) -> String {
     let printable = |c: char| {
         if c.is_ascii_graphic() || c == ' ' {
             c

@@ -15,3 +15,5 @@ pub(crate) mod evidence;
 pub(crate) mod policy;
 
 pub(crate) mod accept;
+
+pub(crate) mod handover;

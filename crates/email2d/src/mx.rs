@@ -8,7 +8,7 @@ use email2_smtp::server::{Answer, Event};
 
 use crate::inbound::envelope::Envelope;
 use crate::inbound::spool::Spooled;
-use crate::inbound::{accept, evidence, ordinary, spool};
+use crate::inbound::{accept, evidence, handover, ordinary, spool};
 use crate::mediator::{self, original::Original, vacation};
 use crate::outbound::enqueue;
 use crate::session::{Caller, Session};
@@ -57,7 +57,12 @@ pub(crate) async fn decide(
     envelope.admit_author(&caller.site, &accepted).await?;
     let answers = original.map(|original| vacation::due(&envelope, &accepted, &original));
     let mail = ordinary::without_claims(&caller.site, &verdict, mail).await?;
-    let stored = accept::store(caller, envelope, accepted, &verdict, mail).await?;
+    let text = if envelope.is_behind(&caller.site) {
+        handover::keep(caller, &envelope, accepted, &verdict, &mail).await?
+    } else {
+        let stored = accept::store(caller, envelope, accepted, &verdict, mail).await?;
+        stored.text(&verdict)
+    };
     vacation::give(caller, answers.unwrap_or_default()).await;
-    Ok(stored.text(&verdict))
+    Ok(text)
 }

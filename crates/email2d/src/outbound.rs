@@ -18,6 +18,7 @@ mod seal;
 mod again;
 mod rekey;
 
+mod behind;
 mod deliver;
 mod dkim;
 mod local;

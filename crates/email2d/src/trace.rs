@@ -61,6 +61,31 @@ pub(crate) fn fields(hop: &Hop, to: &Address, provenance: &Provenance, results: 
     .into_bytes()
 }
 
+/// Received for a message that is handed to the system behind. Sealed mail does not name the
+/// client's address (spec §4.14.1).
+pub(crate) fn handed_on(hop: &Hop, provenance: &Provenance, id: &str) -> Vec<u8> {
+    let from = if is_sealed(provenance) {
+        hop.client.clone()
+    } else {
+        format!("{} ([{}])", hop.client, hop.address)
+    };
+    format!(
+        "Received: from {from}\r\n by {} with {} id {id};\r\n {}\r\n",
+        hop.hostname, hop.protocol, hop.date
+    )
+    .into_bytes()
+}
+
+/// Received for a message that the mail system behind hands over: where that stands is nobody's
+/// business.
+pub(crate) fn relayed(caller: &Caller, id: &str) -> Vec<u8> {
+    let protocol = if caller.secured { "ESMTPS" } else { "ESMTP" };
+    let (name, hostname) = (&caller.name, &caller.site.config.hostname);
+    let date = date(caller.site.world.now());
+    format!("Received: from {name}\r\n by {hostname} with {protocol} id {id};\r\n {date}\r\n")
+        .into_bytes()
+}
+
 /// Received for a message of one of our users that is carried on: neither the client's address
 /// (spec §4.14.1) nor a recipient, for one copy serves several.
 pub(crate) fn carried(caller: &Caller, envelope: &Envelope, id: &str) -> Vec<u8> {

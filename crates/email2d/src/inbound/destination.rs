@@ -1,10 +1,12 @@
 //! Where mail for an address goes (spec §14.1): into a mailbox, or to somebody who passes it on.
 
 use email2::address::Address;
+use email2::rejection::Rejection;
 use email2::verdict::Legacy;
 use email2_store::{AliasTarget, Recipient, Scope, StoreError};
 
 use super::envelope::Admitted;
+use super::handover;
 use super::policy::Preferences;
 use crate::mediator::forward::Rule;
 use crate::mediator::{Mediated, Mediator, list, return_path};
@@ -35,7 +37,10 @@ pub(crate) async fn of(site: &Site, address: &Address) -> Result<Option<Destinat
     if let Some(found) = list::office(site, address).await? {
         return Ok(Some(mediated(site, address, found).await?));
     }
-    if let Some(found) = sub_address(site, address).await? {
+    // What `+` means to the system behind, that system knows.
+    if site.inner_of(address.domain()).is_none()
+        && let Some(found) = sub_address(site, address).await?
+    {
         return Ok(Some(found));
     }
     if let Some(sender) = return_path::original(site, address) {
@@ -48,6 +53,18 @@ pub(crate) async fn of(site: &Site, address: &Address) -> Result<Option<Destinat
         Some(instead) => named(site, address, instead).await,
         None => Ok(None),
     }
+}
+
+/// Somebody of whom only the mail system behind this server knows (spec §15.1.1).
+///
+/// # Errors
+/// It cannot be asked, or the store failed.
+pub(crate) async fn behind(
+    site: &Site,
+    address: &Address,
+) -> Result<Option<Destination>, Rejection> {
+    let known = handover::recipient(site, address).await?;
+    Ok(known.map(|known| account(site, address, known)))
 }
 
 /// What is called `name`; it is written to as `address`.
@@ -98,7 +115,8 @@ fn account(site: &Site, address: &Address, known: Recipient) -> Destination {
         preferences,
         stranger: None,
     };
-    let Some(rule) = rule else {
+    // Where the mailboxes are behind, rules are too.
+    let Some(rule) = rule.filter(|_| site.inner_of(address.domain()).is_none()) else {
         return Destination::Mailbox(Box::new(admitted));
     };
     Destination::Mediated(Box::new(Mediated {

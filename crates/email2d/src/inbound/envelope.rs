@@ -112,6 +112,7 @@ impl Envelope {
             .claimed_stranger(&caller.site, account, preferences)
             .await?;
         self.refuse_apart(&admitted.preferences)?;
+        self.refuse_mixed(&caller.site, &to.address)?;
         self.recipients.push(Admitted {
             stranger,
             ..admitted
@@ -251,13 +252,31 @@ impl Envelope {
             site.harvest.name(source, domain)?;
         }
         let found = destination::of(site, address).await;
-        let known = found.map_err(super::accept::store_failed)?;
+        let known = match found.map_err(super::accept::store_failed)? {
+            Some(known) => Some(known),
+            None => destination::behind(site, address).await?,
+        };
         if known.is_none() && !self.submitted {
             site.harvest.missed(source, domain);
         }
         known.ok_or_else(|| Rejection::NoSuchMailbox {
             recipient: address.clone(),
         })
+    }
+
+    /// Mailboxes here and mailboxes behind are two ways.
+    fn refuse_mixed(&self, site: &Site, to: &Address) -> Result<(), Rejection> {
+        let behind = |address: &Address| site.inner_of(address.domain()).is_some();
+        match self.recipients.first() {
+            Some(first) if behind(&first.address) != behind(to) => Err(Rejection::RecipientApart),
+            _ => Ok(()),
+        }
+    }
+
+    /// Has the mail system behind this server the recipients' mailboxes (spec §15.1)?
+    pub(crate) fn is_behind(&self, site: &Site) -> bool {
+        let mut recipients = self.recipients.iter();
+        recipients.any(|to| site.inner_of(to.address.domain()).is_some())
     }
 
     /// One answer stands at the end of the content (spec §3.9.4).

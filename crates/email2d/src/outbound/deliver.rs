@@ -12,6 +12,7 @@ use email2_store::BodyReader;
 use email2_store::queue::{QueueEntry, QueueRecipient, RecipientState};
 use futures::future::BoxFuture;
 
+use super::behind;
 use super::dkim::{self, DkimError};
 use super::local;
 use super::route::Route;
@@ -29,6 +30,7 @@ pub(super) async fn attempt(site: &Arc<Site>, entry: &QueueEntry, route: &Route)
         Route::Nowhere => return Vec::new(),
         Route::Stays(outcome) => return for_all(entry, outcome),
         Route::Here => return local::deliver(site, entry).await,
+        Route::Inner(inner) => return behind::deliver(site, entry, inner).await,
         Route::Email2 => false,
         Route::Ordinary => true,
     };
@@ -42,7 +44,8 @@ pub(super) async fn attempt(site: &Arc<Site>, entry: &QueueEntry, route: &Route)
     }
 }
 
-fn for_all(entry: &QueueEntry, outcome: &Outcome) -> Outcomes {
+/// The same outcome for everybody who waits.
+pub(super) fn for_all(entry: &QueueEntry, outcome: &Outcome) -> Outcomes {
     let waiting = waiting(entry);
     waiting
         .map(|to| (to.address.clone(), outcome.clone()))
@@ -97,9 +100,11 @@ pub(super) fn waiting_of(entry: &QueueEntry) -> Vec<Recipient> {
 }
 
 /// The octets of an entry, read from the store piece by piece, behind what stands in front.
-struct Queued {
-    front: Vec<u8>,
-    body: Box<dyn BodyReader>,
+pub(super) struct Queued {
+    /// What stands in front.
+    pub(super) front: Vec<u8>,
+    /// The octets that were kept.
+    pub(super) body: Box<dyn BodyReader>,
 }
 
 impl Content for Queued {

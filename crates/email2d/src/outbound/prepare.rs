@@ -67,7 +67,7 @@ pub(super) async fn once(site: &Site, claim: &Claimed, route: &Route) -> Prepare
     let sealed = match route {
         Route::Email2 | Route::Here => true,
         Route::Ordinary => false,
-        Route::Stays(_) | Route::Nowhere => return Prepared::Ready,
+        Route::Inner(_) | Route::Stays(_) | Route::Nowhere => return Prepared::Ready,
     };
     if !Words::parse(&claim.entry.details).unprotected {
         return Prepared::Ready;

@@ -8,6 +8,8 @@ use email2_store::StoreError;
 use email2_store::queue::{Claimed, QueueEntry};
 
 use super::dsn;
+use super::words::Words;
+use crate::config::Inner;
 use crate::site::Site;
 
 /// The way of an entry.
@@ -19,6 +21,8 @@ pub(crate) enum Route {
     Ordinary,
     /// To our own people, on the path of `mx`.
     Here,
+    /// To the mail system behind this server: it was judged here.
+    Inner(Inner),
     /// It does not leave now, or never: the outcome for all who wait.
     Stays(Outcome),
     /// It is not tried: its author is to be told something.
@@ -31,6 +35,9 @@ pub(super) async fn of(site: &Site, claim: &Claimed) -> Route {
     if claim.alarm || entry.expires <= site.world.now() {
         return Route::Nowhere;
     }
+    if Words::parse(&entry.details).behind {
+        return behind(site, &entry.domain);
+    }
     if site.serves(&entry.domain) {
         return Route::Here;
     }
@@ -38,6 +45,15 @@ pub(super) async fn of(site: &Site, claim: &Claimed) -> Route {
         Ok(Spoken::Email2) => Route::Email2,
         Ok(Spoken::Ordinary) => ordinary(site, entry).await,
         Err(error) => without_answer(&error),
+    }
+}
+
+/// What was kept for the system behind waits where none is configured any more.
+fn behind(site: &Site, domain: &Domain) -> Route {
+    let why = || format!("no mail system behind is configured for {domain} any more");
+    match site.inner_of(domain) {
+        Some(inner) => Route::Inner(inner.clone()),
+        None => Route::Stays(Outcome::Temporary(here(why()))),
     }
 }
 

@@ -19,10 +19,12 @@ pub(crate) struct Words {
     pub(crate) held: bool,
     /// They are made once more, for a key that changed.
     pub(crate) rekeyed: bool,
+    /// They were judged here, and go to the mail system behind.
+    pub(crate) behind: bool,
 }
 
 impl Words {
-    fn named(self) -> [(bool, &'static str); 7] {
+    fn named(self) -> [(bool, &'static str); 8] {
         [
             (self.eight_bit, "8bitmime"),
             (self.utf8, "smtputf8"),
@@ -31,6 +33,7 @@ impl Words {
             (self.message_id, "no-message-id"),
             (self.held, "held"),
             (self.rekeyed, "rekeyed"),
+            (self.behind, "behind"),
         ]
     }
 
@@ -45,6 +48,7 @@ impl Words {
             message_id: said("no-message-id"),
             held: said("held"),
             rekeyed: said("rekeyed"),
+            behind: said("behind"),
         }
     }
 }
