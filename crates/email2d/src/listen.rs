@@ -29,6 +29,8 @@ pub(crate) enum Door {
     Submission,
     /// IMAP, TLS from the first octet.
     Imaps,
+    /// Mail of the people of a mail system behind, STARTTLS; the number of its table.
+    Smarthost(usize),
 }
 
 /// What is spoken on a connection.
@@ -54,6 +56,8 @@ pub struct Listening {
     pub submission: Vec<SocketAddr>,
     /// IMAP, TLS from the first octet.
     pub imaps: Vec<SocketAddr>,
+    /// For the people of mail systems behind, STARTTLS.
+    pub smarthosts: Vec<SocketAddr>,
 }
 
 impl Listening {
@@ -67,12 +71,21 @@ impl Listening {
             submissions,
             submission,
             imaps,
+            smarthosts,
         } = self;
-        [mx, direct, https, submissions, submission, imaps]
-            .into_iter()
-            .flatten()
-            .copied()
-            .collect()
+        [
+            mx,
+            direct,
+            https,
+            submissions,
+            submission,
+            imaps,
+            smarthosts,
+        ]
+        .into_iter()
+        .flatten()
+        .copied()
+        .collect()
     }
 }
 
@@ -88,6 +101,18 @@ impl Door {
     /// Is mail taken here from users after AUTH?
     pub(crate) fn is_submission(self) -> bool {
         matches!(self, Door::Submissions | Door::Submission)
+    }
+
+    /// May somebody from there speak at all (spec §15.2.1)?
+    fn listens_to(self, site: &Site, peer: SocketAddr) -> bool {
+        let Door::Smarthost(index) = self else {
+            return true;
+        };
+        let smarthost = site.config.smarthosts.get(index);
+        smarthost.is_some_and(|smarthost| {
+            let mut networks = smarthost.networks.iter();
+            networks.any(|network| network.contains(peer.ip()))
+        })
     }
 
     fn alpn(self) -> &'static [&'static [u8]] {
@@ -128,7 +153,13 @@ pub(crate) async fn open(
         stop: stop.clone(),
         tasks: tasks.clone(),
     };
+    let mut smarthosts = Vec::new();
+    for (index, smarthost) in site.config.smarthosts.iter().enumerate() {
+        let door = Door::Smarthost(index);
+        smarthosts.extend(each(site, &reception, door, &smarthost.listen).await?);
+    }
     Ok(Listening {
+        smarthosts,
         mx: each(site, &reception, Door::Mx, &wanted.mx).await?,
         direct: each(site, &reception, Door::Direct, &wanted.direct).await?,
         https: each(site, &reception, Door::Https, &wanted.https).await?,
@@ -167,6 +198,10 @@ async fn each(
 async fn serve(site: Arc<Site>, door: Door, taken: Taken, stop: CancellationToken) {
     let Taken { connection, permit } = taken;
     let peer = connection.peer;
+    if !door.listens_to(&site, peer) {
+        tracing::info!(?door, %peer, "not listened to: no network of this door");
+        return;
+    }
     let Some((stream, spoken)) = secured(&site, door, connection).await else {
         return;
     };

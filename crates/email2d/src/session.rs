@@ -36,6 +36,8 @@ pub(crate) struct Session {
     pub(crate) driver: Driver<Server>,
     envelope: Option<Envelope>,
     written: Option<Written>,
+    /// Where its mail comes from a mail system behind: the number of its table.
+    smarthost: Option<usize>,
     signing_in: SigningIn,
     /// The questions for keys under way, at most 8 (spec §3.4.4).
     questions: FuturesUnordered<BoxFuture<'static, Asked>>,
@@ -124,6 +126,10 @@ pub(crate) async fn serve(
         },
         envelope: None,
         written: None,
+        smarthost: match door {
+            Door::Smarthost(index) => Some(index),
+            _ => None,
+        },
         signing_in: SigningIn::NotBegun,
         questions: FuturesUnordered::new(),
     };
@@ -272,6 +278,7 @@ impl Session {
     /// STARTTLS: the handshake, after which nothing is known any more (spec §3.1.1).
     async fn secured(self) -> Option<Session> {
         let Caller { site, peer, .. } = self.caller;
+        let smarthost = self.smarthost;
         let tls = &site.tls;
         let secure = |stream| async { tls.accept(stream, &[]).await.map(|arrived| arrived.stream) };
         let mut driver = match self.driver.upgrade(secure).await {
@@ -293,6 +300,7 @@ impl Session {
             driver,
             envelope: None,
             written: None,
+            smarthost,
             signing_in: SigningIn::NotBegun,
             questions: FuturesUnordered::new(),
         })
@@ -347,7 +355,11 @@ impl Session {
 
     async fn begin(&mut self, mail: Mail) -> Result<(), Rejection> {
         let Caller { site, login, .. } = &self.caller;
-        self.written = Written::begin(site, login.as_ref(), &mail).await?;
+        let smarthost = self.smarthost.and_then(|at| site.config.smarthosts.get(at));
+        self.written = match smarthost {
+            Some(smarthost) => Some(Written::behind(site, smarthost, &mail).await?),
+            None => Written::begin(site, login.as_ref(), &mail).await?,
+        };
         if self.written.is_none() {
             self.envelope = Some(Envelope::begin(login.as_ref(), mail)?);
         }

@@ -9,7 +9,8 @@ mod entries;
 mod intake;
 mod permit;
 
-use email2::address::Address;
+use email2::address::{Address, Domain};
+use email2::policy_record::Strictness;
 use email2::rejection::Rejection;
 use email2_smtp::server::{Answer, Event};
 use email2_smtp::{Mail, Recipient};
@@ -17,9 +18,11 @@ use email2_store::Account;
 
 pub(crate) use permit::permit;
 
+use crate::config::SmarthostConfig;
 use crate::enrolment::Login;
 use crate::held_key;
 use crate::inbound::accept::store_failed;
+use crate::inbound::handover;
 use crate::outbound::{protect, room};
 use crate::session::{Caller, Session};
 use crate::site::Site;
@@ -30,8 +33,17 @@ pub(crate) struct Written {
     /// Names this reception, in the reply, the log and the trace field.
     id: String,
     mail: Mail,
-    account: Account,
+    author: Author,
     recipients: Vec<Address>,
+}
+
+/// Who wrote it.
+#[derive(Debug)]
+enum Author {
+    /// A user whose key this server holds.
+    Held(Account),
+    /// Somebody whom a mail system behind vouches for, of these domains: it is not sealed.
+    Behind(Vec<Domain>),
 }
 
 impl Written {
@@ -53,9 +65,43 @@ impl Written {
         Ok(held.map_err(store_failed)?.then(|| Written {
             id: site.new_id(),
             mail: mail.clone(),
-            account: login.account.clone(),
+            author: Author::Held(login.account.clone()),
             recipients: Vec::new(),
         }))
+    }
+
+    /// Begins one that a mail system behind hands over for its people (spec §15.2): sealed for
+    /// whoever has a key here, never for anybody else.
+    ///
+    /// # Errors
+    /// A seal is announced, the reverse-path is none of its people's, the domain always seals and
+    /// the author has no key here, or the store failed.
+    pub(crate) async fn behind(
+        site: &Site,
+        smarthost: &SmarthostConfig,
+        mail: &Mail,
+    ) -> Result<Written, Rejection> {
+        if mail.announced.is_some() {
+            return Err(Rejection::SealNotYours);
+        }
+        let author = match mail.from.address() {
+            Some(address) => author_behind(site, smarthost, address).await?,
+            None => Author::Behind(smarthost.domains.clone()),
+        };
+        Ok(Written {
+            id: site.new_id(),
+            mail: mail.clone(),
+            author,
+            recipients: Vec::new(),
+        })
+    }
+
+    /// The user whose key seals it.
+    fn held(&self) -> Option<&Account> {
+        match &self.author {
+            Author::Held(account) => Some(account),
+            Author::Behind(_) => None,
+        }
     }
 
     /// Takes a recipient, of any domain; of ours, who is here.
@@ -66,7 +112,7 @@ impl Written {
         let (site, recipient) = (&*caller.site, to.address);
         if site.serves(recipient.domain()) {
             let known = site.recipient_for(&recipient).await.map_err(store_failed)?;
-            if known.is_none() {
+            if known.is_none() && handover::recipient(site, &recipient).await?.is_none() {
                 return Err(Rejection::NoSuchMailbox { recipient });
             }
         }
@@ -74,6 +120,30 @@ impl Written {
             self.recipients.push(recipient);
         }
         Ok(())
+    }
+}
+
+/// Who writes from that address of a domain behind (spec §15.2.2).
+async fn author_behind(
+    site: &Site,
+    smarthost: &SmarthostConfig,
+    address: &Address,
+) -> Result<Author, Rejection> {
+    if !smarthost.domains.contains(address.domain()) {
+        return Err(Rejection::FromNotYours);
+    }
+    let account = site.store.account(address).await.map_err(store_failed)?;
+    if let Some(account) = account
+        && held_key::is_held(&site.store, &account)
+            .await
+            .map_err(store_failed)?
+    {
+        return Ok(Author::Held(account));
+    }
+    let domain = site.config.domain(address.domain());
+    match domain.map(|domain| domain.policy) {
+        Some(Strictness::Strict) => Err(Rejection::SubmitSealed),
+        _ => Ok(Author::Behind(smarthost.domains.clone())),
     }
 }
 
@@ -91,18 +161,20 @@ pub(crate) async fn receive(
     let caller = &session.caller;
     let decided = async {
         let site = &*caller.site;
-        permit::permit_unsealed(&written.account, &taken.scanned.header)?;
-        try_it(site, &written, &taken).await?;
+        permit::permit_written(&written, &taken.scanned.header)?;
+        if let Some(account) = written.held() {
+            try_it(site, account, &taken).await?;
+        }
         let entries = entries::of(site, &written, &taken);
         let count = entries.len();
         site.store.enqueue(entries).await.map_err(store_failed)?;
         site.departures.announce();
-        let Written { id, account, .. } = &written;
-        tracing::info!(peer = %caller.peer, author = %account.address, group = id, count, "submitted");
-        Ok(format!(
-            "queued as {id}, to be sealed for {}",
-            account.address
-        ))
+        let (id, author) = (&written.id, &written.mail.from);
+        tracing::info!(peer = %caller.peer, %author, group = id, count, "submitted");
+        Ok(match written.held() {
+            Some(account) => format!("queued as {id}, to be sealed for {}", account.address),
+            None => format!("queued as {id}"),
+        })
     };
     let answer = caller.in_time(decided).await;
     Some(answer.map_or_else(Answer::Rejected, Answer::Stored))
@@ -110,17 +182,17 @@ pub(crate) async fn receive(
 
 /// Signs the message once and throws it away: what cannot be signed is refused here, where its
 /// author still sees it (spec §13.3.4).
-async fn try_it(site: &Site, written: &Written, taken: &intake::Taken) -> Result<(), Rejection> {
+async fn try_it(site: &Site, account: &Account, taken: &intake::Taken) -> Result<(), Rejection> {
     let _room = room::take(site, taken.scanned.size).await;
     let reader = site.store.read_spooled(&taken.body).await;
     let reader = reader.map_err(store_failed)?;
     let message = room::whole(&*reader).await.map_err(store_failed)?;
-    let key = held_key::open(&site.config.data_directory, &site.store, &written.account).await;
+    let key = held_key::open(&site.config.data_directory, &site.store, account).await;
     let key = key.map_err(|error| Rejection::LocalError {
         why: error.to_string(),
     })?;
     let key = key.ok_or(Rejection::SubmitSealed)?;
-    let tried = protect::signed(site, key, written.account.address.clone(), message).await;
+    let tried = protect::signed(site, key, account.address.clone(), message).await;
     tried.map(drop).map_err(|error| match error {
         protect::ProtectError::Content(error) => Rejection::SubmitUnfit {
             why: error.to_string(),

@@ -39,6 +39,8 @@ mod reports;
 mod sealed;
 #[path = "mail/sign_in.rs"]
 mod sign_in;
+#[path = "mail/smarthost.rs"]
+mod smarthost;
 #[path = "mail/strangers.rs"]
 mod strangers;
 #[path = "mail/submission.rs"]

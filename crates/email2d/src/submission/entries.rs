@@ -20,7 +20,7 @@ pub(super) fn of(site: &Site, written: &Written, taken: &Taken) -> Vec<NewEntry>
     let visible: HashSet<Address> = named.filter_map(parse_authors).flatten().collect();
     let words = Words {
         utf8: written.mail.smtputf8,
-        unprotected: true,
+        unprotected: written.held().is_some(),
         // RFC 6409 §8: what every copy has to have, and the same in all.
         date: header.value("Date").is_none(),
         message_id: header.value("Message-ID").is_none(),

@@ -5,12 +5,13 @@ use email2::limits;
 use email2::rejection::Rejection;
 use email2::scan::{Scan, Scanned};
 use email2_smtp::server::Event;
-use email2_store::{BodyWriter, SpooledBody};
+use email2_store::{BodyWriter, SpooledBody, StoreError};
 
 use super::Written;
-use super::permit::permit_unsealed;
+use super::permit::permit_written;
 use crate::inbound::accept::store_failed;
 use crate::session::{Caller, Session};
+use crate::trace;
 
 /// A whole message as its author's program sent it.
 pub(super) struct Taken {
@@ -27,7 +28,7 @@ pub(super) async fn take(
     written: &Written,
     first: Event,
 ) -> Option<Result<Taken, Rejection>> {
-    let mut intake = Intake::begin(&session.caller).await;
+    let mut intake = Intake::begin(&session.caller, written).await;
     let mut event = first;
     loop {
         match event {
@@ -48,6 +49,17 @@ pub(super) async fn take(
     }
 }
 
+/// What is not protected and sealed here leaves behind our trace field; the octets below it stay
+/// as they came.
+async fn begin_body(caller: &Caller, written: &Written) -> Result<Box<dyn BodyWriter>, StoreError> {
+    let mut writer = caller.site.store.write_body().await?;
+    if written.held().is_none() {
+        let field = trace::relayed(caller, &written.id);
+        writer.push(&field).await?;
+    }
+    Ok(writer)
+}
+
 /// A message that is coming in, or why it is not wanted any more.
 enum Intake {
     Coming(Box<Coming>),
@@ -62,8 +74,8 @@ struct Coming {
 }
 
 impl Intake {
-    async fn begin(caller: &Caller) -> Intake {
-        match caller.site.store.write_body().await {
+    async fn begin(caller: &Caller, written: &Written) -> Intake {
+        match begin_body(caller, written).await {
             Ok(writer) => Intake::Coming(Box::new(Coming {
                 scan: Scan::new(false),
                 writer,
@@ -107,5 +119,5 @@ fn look_at(written: &Written, header: &HeaderFacts) -> Result<(), Rejection> {
     if header.non_ascii && !written.mail.smtputf8 {
         return Err(Rejection::HeaderOctets);
     }
-    permit_unsealed(&written.account, header)
+    permit_written(written, header)
 }

@@ -1,12 +1,13 @@
 //! May the user who is signed in send this (spec §3.10.1, §13.3.2)?
 
-use email2::address::{Address, Identity};
+use email2::address::{Address, Domain, Identity};
 use email2::header::{HeaderFacts, parse_authors};
 use email2::rejection::Rejection;
 use email2::scan::Scanned;
 use email2::seal::Seal;
 use email2_store::Account;
 
+use super::{Author, Written};
 use crate::enrolment::Login;
 
 /// Fields that name who writes or sends, besides From (RFC 5322 §3.6.2, §3.6.6).
@@ -35,12 +36,48 @@ pub(crate) fn permit(login: Option<&Login>, scanned: &Scanned) -> Result<(), Rej
     from(&login.account, &scanned.header)
 }
 
+/// May this be sent: by a user whose key is held, or by somebody behind?
+///
+/// # Errors
+/// `FromNotYours`, `SealNotYours`.
+pub(super) fn permit_written(written: &Written, header: &HeaderFacts) -> Result<(), Rejection> {
+    match &written.author {
+        Author::Held(account) => permit_unsealed(account, header),
+        Author::Behind(domains) => {
+            let is_report = written.mail.from.address().is_none();
+            permit_behind(domains, is_report, header)
+        }
+    }
+}
+
+/// Are all authors people of these domains (spec §15.2.1)? A report is written by a host of one.
+fn permit_behind(
+    domains: &[Domain],
+    is_report: bool,
+    header: &HeaderFacts,
+) -> Result<(), Rejection> {
+    if !header.seals.is_empty() {
+        return Err(Rejection::SealNotYours);
+    }
+    let ours = |author: &Address| {
+        let mut domains = domains.iter();
+        domains.any(|domain| match is_report {
+            true => author.domain().is_subdomain_of(domain),
+            false => author.domain() == domain,
+        })
+    };
+    match !header.authors.is_empty() && header.authors.iter().all(ours) {
+        true => Ok(()),
+        false => Err(Rejection::FromNotYours),
+    }
+}
+
 /// Is a message that this server is to seal the user's own (case F13)? It has one From, which is
 /// the account's address; nobody else stands as its sender; and it has no seal yet.
 ///
 /// # Errors
 /// `FromNotYours`, `SealNotYours`.
-pub(super) fn permit_unsealed(account: &Account, header: &HeaderFacts) -> Result<(), Rejection> {
+fn permit_unsealed(account: &Account, header: &HeaderFacts) -> Result<(), Rejection> {
     if !header.seals.is_empty() {
         return Err(Rejection::SealNotYours);
     }

@@ -1,0 +1,107 @@
+//! The smarthost of a mail system behind: its people's mail, sealed for whoever has a key here
+//! (spec §15.2).
+
+use std::time::Duration;
+
+use crate::house::House;
+use crate::wire::Wire;
+
+fn table(networks: &str) -> String {
+    format!(
+        "[[smarthost]]\nlisten = ['127.0.0.1:0']\nnetworks = ['{networks}']\n\
+         domains = ['example.org']\n"
+    )
+}
+
+/// As a program behind connects.
+async fn connect(house: &House) -> Wire {
+    let at = house.running.listening().smarthosts[0];
+    let mut wire = Wire::plain(house, at).await;
+    assert!(wire.hear().await.starts_with("220 "));
+    let offered = wire.ask("EHLO postfix.example.org").await;
+    assert!(offered.contains("STARTTLS") && !offered.contains("AUTH"));
+    wire
+}
+
+/// The reply that settles a message.
+async fn give(house: &House, from: &str, header: &str) -> String {
+    let mut wire = connect(house).await;
+    let mail = wire.ask(&format!("MAIL FROM:<{from}>")).await;
+    if !mail.starts_with("250 ") {
+        return mail;
+    }
+    assert_eq!(wire.code("RCPT TO:<alice@example.com>").await, "250");
+    let text = format!("{header}To: alice@example.com\r\nSubject: x\r\n\r\ntext\r\n");
+    wire.data(&text).await
+}
+
+#[tokio::test]
+async fn a_key_that_is_held_seals_what_its_owner_sends_through_the_system_behind() {
+    let house = House::with(&table("127.0.0.0/8")).await;
+    let alice = house.person("alice@example.com").await;
+    house.held("carol@example.org").await;
+    let from = "From: Carol <carol@example.org>\r\n";
+    let reply = give(&house, "carol@example.org", from).await;
+    assert!(
+        reply.starts_with("250 2.0.0 queued as ")
+            && reply.ends_with(", to be sealed for carol@example.org\r\n"),
+        "{reply}"
+    );
+    let mut inbox = Vec::new();
+    for _ in 0..300 {
+        inbox = house.inbox(&alice.account).await;
+        if !inbox.is_empty() {
+            break;
+        }
+        house.world.clock.sleep(Duration::from_millis(100)).await;
+    }
+    let (text, verified) = &inbox[0];
+    assert!(*verified && text.contains("Email2-Seal: "), "{text}");
+}
+
+#[tokio::test]
+async fn only_people_of_its_domains_write_by_the_smarthost() {
+    let house = House::with(&table("127.0.0.0/8")).await;
+    house.person("alice@example.com").await;
+    let carol = house.held("carol@example.org").await;
+    let bob = house.person("bob@example.org").await;
+    let ours = "From: Dave <dave@example.org>\r\n";
+    // Without a key here: ordinary mail. A report has no reverse-path, and a host's author.
+    let reply = give(&house, "dave@example.org", ours).await;
+    assert!(reply.starts_with("250 2.0.0 queued as ") && !reply.contains("sealed"));
+    let report = "From: MAILER-DAEMON@mx.example.org\r\n";
+    assert!(give(&house, "", report).await.starts_with("250 "));
+    let seal = house.sealed(&bob, &["alice@example.com"], "From: bob@example.org\r\n");
+    for (from, header) in [
+        ("eve@example.net", "From: eve@example.net\r\n"),
+        ("alice@example.com", "From: alice@example.com\r\n"),
+        ("dave@example.org", "From: alice@example.com\r\n"),
+        (
+            "dave@example.org",
+            "From: dave@example.org, eve@example.net\r\n",
+        ),
+        (
+            "dave@example.org",
+            "From: dave@example.org\r\nFrom: eve@example.net\r\n",
+        ),
+        ("dave@example.org", "Subject: nobody\r\n"),
+        ("dave@example.org", &seal),
+        ("carol@example.org", ours),
+        ("", "From: eve@example.net\r\n"),
+    ] {
+        let reply = give(&house, from, header).await;
+        assert!(reply.starts_with("550 5."), "{from} {header}: {reply}");
+    }
+    // Nobody's key is asked for through it, and it relays for nobody else.
+    let mut wire = connect(&house).await;
+    assert_eq!(wire.code("AUTH PLAIN AGEAYg==").await, "502");
+    assert_eq!(wire.code(&carol.announces()).await, "530");
+}
+
+#[tokio::test]
+async fn other_networks_are_not_listened_to() {
+    let house = House::with(&table("192.0.2.0/24")).await;
+    let at = house.running.listening().smarthosts[0];
+    let mut wire = Wire::plain(&house, at).await;
+    assert_eq!(wire.hear().await, "");
+}
