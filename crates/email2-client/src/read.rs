@@ -35,6 +35,8 @@ pub struct Shown {
     pub protection: Protection,
     /// The author; `None` when there is not exactly one address in From.
     pub from: Option<Person>,
+    /// Everybody whom From names, where that is not exactly one: nobody of them is the author.
+    pub named: Vec<Person>,
     /// To.
     pub to: Vec<Person>,
     /// Cc.
@@ -117,6 +119,10 @@ fn show(verdict: Verdict, reading: &Reading) -> Shown {
         date: text_of(reading, "Date"),
         message_id: ids(reading, "Message-ID").pop(),
         references: thread(reading),
+        named: match &from {
+            Some(_) => Vec::new(),
+            None => list("From"),
+        },
         differing: reading.differing_outer.iter().map(difference).collect(),
         header: header(reading),
         verdict: verdict.for_author(from.as_ref()),

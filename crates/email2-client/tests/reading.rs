@@ -163,6 +163,14 @@ fn f12_a_name_that_is_an_address_is_not_shown() {
 }
 
 #[test]
+fn f03_everybody_in_from_is_shown_and_nobody_is_the_author() {
+    let message = shows("F03-from-list.eml");
+    assert_eq!(message.from, None);
+    assert!(message.named.len() > 1, "{:?}", message.named);
+    assert!(shows("F12-name-is-address.eml").named.is_empty());
+}
+
+#[test]
 fn f14_without_one_author_there_is_none() {
     let without = [
         "F01-two-from",

@@ -123,10 +123,12 @@ fn header(message: &Shown, all_fields: bool) -> Vec<String> {
             .map(|(name, value)| format!("{}: {}", shown(name), shown(value)))
             .collect();
     }
-    let from = message
-        .from
-        .as_ref()
-        .map_or("nobody".to_owned(), Person::line);
+    let named: Vec<String> = message.named.iter().map(Person::line).collect();
+    let from = match &message.from {
+        Some(author) => author.line(),
+        None if named.is_empty() => "nobody".to_owned(),
+        None => format!("nobody in particular: {}", named.join(", ")),
+    };
     let mut lines = vec![format!("From: {}", shown(&from))];
     for (name, people) in [
         ("To", &message.to),
