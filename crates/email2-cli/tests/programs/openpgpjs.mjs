@@ -36,6 +36,11 @@ if (what === "generate") {
       signingKeys: await privateKey(secret),
     }),
   );
+} else if (what === "describe") {
+  const key = await publicKey(files[0]);
+  const encrypts = Boolean(await key.getEncryptionKey());
+  const told = { primary: key.getFingerprint(), userIds: key.getUserIDs(), encrypts };
+  console.log(JSON.stringify(told));
 } else if (what === "verify") {
   const [certificate, part, signature] = files;
   const checked = await openpgp.verify({
