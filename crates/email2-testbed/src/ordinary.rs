@@ -13,7 +13,7 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::task::AbortHandle;
 
 use crate::failure::{Outcome, Step};
-use crate::loopback::MX_PORT;
+use crate::loopback::{HTTPS_PORT, MX_PORT};
 use crate::testbed::Testbed;
 use crate::zone::Zone;
 
@@ -43,9 +43,10 @@ pub struct OrdinaryServer {
     pub domain: &'static str,
     /// Where it listens.
     pub address: SocketAddr,
+    number: u8,
     world: World,
     inbox: Inbox,
-    task: AbortHandle,
+    tasks: Vec<AbortHandle>,
 }
 
 type Inbox = Arc<Mutex<Vec<Received>>>;
@@ -57,19 +58,8 @@ impl OrdinaryServer {
     /// The zone cannot be published, or the port is taken.
     pub async fn start(testbed: &mut Testbed, domain: &'static str) -> Outcome<OrdinaryServer> {
         let (host, number) = (format!("mail.{domain}"), testbed.take_host());
-        let ip = testbed.network.host(number);
-        let zone = Zone::new(domain)
-            .mx(domain, 10, &host)?
-            .address(&host, ip)
-            .text(domain, &format!("v=spf1 ip4:{ip} -all"));
-        testbed.authority.publish(zone)?;
-        let files = testbed.certification.issue(&host, &[&host])?;
-        let files = CertificateFiles {
-            certificate: files.certificate,
-            key: files.key,
-        };
-        let world = testbed.world.clone();
-        let tls = ServerTls::new(&[files], world.clock.clone()).step("TLS")?;
+        testbed.authority.publish(zone(testbed, domain, number)?)?;
+        let (world, tls) = (testbed.world.clone(), tls(testbed, &host)?);
         let listener = world
             .net
             .listen(testbed.network.port(number, MX_PORT))
@@ -90,10 +80,38 @@ impl OrdinaryServer {
         Ok(OrdinaryServer {
             domain,
             address,
+            number,
             world,
             inbox,
-            task: task.abort_handle(),
+            tasks: vec![task.abort_handle()],
         })
+    }
+
+    /// Publishes a certificate in the domain's Web Key Directory, for whoever is asked for.
+    ///
+    /// # Errors
+    /// The zone cannot be published, or the port is taken.
+    pub async fn publish_key(&mut self, testbed: &mut Testbed, key: Vec<u8>) -> Outcome<()> {
+        let host = format!("openpgpkey.{}", self.domain);
+        let ip = testbed.network.host(self.number);
+        let zone = zone(testbed, self.domain, self.number)?.address(&host, ip);
+        testbed.authority.publish(zone)?;
+        let tls = tls(testbed, &host)?;
+        let at = testbed.network.port(self.number, HTTPS_PORT);
+        let listener = self.world.net.listen(at).await.step("directory")?;
+        let key = Arc::new(key);
+        let task = tokio::spawn(async move {
+            while let Ok(client) = listener.accept().await {
+                let (tls, key) = (tls.clone(), Arc::clone(&key));
+                tokio::spawn(async move {
+                    if let Err(error) = give(client, &tls, &key).await {
+                        tracing::debug!(%error, "a directory's dialogue ended");
+                    }
+                });
+            }
+        });
+        self.tasks.push(task.abort_handle());
+        Ok(())
     }
 
     /// Everything that came since the last call.
@@ -121,12 +139,55 @@ impl OrdinaryServer {
 
 impl Drop for OrdinaryServer {
     fn drop(&mut self) {
-        self.task.abort();
+        self.tasks.iter().for_each(AbortHandle::abort);
     }
 }
 
 fn lock(inbox: &Inbox) -> MutexGuard<'_, Vec<Received>> {
     inbox.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What DNS says of the domain.
+fn zone(testbed: &Testbed, domain: &str, number: u8) -> Outcome<Zone> {
+    let (host, ip) = (format!("mail.{domain}"), testbed.network.host(number));
+    let zone = Zone::new(domain).mx(domain, 10, &host)?;
+    let spf = format!("v=spf1 ip4:{ip} -all");
+    Ok(zone.address(&host, ip).text(domain, &spf))
+}
+
+/// A certificate for the host's own name.
+fn tls(testbed: &Testbed, host: &str) -> Outcome<ServerTls> {
+    let files = testbed.certification.issue(host, &[host])?;
+    let files = CertificateFiles {
+        certificate: files.certificate,
+        key: files.key,
+    };
+    ServerTls::new(&[files], testbed.world.clock.clone()).step("TLS")
+}
+
+/// Answers one request of HTTP: the key under whatever hash, nothing elsewhere.
+async fn give(client: Connection, tls: &ServerTls, key: &[u8]) -> io::Result<()> {
+    let accepted = tls.accept(client.stream, &[]).await;
+    let mut stream = BufReader::new(accepted.map_err(io::Error::other)?.stream);
+    let mut request = String::new();
+    (&mut stream).take(LINE).read_line(&mut request).await?;
+    let mut line = request.clone();
+    while !line.trim().is_empty() {
+        line.clear();
+        (&mut stream).take(LINE).read_line(&mut line).await?;
+    }
+    let (status, body) = match request.contains("/hu/") {
+        true => ("200 OK", key),
+        false => ("404 Not Found", &[][..]),
+    };
+    let head = format!(
+        "HTTP/1.1 {status}\r\nContent-Type: application/octet-stream\r\n\
+         Content-Length: {}\r\nConnection: close\r\n\r\n",
+        body.len()
+    );
+    stream.write_all(&[head.as_bytes(), body].concat()).await?;
+    stream.flush().await?;
+    stream.shutdown().await
 }
 
 async fn serve(client: Connection, tls: &ServerTls, inbox: &Inbox) -> io::Result<()> {

@@ -4,6 +4,8 @@
 use email2::Address;
 use email2::autocrypt::Autocrypt;
 use email2::certificate::Certificate;
+use email2::certificate::generate::generate;
+use email2::secret::SecretKey;
 use email2_client::learnt::Teller;
 use email2_client::send::compose::{File, Letter, Source};
 use email2_client::send::protect::{ProtectError, Protection};
@@ -85,6 +87,13 @@ fn told(came: &Received) -> Autocrypt {
     Autocrypt::parse(value.join("\r\n").as_bytes()).unwrap()
 }
 
+/// A key of somebody who reads by a program of today (spec §6.10).
+fn classic(scene: &Scene, who: &Address) -> SecretKey {
+    let (now, mut rng) = (scene.testbed.world.now(), scene.testbed.world.rng());
+    let made = generate(&who.clone().into(), now, &mut rng).unwrap();
+    made.for_classic_reader(now, &mut rng).unwrap()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_ordinary_recipient_gets_signed_mail_with_the_authors_key() {
     let scene = scene().await.unwrap();
@@ -154,10 +163,8 @@ async fn who_demands_email2_all_the_way_sends_nothing_ordinary() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_that_mail_told_is_encrypted_to_and_vouched_for_by_nothing() {
     let scene = scene().await.unwrap();
-    let mut rng = scene.testbed.world.rng();
     let (dora, now) = (address(DORA).unwrap(), scene.testbed.world.now());
-    let key = email2::certificate::generate::generate(&dora.clone().into(), now, &mut rng);
-    let key = key.unwrap();
+    let key = classic(&scene, &dora);
     let field = Autocrypt::of(&dora, key.certificate()).unwrap();
     let message = format!("From: {dora}\r\n{field}Subject: hi\r\n\r\nHello\r\n");
     let store = scene.bob.client.store();
@@ -182,6 +189,38 @@ async fn a_key_that_mail_told_is_encrypted_to_and_vouched_for_by_nothing() {
     let reading = email2::content::unprotect(came.content.as_bytes(), &reader).unwrap();
     assert!(reading.encrypted && String::from_utf8_lossy(&reading.body).contains("Noon?"));
     assert!(autocrypt::encrypted_before(store, &dora).await.unwrap());
+    scene.testbed.stop().await;
+}
+
+/// The directory of dora's domain has her key: it is pinned, and another one is not followed.
+#[tokio::test(flavor = "multi_thread")]
+async fn k10_a_key_in_the_directory_is_encrypted_to_and_pinned() {
+    let mut scene = scene().await.unwrap();
+    let dora = address(DORA).unwrap();
+    let now = scene.testbed.world.now();
+    let (first, other) = (classic(&scene, &dora), classic(&scene, &dora));
+    let served = first.certificate().without_post_quantum();
+    let octets = served.octets().to_vec();
+    let published = scene.ordinary.publish_key(&mut scene.testbed, octets).await;
+    published.unwrap();
+    let reports = scene.send(letter(&[DORA], "Noon?\n"), Options::default());
+    let reports = reports.await.unwrap();
+    let manner = of(&reports, DORA).manner.unwrap();
+    assert_eq!(manner.key, Some(Teller::Directory), "{reports:?}");
+    assert_eq!(manner.protection, Protection::Encrypted);
+    assert!(!scene.came().await.content.contains("Noon?"));
+    // Mail in her name tells another key: nothing of it is used.
+    let store = scene.bob.client.store();
+    let field = Autocrypt::of(&dora, other.certificate()).unwrap();
+    let message = format!("From: {dora}\r\n{field}Subject: hi\r\n\r\nHello\r\n");
+    autocrypt::harvest(store, message.as_bytes(), now)
+        .await
+        .unwrap();
+    let reports = scene.send(letter(&[DORA], "One?\n"), Options::default());
+    let manner = of(&reports.await.unwrap(), DORA).manner.unwrap();
+    assert_eq!(manner.key, Some(Teller::Directory));
+    let pinned = email2_client::pin::known(store, &dora).await.unwrap();
+    assert_eq!(pinned.unwrap().primary(), first.certificate().primary());
     scene.testbed.stop().await;
 }
 
