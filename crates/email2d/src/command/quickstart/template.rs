@@ -231,7 +231,7 @@ mod tests {
         };
         let commented = text();
         let settings: Vec<&str> = commented.lines().filter(is_setting).collect();
-        assert_eq!(settings.len(), 11, "{settings:?}");
+        assert_eq!(settings.len(), 14, "{settings:?}");
         let set = settings.iter().fold(commented.clone(), |text, setting| {
             text.replace(setting, setting.trim_start_matches("# "))
         });
