@@ -2,13 +2,15 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use email2::rejection::{
     NEXT_TRANSACTION_STATUS, NO_DOMAIN_STATUS, NO_EIGHT_BIT_STATUS, NO_UTF8_STATUS, NULL_MX_STATUS,
     changed_etag_in, clock_in,
 };
-use email2::{Address, Domain, Etag};
+use email2::{Address, Domain, Etag, limits};
+use email2_io::clock::within;
 use email2_smtp::client::{EIGHT_BIT, Failure, RecipientOutcome, Stage, UTF8};
 use email2_smtp::{Envelope, Reply};
 
@@ -156,8 +158,21 @@ fn scope(reply: &Reply) -> Scope {
 }
 
 impl Remote {
-    /// Delivers `request`: one outcome for each recipient of its envelope, in their order.
+    /// Delivers `request`: one outcome for each recipient of its envelope, in their order, within
+    /// [`limits::DELIVERY_SECONDS`] whatever the hosts do (spec §12.5.10).
     pub async fn deliver(&self, request: &DeliveryRequest) -> Vec<(Address, Outcome)> {
+        let limit = Duration::from_secs(limits::DELIVERY_SECONDS);
+        let clock = Arc::clone(&self.world().clock);
+        let delivering = self.deliver_assured(request);
+        within(&*clock, limit, delivering)
+            .await
+            .unwrap_or_else(|_| {
+                let why = format!("no end within {limit:?}");
+                for_all(request, &Outcome::Temporary(Reason::ours(why)))
+            })
+    }
+
+    async fn deliver_assured(&self, request: &DeliveryRequest) -> Vec<(Address, Outcome)> {
         match self.session_for(request).await {
             Ok(session) => self.deliver_over(session, request).await,
             Err(outcome) => for_all(request, &outcome),

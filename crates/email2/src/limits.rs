@@ -221,7 +221,7 @@ pub const RETURN_PATH_LIFETIME: u64 = 10 * DAY;
 
 /// How long an item stays in a queue, seconds.
 pub const QUEUE_LIFETIME: u64 = 5 * DAY;
-/// How long an attempt to deliver ordinary mail may take, seconds: whoever answers each command
+/// How long an attempt to deliver may take, seconds: whoever answers each command
 /// just in time does not hold a place in the queue for days.
 pub const DELIVERY_SECONDS: u64 = 2 * 60 * 60;
 /// Deliveries under way at once to one domain.

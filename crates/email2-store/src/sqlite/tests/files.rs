@@ -90,7 +90,7 @@ fn a_newer_schema_is_refused() {
         StoreError::Newer {
             path,
             found: 99,
-            known: 1
+            known: crate::sqlite::open::VERSION
         }
     );
 }
