@@ -105,7 +105,18 @@ async fn d02_a_signature_over_a_part_of_the_body_is_no_pass() -> Outcome<()> {
 #[tokio::test(flavor = "multi_thread")]
 async fn d03_long_lines_are_carried_in_the_body_of_ordinary_mail_only() -> Outcome<()> {
     let scene = ordinary_org(Zone::new("example.org")).await?;
-    is_taken(&scene, "D03-long-line.eml").await?;
+    let refused = "550 5.6.0 The message has a line of more than 998 octets";
+    is_refused(&scene, "D03-long-line.eml", refused).await?;
+    let case = String::from_utf8_lossy(&case("D03-long-line.eml")?).into_owned();
+    let (_, body) = case.split_once("\r\n\r\n").step("body")?;
+    assert!(
+        body.lines().any(|line| line.len() > 998),
+        "its body too has a long line"
+    );
+    let in_the_body = letter("bob@example.org", body);
+    scene
+        .taken("bob@example.org", &in_the_body, "INBOX")
+        .await?;
     let long = letter("bob@example.org", &"x".repeat(64 * 1024));
     scene.taken("bob@example.org", &long, "INBOX").await?;
     let longer = letter("bob@example.org", &"x".repeat(64 * 1024 + 1));
