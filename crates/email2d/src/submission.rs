@@ -22,7 +22,7 @@ use crate::config::SmarthostConfig;
 use crate::enrolment::Login;
 use crate::held_key;
 use crate::inbound::accept::store_failed;
-use crate::inbound::handover;
+use crate::inbound::{destination, handover};
 use crate::outbound::{protect, room};
 use crate::session::{Caller, Session};
 use crate::site::Site;
@@ -111,8 +111,9 @@ impl Written {
     pub(crate) async fn admit(&mut self, caller: &Caller, to: Recipient) -> Result<(), Rejection> {
         let (site, recipient) = (&*caller.site, to.address);
         if site.serves(recipient.domain()) {
-            let known = site.recipient_for(&recipient).await.map_err(store_failed)?;
-            if known.is_none() && handover::recipient(site, &recipient).await?.is_none() {
+            let known = destination::of(site, &recipient).await;
+            let known = known.map_err(store_failed)?.is_some();
+            if !known && handover::recipient(site, &recipient).await?.is_none() {
                 return Err(Rejection::NoSuchMailbox { recipient });
             }
         }

@@ -78,11 +78,11 @@ async fn ordinary(site: &Site, to: &Address, since: u64) -> Found {
 }
 
 async fn own(site: &Site, to: &Address) -> Result<Found, StoreError> {
-    let Some(recipient) = site.recipient_for(to).await? else {
-        return Ok(Found::None);
-    };
-    let who = Identity::Address(recipient.account.address);
-    let found = key_service::for_writing(site, &who).await?;
+    let mut found = key_service::for_writing(site, &Identity::Address(to.clone())).await?;
+    if let (None, Some(recipient)) = (&found, site.recipient_for(to).await?) {
+        let who = Identity::Address(recipient.account.address);
+        found = key_service::for_writing(site, &who).await?;
+    }
     Ok(match found {
         Some((certificate, etag)) => judged(site, to, certificate, Some(etag)),
         None => Found::None,
