@@ -64,7 +64,7 @@ fn answers_key(reply: Act) -> Script {
             return reply.clone();
         }
         match said.secured {
-            true => rogue::polite(said, &["EMAIL2 1", "PIPELINING", "CHUNKING"]),
+            true => rogue::polite(said, &["EMAIL2 1", "PIPELINING"]),
             false => rogue::polite(said, &["STARTTLS"]),
         }
     })
