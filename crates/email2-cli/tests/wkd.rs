@@ -31,6 +31,7 @@ database:
 zone:
   - domain: example.org
     storage: "$PWD"
+    dnssec-signing: on
     zonefile-sync: -1
 END
 knotd --config knot.conf > knot.log 2>&1 &
@@ -39,10 +40,12 @@ mount --bind resolver "$(realpath /etc/resolv.conf)"
 cp org/tls/authority.pem authorities
 chmod 644 authorities
 mount --bind authorities "$(realpath /etc/ssl/certs/ca-certificates.crt)"
-until kdig @127.0.0.4 example.org MX +timeout=1 +retry=0 +short | grep mail; do sleep 0.2; done
+until kdig @127.0.0.4 example.org DNSKEY +timeout=1 +retry=0 +noall +answer \
+    | grep DNSKEY > anchor.key; do sleep 0.2; done
 
-printf 'dns = ["127.0.0.4:53"]\nca_file = "%s"\nallow_addresses = ["127.0.0.0/8"]\n' \
-  "$PWD/org/tls/authority.pem" > network
+printf 'dns = ["127.0.0.4:53"]\ndnssec_anchor = "%s"\nca_file = "%s"\n' \
+  "$PWD/anchor.key" "$PWD/org/tls/authority.pem" > network
+echo 'allow_addresses = ["127.0.0.0/8"]' >> network
 cat network >> org/config.toml
 EMAIL2D_LOG=debug email2d --config org/config.toml serve 2> org.log &
 until grep -qs ready org.log; do sleep 0.2; done
@@ -131,7 +134,7 @@ fn gnupg_finds_a_key_of_ours_by_the_web_key_directory() {
     for words in [
         "openpgpkey.example.org. CNAME mail.example.org.",
         "_mta-sts.example.org. TXT \"v=STSv1; id=",
-        "uid                      bob@example.org",
+        "uid           [ unknown] bob@example.org",
         // The key for encryption that GnuPG knows, and no other.
         ":pubkey enc packet: version 3, algo 18",
     ] {
