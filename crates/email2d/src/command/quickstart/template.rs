@@ -92,12 +92,16 @@ impl Template<'_> {
              subdomains = \"open\"\n\
              # How long others remember that the domain speaks Email 2.0, seconds (90 days at most).\n\
              # memory = 2592000\n\
-             # What becomes of mail without a seal: \"reject\".\n\
+             # What becomes of mail without a seal, where its recipient chose nothing:\n\
+             # \"accept\", \"junk\" or \"reject\".\n\
              # legacy = \"reject\"\n\
              # Whose mail is that for postmaster@, unless there is such an account.\n\
              postmaster = {}\n\
              # Whose mail is that for addresses that nobody has; else it is refused.\n\
              # catch_all = \"office@{}\"\n\
+             # The mail system behind this server that has the mailboxes (docs/beside.md); without\n\
+             # it they are here.\n\
+             # inner = \"lmtp:/run/dovecot/lmtp\"\n\
              # The MTA-STS policy that is served over HTTPS: \"enforce\", \"testing\" or \"none\".\n\
              # Another mode needs another id in the record _mta-sts.{}.\n\
              mta_sts = \"enforce\"\n\n",
@@ -231,7 +235,7 @@ mod tests {
         };
         let commented = text();
         let settings: Vec<&str> = commented.lines().filter(is_setting).collect();
-        assert_eq!(settings.len(), 14, "{settings:?}");
+        assert_eq!(settings.len(), 15, "{settings:?}");
         let set = settings.iter().fold(commented.clone(), |text, setting| {
             text.replace(setting, setting.trim_start_matches("# "))
         });
