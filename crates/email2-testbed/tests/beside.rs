@@ -7,6 +7,9 @@
     reason = "a test may fail loudly"
 )]
 
+use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt as _;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use email2::address::{Address, Identity, ReversePath};
@@ -25,6 +28,7 @@ const POSTFIX: u8 = 201;
 const LMTP: u16 = 12_024;
 const IMAP: u16 = 12_143;
 const SMTP: u16 = 12_025;
+const SMARTHOST: u16 = 12_026;
 
 /// What stands above the seal and in ordinary mail, and must not be believed.
 const FORGED: &str = "Email2-Verdict: verified; author=ceo@example.com; assurance=dnssec; at=1\r\n";
@@ -50,6 +54,9 @@ fn installed() -> bool {
 impl Scene {
     async fn open() -> Scene {
         let folder = tempfile::tempdir().unwrap();
+        // Neither Postfix nor Dovecot is root all the time.
+        let open = std::fs::Permissions::from_mode(0o755);
+        std::fs::set_permissions(folder.path(), open).unwrap();
         let mut testbed = Testbed::start(&folder.path().join("world")).unwrap();
         testbed.add_domain(&Plan::new("example.com")).await.unwrap();
         let bob = "bob@example.com".parse().unwrap();
@@ -71,17 +78,71 @@ impl Scene {
         }
     }
 
-    /// Starts our server in front of `inner`.
-    async fn front(&mut self, inner: &str, legacy: &str) {
+    /// Starts our server in front of `inner`; where its smarthost listens.
+    async fn front(&mut self, inner: &str, legacy: &str) -> SocketAddr {
         let plan = Plan::new("example.org");
         let place = self.testbed.prepare(&plan).unwrap();
+        let smarthost = self.testbed.network.port(place.number, SMARTHOST);
         let file = place.configuration();
         let text = std::fs::read_to_string(&file).unwrap();
         let lines = format!("local = true\ninner = \"{inner}\"\nlegacy = \"{legacy}\"");
-        std::fs::write(&file, text.replace("local = true", &lines)).unwrap();
+        let text = text.replace("local = true", &lines);
+        let table = format!(
+            "{text}\n[[smarthost]]\nlisten = [\"{smarthost}\"]\nnetworks = [\"127.0.0.0/8\"]\n\
+             domains = [\"example.org\"]\n"
+        );
+        std::fs::write(&file, table).unwrap();
         let domain = Domain::start(place, &self.testbed.network, &self.testbed.world);
         let domain = domain.await.unwrap();
         self.testbed.domains.insert(plan.name, domain);
+        smarthost
+    }
+
+    /// Postfix in front of Dovecot, as it is without us and, with a relay, beside us.
+    fn postfix(&self, relay: Option<SocketAddr>) -> Postfix {
+        let lmtp = self.testbed.network.port(DOVECOT, LMTP);
+        let at = self.testbed.network.port(POSTFIX, SMTP);
+        let transport = format!("lmtp:inet:{}:{}", lmtp.ip(), lmtp.port());
+        let mut plan = postfix::Plan::new("example.org", &["carol", "dave"], at)
+            .with("virtual_transport", transport);
+        if let Some(relay) = relay {
+            plan = plan.with("relayhost", format!("[{}]:{}", relay.ip(), relay.port()));
+        }
+        Postfix::start(&self.folder.path().join("postfix"), &plan).unwrap()
+    }
+
+    /// Has the server hold a key for one of them.
+    async fn hold_key(&self, address: &str) {
+        let address: Address = address.parse().unwrap();
+        self.testbed.add_account(&address).await.unwrap();
+        let domain = self.testbed.domain("example.org").unwrap();
+        let store = self.testbed.store(domain).unwrap();
+        let account = store.account(&address).await.unwrap().unwrap();
+        let data = domain.place.folder.join("data");
+        let (now, mut rng) = (self.testbed.world.now(), self.testbed.world.rng());
+        let held = email2d::held_key::hold(&data, &store, &account, now, &mut rng).await;
+        held.unwrap();
+    }
+
+    /// Waits for the first message in bob's Inbox: its octets, and whether it is verified.
+    async fn bob_reads(&self) -> (String, bool) {
+        let store = self
+            .testbed
+            .store(self.testbed.domain("example.com").unwrap());
+        let store = store.unwrap();
+        let account = store.account(&self.bob.address).await.unwrap().unwrap();
+        let inbox = store.mailbox(account.id, "INBOX").await.unwrap().unwrap();
+        for _ in 0..600 {
+            if let Some(message) = store.messages(inbox.id).await.unwrap().first() {
+                let body = store.message_body(message.id).await.unwrap();
+                let octets = body.read(0, usize::MAX).await.unwrap();
+                let text = String::from_utf8_lossy(&octets).into_owned();
+                return (text, message.origin.is_verified());
+            }
+            let clock = &self.testbed.world.clock;
+            clock.sleep(std::time::Duration::from_millis(100)).await;
+        }
+        unreachable!("bob has no mail");
     }
 
     /// Bob's message for one of them under a fresh seal, with `above` over it.
@@ -202,19 +263,66 @@ async fn dovecot_gets_sealed_mail_once_with_a_verdict_that_nobody_else_wrote() {
     scene.testbed.stop().await;
 }
 
+/// Postfix before, beside and after: what is put in is a relay and a port, and taken out again
+/// nothing is missing.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_postfix_user_sends_sealed_mail_and_without_us_all_is_as_it_was() {
+    if !installed() {
+        return;
+    }
+    let mut scene = Scene::open().await;
+    let from = "carol@example.org";
+    let letter = |to: &str, body: &str| {
+        format!("From: Carol <{from}>\r\nTo: {to}\r\nSubject: x\r\n\r\n{body}\r\n")
+    };
+    let before = scene.postfix(None);
+    let configuration = std::fs::read(before.etc.join("main.cf")).unwrap();
+    let to = "dave@example.org";
+    let given = before.give(from, &[to], &letter(to, "before")).unwrap();
+    assert!(given.contains("queued as"), "{given}");
+    scene.delivered(to, 1).await;
+    drop(before);
+    let inner = format!("smtp://{}", scene.testbed.network.port(POSTFIX, SMTP));
+    let smarthost = scene.front(&inner, "accept").await;
+    scene.hold_key(from).await;
+    let beside = scene.postfix(Some(smarthost));
+    let given = beside.give(
+        from,
+        &["bob@example.com"],
+        &letter("bob@example.com", "beside"),
+    );
+    assert!(given.unwrap().contains("queued as"));
+    let (text, verified) = scene.bob_reads().await;
+    assert!(
+        verified && text.contains("beside") && text.contains("Email2-Seal: "),
+        "{text}"
+    );
+    // Among themselves their mail stays where it was.
+    beside.give(from, &[to], &letter(to, "among us")).unwrap();
+    scene.delivered(to, 2).await;
+    drop(beside);
+    let front = scene.testbed.domains.remove("example.org").unwrap();
+    front.stop().await;
+    let after = scene.postfix(None);
+    let same = std::fs::read(after.etc.join("main.cf")).unwrap();
+    assert_eq!(same, configuration);
+    after.give(from, &[to], &letter(to, "after")).unwrap();
+    let found = scene.delivered(to, 3).await;
+    for word in ["before", "among us", "after"] {
+        assert!(found.iter().any(|message| message.contains(word)), "{word}");
+    }
+    drop(after);
+    scene.testbed.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn postfix_behind_passes_sealed_and_ordinary_mail_on_to_dovecot() {
     if !installed() {
         return;
     }
     let mut scene = Scene::open().await;
-    let lmtp = scene.testbed.network.port(DOVECOT, LMTP);
     let at = scene.testbed.network.port(POSTFIX, SMTP);
-    let plan = postfix::Plan::new("example.org", &["carol", "dave"], at).with(
-        "virtual_transport",
-        format!("lmtp:inet:{}:{}", lmtp.ip(), lmtp.port()),
-    );
-    let postfix = Postfix::start(&scene.folder.path().join("postfix"), &plan).unwrap();
+    let postfix = scene.postfix(None);
     scene.front(&format!("smtp://{at}"), "accept").await;
     let sealed = scene.sealed("carol@example.org", "", "At noon?");
     assert!(
@@ -267,12 +375,7 @@ async fn while_the_system_behind_is_down_nobody_is_refused() {
         .store(scene.testbed.domain("example.org").unwrap());
     let entries = store.unwrap().entries().await.unwrap();
     assert_eq!(entries.len(), 1);
-    let lmtp = scene.testbed.network.port(DOVECOT, LMTP);
-    let plan = postfix::Plan::new("example.org", &["carol"], nowhere).with(
-        "virtual_transport",
-        format!("lmtp:inet:{}:{}", lmtp.ip(), lmtp.port()),
-    );
-    let postfix = Postfix::start(&scene.folder.path().join("postfix"), &plan).unwrap();
+    let postfix = scene.postfix(None);
     let store = scene
         .testbed
         .store(scene.testbed.domain("example.org").unwrap())
