@@ -350,6 +350,12 @@ impl Envelope {
         all.peek().is_some() && all.all(registered)
     }
 
+    /// The accounts that it is for, also those whose owners have it passed on.
+    pub(crate) fn accounts(&self) -> impl Iterator<Item = &Account> {
+        let here = self.recipients.iter().map(|to| &to.account);
+        here.chain(self.mediated.iter().filter_map(Mediated::account))
+    }
+
     /// What was decided beforehand about mail for its recipients.
     pub(crate) fn preferences(&self) -> impl Iterator<Item = &Preferences> {
         let here = self.recipients.iter().map(|to| &to.preferences);

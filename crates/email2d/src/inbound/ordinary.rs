@@ -130,12 +130,12 @@ async fn acquainted(
     envelope: &Envelope,
     authors: &[Address],
 ) -> Result<Vec<Address>, Rejection> {
-    let accounts: Vec<_> = envelope.recipients.iter().map(|to| to.account.id).collect();
+    let accounts: Vec<_> = envelope.accounts().map(|account| account.id).collect();
     let found = site.store.had_sealed(&accounts, authors).await;
     let found = found.map_err(store_failed)?;
-    let had = envelope.recipients.iter();
-    let had = had.filter(|to| found.contains(&to.account.id));
-    Ok(had.map(|to| to.account.address.clone()).collect())
+    let had = envelope.accounts();
+    let had = had.filter(|account| found.contains(&account.id));
+    Ok(had.map(|account| account.address.clone()).collect())
 }
 
 /// Which recipients sent the message that a report is about (spec §11.5.1).
@@ -156,11 +156,11 @@ async fn answered(
         .flat_map(|id| bounce.recipients.iter().map(move |to| sent_key(id, to)))
         .collect();
     let mut answered = Vec::new();
-    for to in &envelope.recipients {
-        let sent = site.store.sent(to.account.id, &keys, site.world.now());
+    for account in envelope.accounts() {
+        let sent = site.store.sent(account.id, &keys, site.world.now());
         let sent = sent.await.map_err(store_failed)?;
         if !sent.is_empty() {
-            let mailbox = to.account.address.clone();
+            let mailbox = account.address.clone();
             answered.push(Answered { mailbox, sent });
         }
     }

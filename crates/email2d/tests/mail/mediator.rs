@@ -39,11 +39,7 @@ async fn command(house: &House, from: &Person, to: &str, subject: &str) -> Strin
 async fn settled(house: &House) {
     for _ in 0..400 {
         let entries = house.store.entries().await.unwrap();
-        let now = house.world.now();
-        if entries
-            .iter()
-            .all(|entry| entry.next_attempt > now + 100_000)
-        {
+        if entries.iter().all(|entry| entry.held) {
             return;
         }
         house.world.clock.sleep(Duration::from_millis(25)).await;
