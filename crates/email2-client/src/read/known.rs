@@ -88,6 +88,9 @@ async fn told_by_mail(
              that key"
         ));
     }
+    if !shown.verdict.may_tell_a_key() {
+        return notes;
+    }
     match autocrypt::harvest(store, message, now).await {
         Ok(Told::Nothing) => {}
         Ok(Told::First(key)) => notes.push(format!(

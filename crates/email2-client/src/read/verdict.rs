@@ -72,6 +72,13 @@ impl Verdict {
         self.class() == "unverified"
     }
 
+    /// Whether a key that it tells may be kept: not of mail that the server has a reason to take for
+    /// a forgery (spec §12.6.7).
+    pub(super) fn may_tell_a_key(&self) -> bool {
+        let unsealed = UnverifiedReason::Unsealed;
+        matches!(self.words.parse(), Ok(Provenance::Unverified { reason, .. }) if reason == unsealed)
+    }
+
     /// Whether a server may report, and not a person: of a report only the status is shown.
     pub(super) fn may_be_report(&self) -> bool {
         matches!(self.class(), "unverified" | "service" | "generated")
@@ -147,6 +154,7 @@ mod tests {
             );
             assert!(verdict.advice.as_ref().unwrap().starts_with(begins));
             assert!(verdict.is_ordinary() && verdict.may_be_report());
+            assert_eq!(verdict.may_tell_a_key(), reason == "unsealed");
         }
         let later = Verdict::of("unverified; reason=of-a-later-version; at=1");
         assert!(later.is_ordinary() && later.author.is_none());
