@@ -186,8 +186,10 @@ pub(super) async fn confirm(
     let refused = || Rejection::NoSuchMailbox {
         recipient: accepted.mailbox().clone(),
     };
-    let Provenance::Verified { author, .. } = accepted.provenance() else {
-        return Err(refused());
+    // Written to this very address: what somebody passed on takes nothing for its author.
+    let author = match accepted.provenance() {
+        Provenance::Verified { author, via, .. } if via.is_empty() => author,
+        _ => return Err(refused()),
     };
     let (store, scope) = (&caller.site.store, Scope::Account(account.id));
     let setting = |value: Option<Vec<u8>>| String::from_utf8(value.unwrap_or_default());
