@@ -293,10 +293,7 @@ async fn a_postfix_user_sends_sealed_mail_and_without_us_all_is_as_it_was() {
     );
     assert!(given.unwrap().contains("queued as"));
     let (text, verified) = scene.bob_reads().await;
-    assert!(
-        verified && text.contains("beside") && text.contains("Email2-Seal: "),
-        "{text}"
-    );
+    assert!(verified && text.contains("Email2-Seal: "), "{text}");
     // Among themselves their mail stays where it was.
     beside.give(from, &[to], &letter(to, "among us")).unwrap();
     scene.delivered(to, 2).await;

@@ -15,5 +15,3 @@ pub(crate) mod evidence;
 pub(crate) mod policy;
 
 pub(crate) mod accept;
-
-pub(crate) mod handover;

@@ -16,6 +16,7 @@ mod authentication;
 mod sender_policy;
 
 mod enrolment;
+mod handover;
 mod harvest;
 mod inner;
 mod key_service;

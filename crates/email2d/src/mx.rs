@@ -6,9 +6,10 @@ use email2::rejection::Rejection;
 use email2::verdict::judge;
 use email2_smtp::server::{Answer, Event};
 
+use crate::handover;
 use crate::inbound::envelope::Envelope;
 use crate::inbound::spool::Spooled;
-use crate::inbound::{accept, evidence, handover, ordinary, spool};
+use crate::inbound::{accept, evidence, ordinary, spool};
 use crate::mediator::{self, original::Original, vacation};
 use crate::outbound::enqueue;
 use crate::session::{Caller, Session};

@@ -20,9 +20,10 @@ pub(crate) use permit::permit;
 
 use crate::config::SmarthostConfig;
 use crate::enrolment::Login;
+use crate::handover;
 use crate::held_key;
 use crate::inbound::accept::store_failed;
-use crate::inbound::{destination, handover};
+use crate::inbound::destination;
 use crate::outbound::{protect, room};
 use crate::session::{Caller, Session};
 use crate::site::Site;

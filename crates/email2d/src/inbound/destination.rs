@@ -6,8 +6,8 @@ use email2::verdict::Legacy;
 use email2_store::{AliasTarget, Recipient, Scope, StoreError};
 
 use super::envelope::Admitted;
-use super::handover;
 use super::policy::Preferences;
+use crate::handover;
 use crate::mediator::forward::Rule;
 use crate::mediator::{Mediated, Mediator, list, return_path};
 use crate::site::Site;

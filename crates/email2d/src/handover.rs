@@ -13,9 +13,9 @@ use email2_store::{
     Account, AccountId, Passage, PassageOutcome, Recipient, Scope, SpooledBody, StoreError,
 };
 
-use super::accept::store_failed;
-use super::envelope::Envelope;
-use super::ordinary::Mail;
+use crate::inbound::accept::store_failed;
+use crate::inbound::envelope::Envelope;
+use crate::inbound::ordinary::Mail;
 use crate::inner;
 use crate::outbound::words::Words;
 use crate::session::Caller;
