@@ -2,8 +2,8 @@
 
 use std::io;
 
-use email2_remote::Outcome;
 use email2_remote::deliver::Reason;
+use email2_remote::{Outcome, Scope};
 use email2_smtp::Envelope;
 use email2_smtp::client::Failure;
 use email2_store::queue::QueueEntry;
@@ -38,9 +38,11 @@ async fn hand_over(site: &Site, entry: &QueueEntry, inner: &Inner) -> io::Result
     inner::deliver(site, inner, envelope, &content).await
 }
 
+/// Nothing for the domain needs to be tried for a while.
 fn unreached(inner: &Inner, error: &io::Error) -> Outcome {
     Outcome::Temporary(Reason {
         text: format!("{inner}: {error}"),
+        scope: Scope::Domain,
         ..Reason::default()
     })
 }
