@@ -1,6 +1,8 @@
 //! Recipients of both kinds: sealed mail for some, ordinary mail for others (spec §12.6), and a
 //! network that reaches nobody but one's own server.
 
+#![expect(clippy::unwrap_used, reason = "a test may fail")]
+
 use email2::Address;
 use email2::autocrypt::Autocrypt;
 use email2::certificate::Certificate;
