@@ -1,5 +1,6 @@
 //! A server whose queue a test watches, on a simulated machine: days pass in seconds.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -34,7 +35,7 @@ pub(crate) struct Office {
     /// What the letters that are queued say.
     pub(crate) text: &'static str,
     seats: Vec<Seat>,
-    running: Vec<Running>,
+    running: BTreeMap<&'static str, Running>,
     _folder: TempDir,
 }
 
@@ -51,7 +52,7 @@ impl Office {
             stage,
             text: "From: bob@example.org\r\nSubject: lunch\r\n\r\nAt noon?\r\n",
             seats,
-            running: Vec::new(),
+            running: BTreeMap::new(),
             _folder: folder,
         };
         for domain in ["example.com", "example.org"] {
@@ -68,12 +69,14 @@ impl Office {
         let (host, world) = self.stage.put_up(seat.ip, 0).unwrap();
         let task = host.spawn(town::serve(seat.config, world));
         let running = self.stage.wait_for(task, LIMIT).unwrap().unwrap();
-        self.running.push(running);
+        self.running.insert(seat.domain, running);
     }
 
     /// A server's machine goes down, without a warning.
     pub(crate) fn take_down(&mut self, domain: &str) {
         let ip = self.seat(domain).ip;
+        // With it goes its hold on the store.
+        self.running.remove(domain);
         self.stage.take_down(ip);
     }
 
