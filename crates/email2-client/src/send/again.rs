@@ -14,7 +14,7 @@ use super::outbox::{self, Kind};
 use super::report::{Mail, Unwatched};
 use super::route::Routed;
 use super::settle::{Next, recipient};
-use super::{Author, Encryption, Options, protect, seal};
+use super::{Author, Encryption, Options, Way, protect, seal};
 use crate::Client;
 use crate::learnt::Teller;
 use crate::pin::{self, PinError};
@@ -95,7 +95,7 @@ pub(crate) async fn follow(
 pub(crate) async fn prepare(
     client: &Client,
     author: &Author<'_>,
-    entry: &QueueEntry,
+    (entry, way): (&QueueEntry, Way),
     next: &mut Next,
 ) -> Result<(), StoreError> {
     let (Some(to), Some(kind)) = (entry.recipients.first(), Kind::of(entry)) else {
@@ -118,6 +118,7 @@ pub(crate) async fn prepare(
     let options = Options {
         encryption,
         email2_only,
+        way,
         ..Options::default()
     };
     let found = keys::fetch(client, vec![routed], &options, &Unwatched).await?;

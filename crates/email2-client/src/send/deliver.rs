@@ -104,7 +104,7 @@ async fn attempt(
             settle::sealed(client, author, claim, (outcomes, manner)).await
         }
         Some(Kind::Copy { .. }) => settle::copy(client, claim).await,
-        Some(Kind::Unprepared { .. }) => settle::unprepared(client, author, claim).await,
+        Some(Kind::Unprepared { .. }) => settle::unprepared(client, author, claim, way).await,
         None => settle::untouched(client, claim).await,
     }
 }

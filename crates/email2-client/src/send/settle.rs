@@ -13,7 +13,7 @@ use super::deliver::Outcomes;
 use super::outbox::{self, Kind};
 use super::protect::Protection;
 use super::report::{Manner, Report, State};
-use super::{Author, again, seal};
+use super::{Author, Way, again, seal};
 use crate::learnt::Teller;
 use crate::{Client, autocrypt, pin};
 
@@ -115,10 +115,11 @@ pub async fn unprepared(
     client: &Client,
     author: Option<&Author<'_>>,
     claim: Claimed,
+    way: Way,
 ) -> Result<Vec<Report>, StoreError> {
     let mut next = Next::default();
     match author {
-        Some(author) => again::prepare(client, author, &claim.entry, &mut next).await?,
+        Some(author) => again::prepare(client, author, (&claim.entry, way), &mut next).await?,
         None => next.retry = true,
     }
     next.settle(client, claim).await
