@@ -1,9 +1,12 @@
 //! One's own server: found by DNS, believed before anything secret is said
 //! (spec §2.6), then asked to sign in.
 
+use std::time::Duration;
+
 use email2::address::Address;
 use email2::certificate::Certificate;
 use email2::{Identity, KeyAnswer, KeyPut, KeyPutAnswer, KeyQuery};
+use email2_io::clock::{Elapsed, within};
 use email2_remote::connect::{OpenError, Session};
 use email2_remote::deliver::Reason;
 use email2_remote::resolve::{self, Host, ResolveError};
@@ -18,6 +21,9 @@ use crate::{Client, keyring};
 const SUBMISSION: (&str, u16) = ("_submissions._tcp", 465);
 /// The SRV label and the port of IMAP with TLS from the first octet (RFC 8314).
 const IMAP: (&str, u16) = ("_imaps._tcp", 993);
+
+/// How long signing in at one host may take, from connecting to the answer.
+const SIGN_IN_LIMIT: Duration = Duration::from_secs(60);
 
 /// Why one's own server cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -97,13 +103,17 @@ pub async fn sign_in(
             authentication: address.to_string(),
             password: Zeroizing::new(password.to_owned()),
         };
-        match client
-            .home()
-            .open(address.domain(), &host, Some(credentials))
-            .await
-        {
-            Ok(session) => return Ok(session),
-            Err(error) => last = Some(error),
+        let home = client.home();
+        let opening = home.open(address.domain(), &host, Some(credentials));
+        match within(&*client.world.clock, SIGN_IN_LIMIT, opening).await {
+            Ok(Ok(session)) => return Ok(session),
+            Ok(Err(error)) => last = Some(error),
+            Err(Elapsed) => {
+                last = Some(OpenError::Dialogue {
+                    host: host.name.clone(),
+                    failure: Failure::TimedOut,
+                });
+            }
         }
     }
     let domain = address.domain().to_string();
