@@ -145,7 +145,7 @@ mod tests {
         let (front, old, content) = taken_apart(whole.as_bytes()).unwrap().unwrap();
         assert_eq!(front, FRONT.as_bytes());
         assert_eq!((old, content), (seal, CONTENT.as_bytes()));
-        assert!(taken_apart(CONTENT.as_bytes()).unwrap().is_none());
+        assert_eq!(taken_apart(CONTENT.as_bytes()), Err(Rejection::SealMissing));
     }
 
     #[test]
