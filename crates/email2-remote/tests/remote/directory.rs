@@ -79,11 +79,14 @@ async fn the_direct_method_is_for_domains_without_an_advanced_host() {
     assert_eq!(web.count(), 0);
 }
 
+/// What a directory answers.
+type Body = fn(&Stage) -> Page;
+
 /// K10 b, d, f, g and bad input: each is temporary, in bounded time and memory, with its reason.
 #[tokio::test]
 async fn a_directory_that_answers_what_is_none_is_a_temporary_failure() {
     let of_another = |stage: &Stage| page(&stage.key("carol@example.org"));
-    let bodies: [(fn(&Stage) -> Page, &str); 6] = [
+    let bodies: [(Body, &str); 6] = [
         (|_| Page::Is("text/html", b"<html>".to_vec()), "web page"),
         (|_| Page::At("https://10.0.0.1/".to_owned()), "redirects"),
         (|_| Page::Huge(OCTETS), "larger than 65536 octets"),
