@@ -92,7 +92,10 @@ async fn again(
 }
 
 /// What stands above the seal, the seal, and what is below it.
-fn taken_apart(octets: &[u8]) -> Result<Option<(&[u8], Seal, &[u8])>, Rejection> {
+type Apart<'a> = (&'a [u8], Seal, &'a [u8]);
+
+/// Takes kept octets apart at their top seal.
+fn taken_apart(octets: &[u8]) -> Result<Option<Apart<'_>>, Rejection> {
     let scanned = Scan::whole(true, header_of(octets))?;
     let Some(top) = scanned.header.seals.first() else {
         return Ok(None);
