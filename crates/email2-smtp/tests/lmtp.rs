@@ -1,9 +1,5 @@
 //! Handing on by LMTP and by SMTP: dialogues in memory.
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "a test may fail loudly"
-)]
+#![expect(clippy::unwrap_used, reason = "a test may fail loudly")]
 
 use std::time::Duration;
 
