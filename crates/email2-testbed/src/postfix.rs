@@ -65,7 +65,8 @@ impl Plan {
         let own = [
             ("myhostname", self.host.clone()),
             ("mydestination", String::new()),
-            ("inet_interfaces", self.at.ip().to_string()),
+            // Only what the machine's interfaces name is taken; it listens where it is told.
+            ("inet_interfaces", "127.0.0.1".to_owned()),
             ("inet_protocols", "ipv4".to_owned()),
             ("alias_maps", String::new()),
             ("local_recipient_maps", String::new()),
