@@ -21,6 +21,7 @@ use email2_testbed::dovecot::{self, Dovecot};
 use email2_testbed::forger::session::{Letter, Session, deliver};
 use email2_testbed::postfix::{self, Postfix};
 use email2_testbed::testbed::Testbed;
+use email2_testbed::zone::Zone;
 
 /// Host numbers of the programs behind.
 const DOVECOT: u8 = 200;
@@ -58,6 +59,7 @@ impl Scene {
         let open = std::fs::Permissions::from_mode(0o755);
         std::fs::set_permissions(folder.path(), open).unwrap();
         let mut testbed = Testbed::start(&folder.path().join("world")).unwrap();
+        testbed.authority.publish(Zone::new("plain.net")).unwrap();
         testbed.add_domain(&Plan::new("example.com")).await.unwrap();
         let bob = "bob@example.com".parse().unwrap();
         let bob = testbed.add_device(&bob).await.unwrap();
@@ -205,11 +207,11 @@ fn fields<'a>(message: &'a str, name: &str) -> Vec<&'a str> {
 
 fn ordinary(to: &str, fields: &str) -> Letter {
     Letter {
-        from: "eve@plain.example".to_owned(),
+        from: "eve@plain.net".to_owned(),
         announced: None,
         recipients: vec![to.to_owned()],
         content: format!(
-            "{fields}From: ceo@plain.example\r\nTo: {to}\r\nSubject: money\r\n\r\nSend it.\r\n"
+            "{fields}From: ceo@plain.net\r\nTo: {to}\r\nSubject: money\r\n\r\nSend it.\r\n"
         )
         .into_bytes(),
     }
