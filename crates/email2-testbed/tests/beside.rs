@@ -1,11 +1,7 @@
 //! Our server in front of Debian's Postfix and Dovecot, which have the mailboxes: what it judged
 //! reaches them with its verdict, once, and they are asked who is there. Needs root and the
 //! packages; else the tests say so and return.
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "a test may fail loudly"
-)]
+#![expect(clippy::unwrap_used, reason = "a test may fail loudly")]
 
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt as _;
