@@ -216,7 +216,7 @@ impl Received {
                 .as_ref()
                 == Some(ours)
         };
-        let place = fields.0.iter().position(|field| is_ours(field))?;
+        let place = fields.0.iter().position(is_ours)?;
         let below = fields.0.get(place + 1..)?;
         let next = below
             .iter()
