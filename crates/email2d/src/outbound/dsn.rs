@@ -15,7 +15,7 @@ use email2_store::queue::{NewEntry, QueueEntry, QueueRecipient, RecipientState};
 use email2_store::{Generated, SpooledBody, StoreError};
 
 use super::words::Words;
-use crate::mediator::report;
+use crate::mediator::{report, return_path};
 use crate::service_key::{self, ServiceKeyError};
 use crate::site::Site;
 pub(crate) use compose::Kind;
@@ -156,14 +156,14 @@ async fn report(
     let Some(reader) = reader(site, entry, author).await? else {
         return Ok(reports);
     };
-    let domain = match &reader {
-        Reader::Account(_) => author.domain(),
-        Reader::Elsewhere(domain) => domain,
+    let (domain, to) = match &reader {
+        Reader::Account(account) => (author.domain(), &account.address),
+        Reader::Elsewhere(domain) => (domain, author),
     };
     let header = original_header(site, entry).await?;
     let report = Report {
         by: domain,
-        to: author,
+        to,
         arrived: entry.created,
         until: entry.expires,
         kind,
@@ -184,6 +184,22 @@ async fn report(
     Ok(reports)
 }
 
+/// Ordinary mail that was passed on has a return path of ours. Its sender is not told, for anybody
+/// may have written that address; the domain's postmaster is, so that nothing is lost in silence.
+async fn postmaster_for(
+    site: &Site,
+    author: &Address,
+) -> Result<Option<email2_store::Account>, StoreError> {
+    if return_path::original(site, author).is_none() {
+        return Ok(None);
+    }
+    let Ok(postmaster) = Address::parse(&format!("postmaster@{}", author.domain())) else {
+        return Ok(None);
+    };
+    let found = site.recipient_for(&postmaster).await?;
+    Ok(found.map(|recipient| recipient.account))
+}
+
 /// Nobody elsewhere is told of mail that was not sealed: its reverse-path may be anybody's
 /// (spec §4.13.1). The seal was verified when the message was taken, by our domain.
 async fn reader(
@@ -192,7 +208,10 @@ async fn reader(
     author: &Address,
 ) -> Result<Option<Reader>, StoreError> {
     if site.serves(author.domain()) {
-        let account = site.store.account(author).await?;
+        let account = match site.store.account(author).await? {
+            None => postmaster_for(site, author).await?,
+            found => found,
+        };
         return Ok(account.map(Reader::Account));
     }
     let signer = entry.announced.as_ref().map(|(_, signer)| signer.domain());
