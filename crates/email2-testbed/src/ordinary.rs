@@ -120,17 +120,20 @@ impl OrdinaryServer {
         std::mem::take(&mut *lock(&self.inbox))
     }
 
+    fn first(&self) -> Option<Received> {
+        let mut inbox = lock(&self.inbox);
+        (!inbox.is_empty()).then(|| inbox.remove(0))
+    }
+
     /// The next message that comes, if one does soon.
     ///
     /// # Errors
     /// None came.
     pub async fn next(&self) -> Outcome<Received> {
         for _ in 0..LOOKS {
-            let mut inbox = lock(&self.inbox);
-            if !inbox.is_empty() {
-                return Ok(inbox.remove(0));
+            if let Some(first) = self.first() {
+                return Ok(first);
             }
-            drop(inbox);
             self.world.clock.sleep(PAUSE).await;
         }
         None.step(format!("mail at {}", self.domain))

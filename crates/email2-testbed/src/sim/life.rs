@@ -68,7 +68,7 @@ impl Life {
                 continue;
             }
             let until_letter = next.map_or(LONG, |letter| letter.at - now);
-            let until_due = due.map_or(LONG, |due| self.from_now(due).max(self.pause));
+            let until_due = due.map_or(LONG, |due| self.time_until(due).max(self.pause));
             clock.sleep(until_letter.min(until_due)).await;
         }
     }
@@ -101,7 +101,7 @@ impl Life {
         self.entries().await.map(drop)
     }
 
-    fn from_now(&self, moment: u64) -> Duration {
+    fn time_until(&self, moment: u64) -> Duration {
         Duration::from_secs(moment.saturating_sub(self.client.world().now()))
     }
 
