@@ -10,6 +10,8 @@ use crate::failure::{Failure, Outcome, Step};
 
 /// How long Dovecot may take for anything.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// How long it may take to end by itself.
+const ENDING: Duration = Duration::from_secs(10);
 /// How often something is looked for.
 const PAUSE: Duration = Duration::from_millis(50);
 /// The user that owns the mail: Debian's `nobody`.
@@ -140,6 +142,13 @@ impl Drop for Dovecot {
             .arg("stop")
             .stderr(Stdio::null())
             .status();
+        // It ends its services first, which hold its sockets.
+        for _ in 0..ENDING.as_millis() / PAUSE.as_millis() {
+            if !matches!(self.master.try_wait(), Ok(None)) {
+                break;
+            }
+            std::thread::sleep(PAUSE);
+        }
         let _ = self.master.kill();
         let _ = self.master.wait();
     }

@@ -169,6 +169,12 @@ impl Scene {
         }
     }
 
+    /// Its network is another world's only when nothing listens there any more.
+    async fn close(self) {
+        drop(self.dovecot);
+        self.testbed.stop().await;
+    }
+
     async fn offer(&self, letter: &Letter) -> String {
         let at = self.testbed.exchanger("example.org").unwrap();
         let world = &self.testbed.world;
@@ -258,7 +264,7 @@ async fn dovecot_gets_sealed_mail_once_with_a_verdict_that_nobody_else_wrote() {
         scene.dovecot.delivered("dave@example.org").unwrap().len(),
         0
     );
-    scene.testbed.stop().await;
+    scene.close().await;
 }
 
 /// Postfix before, beside and after: what is put in is a relay and a port, and taken out again
@@ -307,7 +313,7 @@ async fn a_postfix_user_sends_sealed_mail_and_without_us_all_is_as_it_was() {
         assert!(found.iter().any(|message| message.contains(word)), "{word}");
     }
     drop(after);
-    scene.testbed.stop().await;
+    scene.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -345,7 +351,7 @@ async fn postfix_behind_passes_sealed_and_ordinary_mail_on_to_dovecot() {
     assert!(verdicts[0].starts_with("unverified; "), "{verdicts:?}");
     assert!(of("Send it.").contains("X-Email2-Verdict: verified; author=ceo"));
     drop(postfix);
-    scene.testbed.stop().await;
+    scene.close().await;
 }
 
 /// The system behind is down: whom it knew before gets mail later, whom nobody knows is told to
@@ -381,5 +387,5 @@ async fn while_the_system_behind_is_down_nobody_is_refused() {
     let found = scene.delivered("carol@example.org", 1).await;
     assert!(found[0].contains("At noon?"));
     drop(postfix);
-    scene.testbed.stop().await;
+    scene.close().await;
 }
