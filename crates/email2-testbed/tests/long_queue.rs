@@ -33,7 +33,8 @@ const GROWTH: u64 = 64 * 1024 * 1024;
 
 /// Past the capture of the test runner: the figures are for people.
 fn say(what: &str) {
-    writeln!(std::io::stderr(), "{what}").unwrap();
+    let mut out = std::io::stderr();
+    writeln!(out, "{what}").unwrap();
 }
 
 /// Memory of this process, octets.

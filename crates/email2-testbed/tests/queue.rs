@@ -1,11 +1,7 @@
 //! The server's queue over simulated days: domains that are down, put off, hang or lie; who is
 //! told what (spec §12.5).
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "a test may fail where it stands"
-)]
+#![expect(clippy::unwrap_used, reason = "a test may fail where it stands")]
 
 #[path = "queue/exchanger.rs"]
 mod exchanger;

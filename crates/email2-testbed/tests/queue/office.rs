@@ -164,7 +164,10 @@ impl Office {
     pub(crate) fn reasons(&self) -> Vec<String> {
         let store = self.store("example.org");
         let entries = store.entries().now_or_never().unwrap().unwrap();
-        let attempts = store.attempts(entries[0].id).now_or_never().unwrap();
+        let attempts = store
+            .attempts(entries.first().unwrap().id)
+            .now_or_never()
+            .unwrap();
         attempts
             .unwrap()
             .into_iter()
