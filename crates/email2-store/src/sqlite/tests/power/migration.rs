@@ -15,8 +15,8 @@ const CHANGES: u64 = 60;
 
 /// What version 2 brought, taken back.
 const BACK: &str = "DROP INDEX queue_due; DROP INDEX queue_leased; DROP INDEX queue_alarm;
-    DROP INDEX queue_group;
-    ALTER TABLE queue DROP COLUMN due; ALTER TABLE queue DROP COLUMN held;
+    DROP INDEX queue_group; DROP INDEX queue_source;
+    ALTER TABLE queue DROP COLUMN source; ALTER TABLE queue DROP COLUMN due; ALTER TABLE queue DROP COLUMN held;
     ALTER TABLE queue DROP COLUMN delayed; ALTER TABLE queue DROP COLUMN alarm;
     CREATE INDEX queue_due ON queue(next_attempt);
     DROP TABLE queue_domain; DROP TABLE queue_attempt; DROP TABLE tls_count;
