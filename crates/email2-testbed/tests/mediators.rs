@@ -1,10 +1,5 @@
 //! Mail that somebody passes on between domains (spec §14): a person's forwarding, a list of 50
 //! members over 3 domains, and what comes back when the far end refuses.
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "a test may fail"
-)]
 
 use std::time::Duration;
 
