@@ -75,6 +75,8 @@ impl Life {
 
     async fn write(&self, letter: &Letter) -> Outcome<()> {
         self.ledger.begin(letter);
+        // Until the outbox has been looked at again.
+        self.ledger.note_rest(&self.address, false);
         let draft = Draft {
             to: letter.to.iter().map(ToString::to_string).collect(),
             subject: letter.subject(),
