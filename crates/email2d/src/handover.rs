@@ -138,8 +138,8 @@ fn entry(site: &Site, envelope: &Envelope, to: &Address, body: &SpooledBody, id:
     }
 }
 
-/// The octets behind `front`, whose first field is the verdict (spec §15.1.3); what stands above a seal and could be taken for ours is renamed,
-/// nothing below it is changed (spec §4.3.3).
+/// The octets behind `front`, whose first field is the verdict (spec §15.1.3); what stands above a
+/// seal and could be taken for ours is renamed, nothing below it is changed (spec §4.3.3).
 async fn rewritten(site: &Site, front: &[u8], mail: &Mail) -> Result<SpooledBody, StoreError> {
     let reader = site.store.read_spooled(&mail.body).await?;
     let length = usize::try_from(mail.header).unwrap_or(limits::HEADER_OCTETS);

@@ -1,8 +1,9 @@
 //! ORCHESTRATOR, outgoing: mail that this server carries on, sealed or ordinary.
 //!
-//! `enqueue → claim → route → (protect → seal → keep) → deliver → settle (→ dsn)`; the first step is taken while the
-//! message comes in, the others by whoever holds the claim. A crash at any point loses nothing:
-//! an entry stays until it is settled, and a delivery repeated is stored once (spec §4.11).
+//! `enqueue → claim → route → (protect → seal → keep) → deliver → settle (→ dsn)`; the first step
+//! is taken while the message comes in, the others by whoever holds the claim. A crash at any
+//! point loses nothing: an entry stays until it is settled, and a delivery repeated is stored once
+//! (spec §4.11).
 
 pub(crate) mod enqueue;
 

@@ -38,7 +38,7 @@ pub(super) async fn take(
                     intake = Intake::Refused(rejection);
                 }
             }
-            Event::ContentEnd(_) => return Some(intake.finish().await),
+            Event::ContentEnd(_) => return Some(intake.finish(written).await),
             Event::Reset(rejection) => {
                 session.forget(rejection);
                 return None;
@@ -97,11 +97,15 @@ impl Intake {
         coming.writer.push(octets).await.map_err(store_failed)
     }
 
-    async fn finish(self) -> Result<Taken, Rejection> {
+    async fn finish(self, written: &Written) -> Result<Taken, Rejection> {
         match self {
             Intake::Refused(rejection) => Err(rejection),
             Intake::Coming(coming) => {
                 let scanned = coming.scan.finish()?;
+                // A message without a body: its header ends with it.
+                if !coming.headed {
+                    look_at(written, &scanned.header)?;
+                }
                 let body = coming.writer.finish().await.map_err(store_failed)?;
                 Ok(Taken { scanned, body })
             }
