@@ -289,3 +289,18 @@ async fn what_cannot_be_signed_is_refused_while_its_author_listens() {
     let nobody = wire.ask("RCPT TO:<nobody@example.com>").await;
     assert!(nobody.starts_with("550 5.1.1 "), "{nobody}");
 }
+
+/// A header that no body follows is looked at all the same (RFC 5321 §6.3, RFC 6532 §3.2).
+#[tokio::test]
+async fn a_header_alone_is_looked_at_too() {
+    let house = House::open().await;
+    let bob = house.held("bob@example.org").await;
+    house.person("alice@example.com").await;
+    let header = "From: bob@example.org\r\nTo: alice@example.com\r\nSubject: lunch\r\n";
+    let round = "Received: from a by b\r\n".repeat(51) + header;
+    let octets = header.replace("lunch", "D\u{e9}jeuner");
+    for (message, refusal) in [(round, "554 5.4.6 "), (octets, "550 5.6.")] {
+        let reply = submit(&house, &bob, &["alice@example.com"], &message).await;
+        assert!(reply.starts_with(refusal), "{reply}");
+    }
+}
