@@ -9,6 +9,7 @@
 mod listen;
 mod session;
 
+mod content;
 mod inbound;
 mod mx;
 

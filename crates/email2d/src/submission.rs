@@ -163,7 +163,6 @@ pub(crate) async fn receive(
     let caller = &session.caller;
     let decided = async {
         let site = &*caller.site;
-        permit::permit_written(&written, &taken.scanned.header)?;
         if let Some(account) = written.held() {
             try_it(site, account, &taken).await?;
         }
@@ -184,7 +183,11 @@ pub(crate) async fn receive(
 
 /// Signs the message once and throws it away: what cannot be signed is refused here, where its
 /// author still sees it (spec §13.3.4).
-async fn try_it(site: &Site, account: &Account, taken: &intake::Taken) -> Result<(), Rejection> {
+async fn try_it(
+    site: &Site,
+    account: &Account,
+    taken: &intake::Taken<'_>,
+) -> Result<(), Rejection> {
     let _room = room::take(site, taken.scanned.size).await;
     let reader = site.store.read_spooled(&taken.body).await;
     let reader = reader.map_err(store_failed)?;

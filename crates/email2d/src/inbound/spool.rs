@@ -1,10 +1,9 @@
-//! The content: read once, hashed and scanned while it arrives, spooled to where it stays.
+//! The content: read once, hashed and scanned while it arrives, its signers asked meanwhile.
 
 use email2::address::Address;
 use email2::header::HeaderFacts;
-use email2::limits;
 use email2::rejection::Rejection;
-use email2::scan::{Scan, Scanned};
+use email2::scan::Scanned;
 use email2::verdict::foresee_signer;
 use email2_smtp::server::Event;
 use email2_store::{BodyReader, BodyWriter, SpooledBody, StoreError};
@@ -12,6 +11,7 @@ use email2_store::{BodyReader, BodyWriter, SpooledBody, StoreError};
 use super::accept::store_failed;
 use super::envelope::Envelope;
 use super::signer::Lookups;
+use crate::content::{Content, Intake, Received, Watch};
 use crate::session::{Caller, Session};
 use crate::trace;
 
@@ -29,31 +29,20 @@ pub(crate) struct Spooled {
 }
 
 /// Takes the content from the connection. `None`: the connection ended, the client took the
-/// transaction back, or the machine answered already (by a refusal of its own, or by one of
-/// ours that it was told on the way).
+/// transaction back, or the machine answered already.
 pub(crate) async fn spool(
     session: &mut Session,
     envelope: &Envelope,
     first: Event,
 ) -> Option<Result<Spooled, Rejection>> {
-    let mut intake = Intake::begin(&session.caller, envelope).await;
-    let mut event = first;
-    loop {
-        match event {
-            Event::Content(octets) => {
-                if let Err(rejection) = intake.take(&session.caller, envelope, &octets).await {
-                    session.driver.machine().refuse_content(rejection.clone());
-                    intake = Intake::Refused(rejection);
-                }
-            }
-            Event::ContentEnd(_) => return Some(intake.finish(&session.caller, envelope).await),
-            Event::Reset(rejection) => {
-                session.forget(rejection);
-                return None;
-            }
-            _ => return None,
+    let intake = begin(&session.caller, envelope).await;
+    match intake.receive(&mut session.driver, first).await {
+        Received::Whole(content) => Some(content.map(Spooled::from)),
+        Received::Reset(rejection) => {
+            session.forget(rejection);
+            None
         }
-        event = session.driver.next().await.ok().flatten()?;
+        Received::Ended => None,
     }
 }
 
@@ -66,7 +55,7 @@ pub(crate) async fn again(
     envelope: &Envelope,
     body: &dyn BodyReader,
 ) -> Result<Spooled, Rejection> {
-    let mut intake = Intake::begin(caller, envelope).await;
+    let mut intake = begin(caller, envelope).await;
     let mut offset = 0;
     while offset < body.size() {
         let octets = body.read(offset, PIECE).await.map_err(store_failed)?;
@@ -74,93 +63,64 @@ pub(crate) async fn again(
         if octets.is_empty() {
             break;
         }
-        intake.take(caller, envelope, &octets).await?;
+        intake.take(&octets).await?;
     }
-    intake.finish(caller, envelope).await
+    Ok(Spooled::from(intake.finish().await?))
 }
 
-/// A message that is coming in, or why it is not wanted any more.
-enum Intake {
-    Coming(Box<Coming>),
-    Refused(Rejection),
+async fn begin<'a>(caller: &'a Caller, envelope: &'a Envelope) -> Intake<Arriving<'a>> {
+    let arriving = Arriving {
+        caller,
+        envelope,
+        lookups: Lookups::default(),
+        keyed: !envelope.is_large(),
+    };
+    let writer = begin_body(caller, envelope).await;
+    Intake::begin(writer, envelope.mail.announced.is_some(), arriving)
 }
 
-struct Coming {
-    scan: Scan,
-    writer: Box<dyn BodyWriter>,
-    /// The header is complete and was looked at.
-    headed: bool,
+/// Asks for the keys of who signed, and refuses what can be told to be forged.
+struct Arriving<'a> {
+    caller: &'a Caller,
+    envelope: &'a Envelope,
     lookups: Lookups,
     /// The top seal was judged by its signer's key.
     keyed: bool,
 }
 
-impl Intake {
-    async fn begin(caller: &Caller, envelope: &Envelope) -> Intake {
-        match begin_body(caller, envelope).await {
-            Ok(writer) => Intake::Coming(Box::new(Coming {
-                scan: Scan::new(envelope.mail.announced.is_some()),
-                writer,
-                headed: false,
-                lookups: Lookups::default(),
-                keyed: !envelope.is_large(),
-            })),
-            Err(error) => Intake::Refused(store_failed(error)),
-        }
+impl Watch for Arriving<'_> {
+    fn look_at(&mut self, header: &HeaderFacts) -> Result<(), Rejection> {
+        look_at(self.caller, self.envelope, header)?;
+        self.lookups.begin(self.caller, self.envelope, header);
+        Ok(())
     }
 
-    async fn take(
-        &mut self,
-        caller: &Caller,
-        envelope: &Envelope,
-        octets: &[u8],
-    ) -> Result<(), Rejection> {
-        let Intake::Coming(coming) = self else {
-            return Ok(());
-        };
-        coming.scan.push(octets)?;
-        if let Some(header) = coming.scan.header().filter(|_| !coming.headed) {
-            coming.headed = true;
-            look_at(caller, envelope, header)?;
-            coming.lookups.begin(caller, envelope, header);
-        }
-        coming.look_at_signer()?;
-        coming.writer.push(octets).await.map_err(store_failed)
-    }
-
-    async fn finish(self, caller: &Caller, envelope: &Envelope) -> Result<Spooled, Rejection> {
-        match self {
-            Intake::Refused(rejection) => Err(rejection),
-            Intake::Coming(mut coming) => {
-                let scanned = coming.scan.finish()?;
-                // A message without a body: its header ends with it.
-                if !coming.headed {
-                    look_at(caller, envelope, &scanned.header)?;
-                    coming.lookups.begin(caller, envelope, &scanned.header);
-                }
-                let body = coming.writer.finish().await.map_err(store_failed)?;
-                Ok(Spooled {
-                    scanned,
-                    body,
-                    lookups: coming.lookups,
-                })
-            }
-        }
-    }
-}
-
-impl Coming {
     /// Refuses a large message whose top seal is forged as soon as that can be told
     /// (spec §4.12).
-    fn look_at_signer(&mut self) -> Result<(), Rejection> {
-        let Some(header) = self.scan.header().filter(|_| self.headed && !self.keyed) else {
+    fn look_again(&mut self, header: &HeaderFacts) -> Result<(), Rejection> {
+        if self.keyed {
             return Ok(());
-        };
+        }
         let Some(signer) = self.lookups.at_hand() else {
             return Ok(());
         };
         self.keyed = true;
         foresee_signer(header, signer)
+    }
+
+    fn takes_utf8(&self) -> bool {
+        let mail = &self.envelope.mail;
+        mail.announced.is_none() || mail.smtputf8
+    }
+}
+
+impl From<Content<Arriving<'_>>> for Spooled {
+    fn from(content: Content<Arriving<'_>>) -> Spooled {
+        Spooled {
+            scanned: content.scanned,
+            body: content.body,
+            lookups: content.watch.lookups,
+        }
     }
 }
 
@@ -180,10 +140,6 @@ async fn begin_body(
 
 /// Refuses what the header section shows by itself.
 fn look_at(caller: &Caller, envelope: &Envelope, header: &HeaderFacts) -> Result<(), Rejection> {
-    // RFC 5321 §6.3: a message that was received too often goes round.
-    if header.received > limits::RECEIVED_FIELDS {
-        return Err(Rejection::Loop);
-    }
     // What came to one of these before comes round (spec §14.2.1).
     if comes_again(envelope, header) {
         return Err(Rejection::Loop);
@@ -194,10 +150,6 @@ fn look_at(caller: &Caller, envelope: &Envelope, header: &HeaderFacts) -> Result
         return Err(Rejection::FieldBelowSeal {
             field: "Authentication-Results".to_owned(),
         });
-    }
-    // RFC 6532 §3.2: octets in a sealed header that nobody announced.
-    if announced && header.non_ascii && !envelope.mail.smtputf8 {
-        return Err(Rejection::HeaderOctets);
     }
     envelope.foresee(caller.site.world.now(), header)
 }

@@ -14,7 +14,7 @@ use crate::outbound::words::Words;
 use crate::site::Site;
 
 /// The entries, all of one group.
-pub(super) fn of(site: &Site, written: &Written, taken: &Taken) -> Vec<NewEntry> {
+pub(super) fn of(site: &Site, written: &Written, taken: &Taken<'_>) -> Vec<NewEntry> {
     let header = &taken.scanned.header;
     let named = ["To", "Cc"].iter().filter_map(|name| header.value(name));
     let visible: HashSet<Address> = named.filter_map(parse_authors).flatten().collect();
