@@ -16,9 +16,8 @@ mod writer;
 use std::sync::Arc;
 
 use email2::certificate::Certificate;
+use email2::known::{KnownCertificate, KnownKey};
 use email2::{Assurance, Etag, Fingerprint, Identity, KeyFlags, limits};
-
-use crate::memory::{KnownCertificate, KnownKey};
 
 pub use ordinary::{KeySource, OrdinaryKey, OrdinaryKeyError};
 pub use writer::{FoundKey, KeyError};

@@ -39,9 +39,7 @@ mod remote;
 pub use connect::{Connector, Content, ContentSource, Session};
 pub use deliver::{DeliveryRequest, Outcome, Reason, Scope};
 pub use keys::{FoundKey, KeyError, KeySource, OrdinaryKey, OrdinaryKeyError};
-pub use memory::{
-    KnownCertificate, KnownDomain, KnownKey, KnownPolicy, Memory, MemoryError, TlsSeen,
-};
+pub use memory::{Memory, MemoryError, TlsSeen};
 pub use remote::{HomeTrust, Remote};
 pub use speaks::DomainFacts;
 pub use tls_policy::TlsPolicy;

@@ -5,12 +5,12 @@ mod policy;
 
 use std::time::Duration;
 
+use email2::known::KnownPolicy;
 use email2::{Domain, limits};
 use email2_io::clock::within;
 use futures::FutureExt;
 
 use crate::https::{FetchError, Page};
-use crate::memory::KnownPolicy;
 use crate::remote::Remote;
 
 pub use policy::{Mode, Policy, PolicyError};

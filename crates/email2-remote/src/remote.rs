@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use email2::known::KnownDomain;
 use email2::{Address, Domain};
 use email2_io::tls::{ClientTls, TlsError};
 use email2_io::{NetworkConfig, World};
@@ -13,7 +14,7 @@ use crate::connect::{Connector, Search, Session};
 use crate::fence::{Budget, Fence};
 use crate::https::{Answered, FetchError, Page};
 use crate::keys::{ANSWERS, Asked, Flights, IdleSessions, KeyCache, Question, Recalled, Shelf};
-use crate::memory::{KnownDomain, Memory, MemoryError};
+use crate::memory::{Memory, MemoryError};
 use crate::mta_sts;
 use crate::recent::Recent;
 use crate::resolve::{self, Host, ResolveError};

@@ -1,10 +1,10 @@
 //! Does a domain speak Email 2.0: its record in DNS, and what is remembered (spec §2.3, §2.4).
 
+use email2::known::KnownDomain;
 use email2::policy_record::PolicyRecordError;
 use email2::{Domain, PolicyRecord, Strictness, capability, limits};
 use email2_io::{DnsError, World};
 
-use crate::memory::KnownDomain;
 use crate::resolve::ResolveError;
 
 /// A domain record and where it was found.

@@ -1,11 +1,11 @@
 //! What mail a domain takes: Email 2.0 or ordinary mail (spec §12.1). Ordinary only when it is
 //! definite that the domain does not speak Email 2.0; whatever fails is temporary.
 
+use email2::known::KnownDomain;
 use email2::{Domain, capability, limits};
 use email2_io::dns::Srv;
 use email2_io::{Answer, DnsError};
 
-use crate::memory::KnownDomain;
 use crate::remote::Remote;
 use crate::resolve::ResolveError;
 use crate::speaks::{self, DomainFacts, FoundRecord};

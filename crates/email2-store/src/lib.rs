@@ -69,7 +69,7 @@ pub use list::{List, Lists, Member, Standing};
 pub use mailbox::{Mailbox, MailboxId, Mailboxes, SpecialUse};
 pub use message::{Delivery, FlagChange, Flags, Message, Messages, Outcome};
 pub use passage::{Passage, PassageOutcome, Passages, Passed};
-pub use peer::{PeerDomain, PeerKey, PeerPolicy, Peers};
+pub use peer::Peers;
 pub use provenance::{Appended, Generated, Origin};
 pub use queue::{
     Claimed, DomainNews, EntryFilter, NewEntry, Prepared, Queue, QueueEntry, QueueId,

@@ -1,74 +1,10 @@
 //! What was learnt of other domains and their people; survives a restart.
 
 use async_trait::async_trait;
-use email2::{Assurance, Domain, Etag, Fingerprint, Identity, KeyFlags, Strictness};
+use email2::known::{KnownDomain, KnownKey, KnownPolicy};
+use email2::{Assurance, Domain, Fingerprint, Identity};
 
 use crate::error::StoreError;
-
-/// What is known of a domain (spec §2.3, §2.4).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PeerDomain {
-    /// The domain.
-    pub domain: Domain,
-    /// Known to speak Email 2.0 until then, Unix seconds.
-    pub speaks_until: Option<u64>,
-    /// Its memory, seconds.
-    pub ma: Option<u32>,
-    /// Its policy.
-    pub p: Option<Strictness>,
-    /// The policy of subdomains without a record.
-    pub sp: Option<Strictness>,
-    /// How its answer was authenticated (spec §2.2.3).
-    pub assurance: Option<Assurance>,
-    /// When that was learnt, Unix seconds.
-    pub learnt: u64,
-}
-
-/// What a domain answered to KEY.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PeerKey {
-    /// Whose certificate was asked for.
-    pub identity: Identity,
-    /// The key that a verifier named; `None` for a writer's question.
-    pub asked: Option<Fingerprint>,
-    /// The answer.
-    pub answer: PeerAnswer,
-    /// How the answer was authenticated; `None`: not at all.
-    pub assurance: Option<Assurance>,
-    /// When it was fetched or revalidated, Unix seconds.
-    pub fetched: u64,
-    /// How long it was said to be good, seconds.
-    pub ttl: u32,
-}
-
-/// The answer itself.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum PeerAnswer {
-    /// A certificate.
-    Certificate {
-        /// Binary OpenPGP.
-        octets: Vec<u8>,
-        /// Its version.
-        etag: Etag,
-        /// What the domain says of it.
-        flags: KeyFlags,
-    },
-    /// No such key.
-    None,
-}
-
-/// The MTA-STS policy of a domain, as it was fetched (RFC 8461).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PeerPolicy {
-    /// The domain.
-    pub domain: Domain,
-    /// The id that its record had.
-    pub id: String,
-    /// Its text.
-    pub text: String,
-    /// When it was fetched, Unix seconds.
-    pub fetched: u64,
-}
 
 /// Whether a pinned key is in use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -120,26 +56,36 @@ pub struct Pin {
 #[async_trait]
 pub trait Peers: Send + Sync {
     /// What is known of a domain.
-    async fn peer_domain(&self, domain: &Domain) -> Result<Option<PeerDomain>, StoreError>;
+    async fn peer_domain(&self, domain: &Domain) -> Result<Option<KnownDomain>, StoreError>;
 
     /// Keeps what is known, in place of what was.
-    async fn keep_peer_domains(&self, domains: Vec<PeerDomain>) -> Result<(), StoreError>;
+    async fn keep_peer_domain(&self, domain: &Domain, known: KnownDomain)
+    -> Result<(), StoreError>;
 
     /// The MTA-STS policy kept of a domain.
-    async fn peer_policy(&self, domain: &Domain) -> Result<Option<PeerPolicy>, StoreError>;
+    async fn peer_policy(&self, domain: &Domain) -> Result<Option<KnownPolicy>, StoreError>;
 
     /// Keeps a policy, in place of what was.
-    async fn keep_peer_policy(&self, policy: PeerPolicy) -> Result<(), StoreError>;
+    async fn keep_peer_policy(
+        &self,
+        domain: &Domain,
+        policy: KnownPolicy,
+    ) -> Result<(), StoreError>;
 
-    /// The answer kept for a question.
+    /// The answer kept for a question: a verifier's names a key, a writer's does not.
     async fn peer_key(
         &self,
         identity: &Identity,
         asked: Option<&Fingerprint>,
-    ) -> Result<Option<PeerKey>, StoreError>;
+    ) -> Result<Option<KnownKey>, StoreError>;
 
-    /// Keeps answers, in place of those before.
-    async fn keep_peer_keys(&self, keys: Vec<PeerKey>) -> Result<(), StoreError>;
+    /// Keeps an answer, in place of the one before.
+    async fn keep_peer_key(
+        &self,
+        identity: &Identity,
+        asked: Option<&Fingerprint>,
+        known: KnownKey,
+    ) -> Result<(), StoreError>;
 
     /// Forgets answers fetched before `before`, Unix seconds; how many.
     async fn forget_peer_keys(&self, before: u64) -> Result<u64, StoreError>;

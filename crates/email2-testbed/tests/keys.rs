@@ -13,6 +13,7 @@ use email2::address::Address;
 use email2::certificate::generate::generate;
 use email2::certificate::{Certificate, RevocationReason};
 use email2::content::{Container, Mode, OuterTo, Protect, protect};
+use email2::known::{KnownCertificate, KnownKey};
 use email2::secret::SecretKey;
 use email2::{Assurance, Identity, KeyFlags};
 use email2_client::config::Config;
@@ -23,8 +24,7 @@ use email2_client::read::{self, Shown};
 use email2_client::send::compose::{Letter, Source};
 use email2_client::send::{Encryption, State};
 use email2_client::{Client, backup, home, keyring, own_key, verified, watch_own};
-use email2_store::peer::PeerAnswer;
-use email2_store::{PeerKey, Purpose, Replaces, Secret, Version};
+use email2_store::{Purpose, Replaces, Secret, Version};
 use email2_testbed::domain::Plan;
 use email2_testbed::person::{PASSPHRASE, Person};
 use email2_testbed::testbed::Testbed;
@@ -225,23 +225,19 @@ async fn k08_an_expired_copy_is_asked_for_again_and_an_expired_key_is_never_clea
     pin::settle(bob.client.store(), &who, old, sure, now)
         .await
         .unwrap();
-    let cached = PeerKey {
-        identity: Identity::Address(who.clone()),
-        asked: None,
-        answer: PeerAnswer::Certificate {
+    let cached = KnownKey {
+        answer: Some(KnownCertificate {
             octets: old.octets().to_vec(),
             etag: old.etag(),
             flags: KeyFlags::default(),
-        },
+        }),
         assurance: sure,
         fetched: now - 50,
         ttl: 86_400,
     };
-    bob.client
-        .store()
-        .keep_peer_keys(vec![cached])
-        .await
-        .unwrap();
+    let alice = Identity::Address(who.clone());
+    let kept = bob.client.store().keep_peer_key(&alice, None, cached);
+    kept.await.unwrap();
 
     let code = scene.testbed.add_account(&who).await.unwrap();
     let origin = Origin::Given(Box::new(extended.clone()));

@@ -19,6 +19,7 @@ pub mod policy_record;
 
 pub mod certificate;
 pub mod key_query;
+pub mod known;
 pub mod scram;
 pub mod secret;
 pub mod wkd;

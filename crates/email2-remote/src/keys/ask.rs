@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use email2::certificate::Certificate;
 use email2::key_query::KeyQuery;
+use email2::known::{KnownDomain, KnownKey};
 use email2::{Assurance, Domain, Identity, KeyAnswer, KeyFlags, limits};
 use email2_io::aside::aside;
 use email2_io::clock::within;
@@ -16,7 +17,6 @@ use futures::FutureExt;
 use super::confirm::Doubt;
 use super::{Asked, Found, Kept, Question, Trouble};
 use crate::connect::Session;
-use crate::memory::{KnownDomain, KnownKey};
 use crate::remote::Remote;
 use crate::resolve::ResolveError;
 

@@ -1,8 +1,8 @@
 //! Which mail a domain takes (spec §12.1), and how its ordinary hosts are met.
 
 use email2::Domain;
+use email2::known::KnownDomain;
 use email2_io::DnsError;
-use email2_remote::memory::KnownDomain;
 use email2_remote::{Memory, Spoken, TlsPolicy, WayError};
 
 use crate::neighbour::Manners;

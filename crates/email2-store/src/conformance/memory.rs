@@ -1,6 +1,7 @@
 //! What is remembered: peers, pins, blocks, settings.
 
 use email2::block::BlockPattern;
+use email2::known::{KnownCertificate, KnownDomain, KnownKey, KnownPolicy};
 use email2::{Assurance, Domain, Fingerprint, Identity, KeyFlags, Strictness};
 
 use super::sealed::{self, Author, By};
@@ -9,7 +10,7 @@ use crate::Store;
 use crate::account::Account;
 use crate::block::Scope;
 use crate::message::Outcome;
-use crate::peer::{PeerAnswer, PeerDomain, PeerKey, PeerPolicy, Pin, Standing};
+use crate::peer::{Pin, Standing};
 
 fn bob() -> Identity {
     Identity::parse("bob@example.org").unwrap()
@@ -22,22 +23,24 @@ fn fingerprint(octet: u8) -> Fingerprint {
 pub(crate) async fn a_domain_is_remembered(store: &Store) {
     let domain = Domain::parse("example.org").unwrap();
     assert_eq!(store.peer_domain(&domain).await.unwrap(), None);
-    let mut known = PeerDomain {
-        domain: domain.clone(),
-        speaks_until: Some(NOW + 100),
+    let mut known = KnownDomain {
+        speaks_until: NOW + 100,
         ma: Some(100),
         p: Some(Strictness::Strict),
         sp: None,
         assurance: Some(Assurance::Dnssec),
         learnt: NOW,
     };
-    store.keep_peer_domains(vec![known.clone()]).await.unwrap();
+    let kept = store.keep_peer_domain(&domain, known.clone()).await;
+    kept.unwrap();
     assert_eq!(
         store.peer_domain(&domain).await.unwrap(),
         Some(known.clone())
     );
     known.assurance = None;
-    store.keep_peer_domains(vec![known.clone()]).await.unwrap();
+    known.speaks_until = 0;
+    let kept = store.keep_peer_domain(&domain, known.clone()).await;
+    kept.unwrap();
     assert_eq!(store.peer_domain(&domain).await.unwrap(), Some(known));
 }
 
@@ -45,13 +48,13 @@ pub(crate) async fn a_policy_is_remembered(store: &Store) {
     let domain = Domain::parse("example.org").unwrap();
     assert_eq!(store.peer_policy(&domain).await.unwrap(), None);
     for id in ["1", "2"] {
-        let policy = PeerPolicy {
-            domain: domain.clone(),
+        let policy = KnownPolicy {
             id: id.to_owned(),
             text: format!("version: STSv1\nmode: none\nmax_age: {id}\n"),
             fetched: NOW,
         };
-        store.keep_peer_policy(policy.clone()).await.unwrap();
+        let kept = store.keep_peer_policy(&domain, policy.clone()).await;
+        kept.unwrap();
         assert_eq!(store.peer_policy(&domain).await.unwrap(), Some(policy));
     }
 }
@@ -62,44 +65,35 @@ pub(crate) async fn an_answer_is_remembered_by_its_question(store: &Store) {
         since: Some(NOW),
         ..KeyFlags::default()
     };
-    let certificate = PeerAnswer::Certificate {
+    let certificate = KnownCertificate {
         octets: b"octets".to_vec(),
         etag: "0a".parse().unwrap(),
         flags,
     };
-    let mut writers = PeerKey {
-        identity: bob(),
-        asked: None,
-        answer: certificate,
+    let mut writers = KnownKey {
+        answer: Some(certificate),
         assurance: Some(Assurance::DomainCertificate),
         fetched: NOW,
         ttl: 3600,
     };
-    let verifiers = PeerKey {
-        asked: Some(fingerprint(7)),
-        answer: PeerAnswer::None,
+    let verifiers = KnownKey {
+        answer: None,
         assurance: None,
         fetched: NOW + 5,
         ..writers.clone()
     };
-    store
-        .keep_peer_keys(vec![writers.clone(), verifiers.clone()])
-        .await
-        .unwrap();
+    let (who, key, other) = (bob(), fingerprint(7), fingerprint(8));
+    let keep = async |asked, known| store.keep_peer_key(&who, asked, known).await.unwrap();
+    keep(None, writers.clone()).await;
+    keep(Some(&key), verifiers.clone()).await;
     writers.ttl = 60;
-    store.keep_peer_keys(vec![writers.clone()]).await.unwrap();
-    assert_eq!(store.peer_key(&bob(), None).await.unwrap(), Some(writers));
-    let key = fingerprint(7);
-    assert_eq!(
-        store.peer_key(&bob(), Some(&key)).await.unwrap(),
-        Some(verifiers)
-    );
-    assert_eq!(
-        store.peer_key(&bob(), Some(&fingerprint(8))).await.unwrap(),
-        None
-    );
+    keep(None, writers.clone()).await;
+    let ask = async |asked| store.peer_key(&who, asked).await.unwrap();
+    assert_eq!(ask(None).await, Some(writers));
+    assert_eq!(ask(Some(&key)).await, Some(verifiers));
+    assert_eq!(ask(Some(&other)).await, None);
     assert_eq!(store.forget_peer_keys(NOW + 1).await.unwrap(), 1);
-    assert_eq!(store.peer_key(&bob(), None).await.unwrap(), None);
+    assert_eq!(ask(None).await, None);
 }
 
 pub(crate) async fn a_held_key_stands_beside_the_known_one(store: &Store) {

@@ -1,6 +1,7 @@
 //! What was learnt of others.
 
 use async_trait::async_trait;
+use email2::known::{KnownCertificate, KnownDomain, KnownKey, KnownPolicy};
 use email2::{Domain, Fingerprint, Identity};
 use rusqlite::{Connection, Row};
 
@@ -8,18 +9,18 @@ use super::SqliteStore;
 use super::certificate::{fingerprint, read_identity};
 use super::row::{collect, first, parsed, parsed_or_null};
 use crate::error::StoreError;
-use crate::peer::{PeerAnswer, PeerDomain, PeerKey, PeerPolicy, Peers, Pin, Standing};
+use crate::peer::{Peers, Pin, Standing};
 
 const SELECT_PIN: &str =
     "SELECT identity, standing, primary_key, octets, assurance, since, encrypted FROM pin";
 
 #[async_trait]
 impl Peers for SqliteStore {
-    async fn peer_domain(&self, domain: &Domain) -> Result<Option<PeerDomain>, StoreError> {
+    async fn peer_domain(&self, domain: &Domain) -> Result<Option<KnownDomain>, StoreError> {
         let domain = domain.to_string();
         self.read(move |connection| {
             let mut select = connection.prepare_cached(
-                "SELECT domain, speaks_until, ma, p, sp, assurance, learnt
+                "SELECT speaks_until, ma, p, sp, assurance, learnt
                  FROM peer_domain WHERE domain = ?1",
             )?;
             first(select.query([domain])?, read_domain)
@@ -27,28 +28,33 @@ impl Peers for SqliteStore {
         .await
     }
 
-    async fn keep_peer_domains(&self, domains: Vec<PeerDomain>) -> Result<(), StoreError> {
-        self.write(move |change| {
-            domains
-                .iter()
-                .try_for_each(|domain| keep_domain(change.connection, domain))
-        })
-        .await
+    async fn keep_peer_domain(
+        &self,
+        domain: &Domain,
+        known: KnownDomain,
+    ) -> Result<(), StoreError> {
+        let domain = domain.to_string();
+        self.write(move |change| keep_domain(change.connection, &domain, &known))
+            .await
     }
 
-    async fn peer_policy(&self, domain: &Domain) -> Result<Option<PeerPolicy>, StoreError> {
+    async fn peer_policy(&self, domain: &Domain) -> Result<Option<KnownPolicy>, StoreError> {
         let domain = domain.to_string();
         self.read(move |connection| {
-            let mut select = connection.prepare_cached(
-                "SELECT domain, id, text, fetched FROM peer_policy WHERE domain = ?1",
-            )?;
+            let mut select = connection
+                .prepare_cached("SELECT id, text, fetched FROM peer_policy WHERE domain = ?1")?;
             first(select.query([domain])?, read_policy)
         })
         .await
     }
 
-    async fn keep_peer_policy(&self, policy: PeerPolicy) -> Result<(), StoreError> {
-        self.write(move |change| keep_policy(change.connection, &policy))
+    async fn keep_peer_policy(
+        &self,
+        domain: &Domain,
+        policy: KnownPolicy,
+    ) -> Result<(), StoreError> {
+        let domain = domain.to_string();
+        self.write(move |change| keep_policy(change.connection, &domain, &policy))
             .await
     }
 
@@ -56,11 +62,11 @@ impl Peers for SqliteStore {
         &self,
         identity: &Identity,
         asked: Option<&Fingerprint>,
-    ) -> Result<Option<PeerKey>, StoreError> {
+    ) -> Result<Option<KnownKey>, StoreError> {
         let (identity, asked) = (identity.to_string(), asked_column(asked));
         self.read(move |connection| {
             let mut select = connection.prepare_cached(
-                "SELECT identity, asked, octets, etag, flags, assurance, fetched, ttl
+                "SELECT octets, etag, flags, assurance, fetched, ttl
                  FROM peer_key WHERE identity = ?1 AND asked = ?2",
             )?;
             first(select.query((identity, asked))?, read_key)
@@ -68,12 +74,15 @@ impl Peers for SqliteStore {
         .await
     }
 
-    async fn keep_peer_keys(&self, keys: Vec<PeerKey>) -> Result<(), StoreError> {
-        self.write(move |change| {
-            keys.iter()
-                .try_for_each(|key| keep_key(change.connection, key))
-        })
-        .await
+    async fn keep_peer_key(
+        &self,
+        identity: &Identity,
+        asked: Option<&Fingerprint>,
+        known: KnownKey,
+    ) -> Result<(), StoreError> {
+        let question = (identity.to_string(), asked_column(asked));
+        self.write(move |change| keep_key(change.connection, &question, &known))
+            .await
     }
 
     async fn forget_peer_keys(&self, before: u64) -> Result<u64, StoreError> {
@@ -122,54 +131,55 @@ impl Peers for SqliteStore {
     }
 }
 
-fn read_domain(row: &Row<'_>) -> Result<PeerDomain, StoreError> {
-    Ok(PeerDomain {
-        domain: parsed(row, 0)?,
-        speaks_until: row.get(1)?,
-        ma: row.get(2)?,
-        p: parsed_or_null(row, 3)?,
-        sp: parsed_or_null(row, 4)?,
-        assurance: parsed_or_null(row, 5)?,
-        learnt: row.get(6)?,
+fn read_domain(row: &Row<'_>) -> Result<KnownDomain, StoreError> {
+    Ok(KnownDomain {
+        speaks_until: row.get::<_, Option<u64>>(0)?.unwrap_or(0),
+        ma: row.get(1)?,
+        p: parsed_or_null(row, 2)?,
+        sp: parsed_or_null(row, 3)?,
+        assurance: parsed_or_null(row, 4)?,
+        learnt: row.get(5)?,
     })
 }
 
-fn keep_domain(connection: &Connection, peer: &PeerDomain) -> Result<(), StoreError> {
+fn keep_domain(
+    connection: &Connection,
+    domain: &str,
+    known: &KnownDomain,
+) -> Result<(), StoreError> {
     let mut insert = connection.prepare_cached(
         "INSERT OR REPLACE INTO peer_domain
          (domain, speaks_until, ma, p, sp, assurance, learnt) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
     )?;
     insert.execute((
-        peer.domain.as_str(),
-        peer.speaks_until,
-        peer.ma,
-        peer.p.map(|policy| policy.to_string()),
-        peer.sp.map(|policy| policy.to_string()),
-        peer.assurance.map(|assurance| assurance.as_str()),
-        peer.learnt,
+        domain,
+        Some(known.speaks_until).filter(|&until| until > 0),
+        known.ma,
+        known.p.map(|policy| policy.to_string()),
+        known.sp.map(|policy| policy.to_string()),
+        known.assurance.map(|assurance| assurance.as_str()),
+        known.learnt,
     ))?;
     Ok(())
 }
 
-fn read_policy(row: &Row<'_>) -> Result<PeerPolicy, StoreError> {
-    Ok(PeerPolicy {
-        domain: parsed(row, 0)?,
-        id: row.get(1)?,
-        text: row.get(2)?,
-        fetched: row.get(3)?,
+fn read_policy(row: &Row<'_>) -> Result<KnownPolicy, StoreError> {
+    Ok(KnownPolicy {
+        id: row.get(0)?,
+        text: row.get(1)?,
+        fetched: row.get(2)?,
     })
 }
 
-fn keep_policy(connection: &Connection, policy: &PeerPolicy) -> Result<(), StoreError> {
+fn keep_policy(
+    connection: &Connection,
+    domain: &str,
+    policy: &KnownPolicy,
+) -> Result<(), StoreError> {
     let mut insert = connection.prepare_cached(
         "INSERT OR REPLACE INTO peer_policy (domain, id, text, fetched) VALUES (?1, ?2, ?3, ?4)",
     )?;
-    insert.execute((
-        policy.domain.as_str(),
-        &policy.id,
-        &policy.text,
-        policy.fetched,
-    ))?;
+    insert.execute((domain, &policy.id, &policy.text, policy.fetched))?;
     Ok(())
 }
 
@@ -178,58 +188,46 @@ fn asked_column(asked: Option<&Fingerprint>) -> Vec<u8> {
     asked.map(|key| key.as_bytes().to_vec()).unwrap_or_default()
 }
 
-fn read_key(row: &Row<'_>) -> Result<PeerKey, StoreError> {
-    let asked: Vec<u8> = row.get(1)?;
-    let asked = if asked.is_empty() {
-        None
-    } else {
-        Some(fingerprint(&asked)?)
-    };
-    Ok(PeerKey {
-        identity: read_identity(row, 0)?,
-        asked,
-        answer: read_answer(row)?,
-        assurance: parsed_or_null(row, 5)?,
-        fetched: row.get(6)?,
-        ttl: row.get(7)?,
+fn read_key(row: &Row<'_>) -> Result<KnownKey, StoreError> {
+    Ok(KnownKey {
+        answer: read_certificate(row)?,
+        assurance: parsed_or_null(row, 3)?,
+        fetched: row.get(4)?,
+        ttl: row.get(5)?,
     })
 }
 
-fn read_answer(row: &Row<'_>) -> Result<PeerAnswer, StoreError> {
-    let octets: Option<Vec<u8>> = row.get(2)?;
-    match octets {
-        None => Ok(PeerAnswer::None),
-        Some(octets) => Ok(PeerAnswer::Certificate {
-            octets,
-            etag: parsed(row, 3)?,
-            flags: parsed(row, 4)?,
-        }),
-    }
+fn read_certificate(row: &Row<'_>) -> Result<Option<KnownCertificate>, StoreError> {
+    let Some(octets) = row.get(0)? else {
+        return Ok(None);
+    };
+    Ok(Some(KnownCertificate {
+        octets,
+        etag: parsed(row, 1)?,
+        flags: parsed(row, 2)?,
+    }))
 }
 
-fn keep_key(connection: &Connection, key: &PeerKey) -> Result<(), StoreError> {
+fn keep_key(
+    connection: &Connection,
+    (identity, asked): &(String, Vec<u8>),
+    known: &KnownKey,
+) -> Result<(), StoreError> {
     let mut insert = connection.prepare_cached(
         "INSERT OR REPLACE INTO peer_key
          (identity, asked, octets, etag, flags, assurance, fetched, ttl)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
     )?;
-    let (octets, etag, flags) = match &key.answer {
-        PeerAnswer::None => (None, None, None),
-        PeerAnswer::Certificate {
-            octets,
-            etag,
-            flags,
-        } => (Some(octets), Some(etag.as_str()), Some(flags.to_string())),
-    };
+    let certificate = known.answer.as_ref();
     insert.execute((
-        key.identity.to_string(),
-        asked_column(key.asked.as_ref()),
-        octets,
-        etag,
-        flags,
-        key.assurance.map(|assurance| assurance.as_str()),
-        key.fetched,
-        key.ttl,
+        identity,
+        asked,
+        certificate.map(|known| &known.octets),
+        certificate.map(|known| known.etag.as_str()),
+        certificate.map(|known| known.flags.to_string()),
+        known.assurance.map(|assurance| assurance.as_str()),
+        known.fetched,
+        known.ttl,
     ))?;
     Ok(())
 }

@@ -1,8 +1,8 @@
 //! First contact: budgets for verified authors whom nobody knows yet (spec §10.6).
 
 use email2::certificate::generate::generate;
+use email2::known::{KnownCertificate, KnownKey};
 use email2::{Assurance, Identity, KeyFlags};
-use email2_store::peer::{PeerAnswer, PeerKey};
 use email2_store::{Account, Scope};
 
 use crate::house::{House, Person};
@@ -21,21 +21,23 @@ async fn elsewhere(house: &House, address: &str) -> Person {
     let now = house.world.now();
     let secret = generate(&who, now, &mut house.world.rng()).unwrap();
     let certificate = secret.certificate();
-    let answer = |asked| PeerKey {
-        identity: who.clone(),
-        asked: Some(asked),
-        answer: PeerAnswer::Certificate {
+    let known = KnownKey {
+        answer: Some(KnownCertificate {
             octets: certificate.octets().to_vec(),
             etag: certificate.etag(),
             flags: KeyFlags::default(),
-        },
+        }),
         assurance: Some(Assurance::DomainCertificate),
         fetched: now,
         ttl: 3600,
     };
-    let answers = certificate.signing_keys().into_iter().map(answer);
-    let kept = house.store.keep_peer_keys(answers.collect()).await;
-    kept.unwrap();
+    for key in certificate.signing_keys() {
+        let kept = house
+            .store
+            .keep_peer_key(&who, Some(&key), known.clone())
+            .await;
+        kept.unwrap();
+    }
     let beside = format!("{}@example.com", address.local());
     Person {
         account: house.account(&beside, None).await,
