@@ -49,7 +49,7 @@ pub struct ServerConfig {
     pub auth: Auth,
     /// The largest message, octets.
     pub size_limit: u64,
-    /// Most recipients of one transaction.
+    /// Most recipients of one transaction; of sealed mail at most what a seal names (spec §8.1).
     pub recipients_limit: usize,
     /// Whom `RCPT TO:<postmaster>` means (RFC 5321 §4.5.1).
     pub postmaster: Option<Address>,
@@ -165,6 +165,8 @@ pub struct Server {
     intake: Option<Intake>,
     /// MAIL named SMTPUTF8 (RFC 6531 §3.5).
     smtputf8: bool,
+    /// MAIL announced a seal (spec §3.2).
+    sealed: bool,
     /// Recipients accepted in this transaction.
     recipients: usize,
     /// A recipient of this transaction was refused.
@@ -195,6 +197,7 @@ impl Server {
             keys: KeyWindow::default(),
             intake: None,
             smtputf8: false,
+            sealed: false,
             recipients: 0,
             refused_recipient: false,
             refused_chunk: false,

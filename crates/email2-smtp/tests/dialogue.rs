@@ -450,6 +450,31 @@ fn too_many_recipients_come_later() {
     assert_eq!(codes, ["250", "250", "250", "452"]);
 }
 
+/// spec §3.9.6: whom one seal cannot name comes in the next transaction.
+#[test]
+fn sealed_mail_has_as_many_recipients_as_a_seal_names() {
+    let many = ServerConfig {
+        recipients_limit: limits::RECIPIENTS,
+        ..config(true, Auth::NotOffered)
+    };
+    let mut desk = Desk::mx();
+    desk.server = Server::new(many, NOW);
+    desk.typed("EHLO client.example.org\r\n");
+    let to = "RCPT TO:<a@example.com>\r\n".repeat(limits::SEAL_RECIPIENTS + 1);
+    let sealed = "MAIL FROM:<bob@example.org> EMAIL2=author,Ym9iQGV4YW1wbGUub3Jn\r\n";
+    for (mail, last) in [(sealed, "452"), ("RSET\r\nMAIL FROM:<>\r\n", "250")] {
+        desk.typed(mail);
+        let codes = desk.codes(&to);
+        assert_eq!(codes.len(), limits::SEAL_RECIPIENTS + 1);
+        assert!(
+            codes[..limits::SEAL_RECIPIENTS]
+                .iter()
+                .all(|code| code == "250")
+        );
+        assert_eq!(codes.last().unwrap(), last);
+    }
+}
+
 #[test]
 fn addresses_beyond_ascii_need_smtputf8() {
     let mut desk = Desk::mx();

@@ -94,6 +94,7 @@ impl Server {
             return Step::Again;
         }
         self.smtputf8 = mail.smtputf8;
+        self.sealed = mail.announced.is_some();
         self.ask(Question::Mail, Event::Mail(mail))
     }
 
@@ -109,11 +110,20 @@ impl Server {
         if recipient.address.needs_smtputf8() && !self.smtputf8 {
             return self.refuse(&Rejection::SmtpUtf8Required);
         }
-        if self.recipients >= self.config.recipients_limit {
+        if self.recipients >= self.most_recipients() {
             self.reject(&Rejection::TooManyRecipients);
             return Step::Again;
         }
         self.ask(Question::Recipient, Event::Recipient(recipient))
+    }
+
+    /// A seal names no more people than that: who is above it would fail at the end (spec §4.4).
+    fn most_recipients(&self) -> usize {
+        let most = self.config.recipients_limit;
+        match self.sealed {
+            true => most.min(limits::SEAL_RECIPIENTS),
+            false => most,
+        }
     }
 
     pub(super) fn recipient_answered(&mut self, answer: Answer) {
@@ -270,6 +280,7 @@ impl Server {
         }
         self.intake = None;
         self.smtputf8 = false;
+        self.sealed = false;
         self.recipients = 0;
         self.refused_recipient = false;
     }
