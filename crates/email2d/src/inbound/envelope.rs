@@ -90,7 +90,7 @@ impl Envelope {
             Destination::Mailbox(admitted) => self.admit_here(caller, *admitted, to).await?,
             Destination::Mediated(mediated) => self.admit_mediated(site, *mediated, to).await?,
         }
-        if self.addresses().len() == 1 {
+        if self.recipients.len() + usize::from(self.mediated.is_some()) == 1 {
             self.expect_signer(caller);
         }
         Ok(())
@@ -113,11 +113,30 @@ impl Envelope {
             .await?;
         self.refuse_apart(&admitted.preferences)?;
         self.refuse_mixed(&caller.site, &to.address)?;
-        self.recipients.push(Admitted {
-            stranger,
-            ..admitted
-        });
+        // Said twice is meant once (spec §3.9.6).
+        if self
+            .recipients
+            .iter()
+            .all(|known| known.address != to.address)
+        {
+            let preferences = self.shared(&admitted.account, admitted.preferences);
+            self.recipients.push(Admitted {
+                stranger,
+                preferences,
+                ..admitted
+            });
+        }
         Ok(())
+    }
+
+    /// What recipients decided alike is held once: a thousand names may lead to one mailbox.
+    fn shared(&self, account: &Account, preferences: Preferences) -> Preferences {
+        let mut known = self.recipients.iter();
+        let same = known.find(|known| known.account.id == account.id);
+        match same.or_else(|| self.recipients.first()) {
+            Some(alike) => preferences.shared_with(&alike.preferences),
+            None => preferences,
+        }
     }
 
     /// Takes a recipient whose mail goes on: alone, for its way is its own (spec §14.1.1).
@@ -133,7 +152,11 @@ impl Envelope {
         if let Some(account) = mediated.account() {
             refuse_full(account, &to.address, self.mail.size)?;
         }
-        if self.onward.is_some() || self.mediated.is_some() || !self.recipients.is_empty() {
+        let known = self.mediated.as_ref().map(|known| &known.address);
+        if known == Some(&to.address) {
+            return Ok(());
+        }
+        if self.onward.is_some() || known.is_some() || !self.recipients.is_empty() {
             return Err(Rejection::RecipientApart);
         }
         self.mediated = Some(mediated);

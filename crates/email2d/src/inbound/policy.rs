@@ -1,5 +1,7 @@
 //! What a recipient decided beforehand: blocks, mediators, ordinary mail (spec §4.6, §10).
 
+use std::sync::Arc;
+
 use email2::address::{Address, Identity};
 use email2::block::BlockPattern;
 use email2::rejection::Rejection;
@@ -14,20 +16,21 @@ use crate::settings::{self, CONTACTS, Contact, FORWARDERS, LEGACY, REQUESTS, STR
 /// The mailbox for what is probably not wanted (RFC 6154 `\\Junk`).
 const JUNK: &str = "Junk";
 
-/// A recipient's decisions, owned for the time of a transaction.
+/// A recipient's decisions, owned for the time of a transaction. What is long is shared with
+/// others who decided the same: a transaction has up to a thousand recipients.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Preferences {
     mailbox: Address,
     aliases: Vec<Address>,
     legacy: Legacy,
-    blocks: Vec<BlockPattern>,
-    forwarders: Vec<Address>,
+    blocks: Arc<[BlockPattern]>,
+    forwarders: Arc<[Address]>,
     /// Whom the recipient knows.
-    contacts: Vec<Contact>,
+    contacts: Arc<[Contact]>,
     /// Where the mail of others waits: in Requests.
     requests: bool,
     /// What everybody is answered who writes (spec §14.3).
-    vacation: Option<String>,
+    vacation: Option<Arc<str>>,
 }
 
 impl Preferences {
@@ -45,11 +48,12 @@ impl Preferences {
             mailbox,
             aliases,
             legacy: of(LEGACY).and_then(settings::legacy).unwrap_or(legacy),
-            blocks: recipient.blocks.clone(),
-            forwarders: of(FORWARDERS).map(settings::forwarders).unwrap_or_default(),
-            contacts: of(CONTACTS).map(settings::contacts).unwrap_or_default(),
+            blocks: recipient.blocks.as_slice().into(),
+            forwarders: of(FORWARDERS)
+                .map_or_else(Arc::default, |of| settings::forwarders(of).into()),
+            contacts: of(CONTACTS).map_or_else(Arc::default, |of| settings::contacts(of).into()),
             requests: of(STRANGERS).is_some_and(settings::wait_in_requests),
-            vacation: of(VACATION).and_then(settings::vacation),
+            vacation: of(VACATION).and_then(settings::vacation).map(Arc::from),
         }
     }
 
@@ -63,9 +67,9 @@ impl Preferences {
             mailbox: address.clone(),
             aliases: Vec::new(),
             legacy,
-            blocks,
-            forwarders: Vec::new(),
-            contacts: Vec::new(),
+            blocks: blocks.into(),
+            forwarders: Arc::default(),
+            contacts: Arc::default(),
             requests: false,
             vacation: None,
         }
@@ -73,7 +77,18 @@ impl Preferences {
 
     /// The same, where mail is taken that these mediators passed on.
     pub(crate) fn taking_from(mut self, mediators: Vec<Address>) -> Preferences {
-        self.forwarders.extend(mediators);
+        self.forwarders = self.forwarders.iter().cloned().chain(mediators).collect();
+        self
+    }
+
+    /// The same, held once where another recipient decided alike.
+    pub(crate) fn shared_with(mut self, other: &Preferences) -> Preferences {
+        share(&mut self.blocks, &other.blocks);
+        share(&mut self.forwarders, &other.forwarders);
+        share(&mut self.contacts, &other.contacts);
+        if self.vacation == other.vacation {
+            self.vacation.clone_from(&other.vacation);
+        }
         self
     }
 
@@ -152,6 +167,12 @@ impl Preferences {
     /// Did this recipient register `address` as a mediator's (spec §4.6.4)?
     pub(crate) fn registered(&self, address: &Address) -> bool {
         self.forwarders.contains(address)
+    }
+}
+
+fn share<T: PartialEq>(own: &mut Arc<[T]>, other: &Arc<[T]>) {
+    if own == other {
+        *own = Arc::clone(other);
     }
 }
 
