@@ -80,8 +80,11 @@ pub struct NewEntry {
     pub announced: Option<(Role, Identity)>,
     /// To whom.
     pub recipients: Vec<QueueRecipient>,
-    /// The exact octets to send.
+    /// The exact octets to send, behind `front`.
     pub body: SpooledBody,
+    /// What stands in front of them for this entry alone, such as its seal: so many entries
+    /// share one body. Short, for it stands in the row.
+    pub front: Vec<u8>,
     /// What the caller wants to find again (its own encoding).
     pub details: String,
     /// When it was made, Unix seconds.

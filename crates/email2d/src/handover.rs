@@ -131,6 +131,7 @@ fn entry(site: &Site, envelope: &Envelope, to: &Address, body: &SpooledBody, id:
             reply: None,
         }],
         body: body.clone(),
+        front: Vec::new(),
         details: words.to_string(),
         created: now,
         expires: now + limits::QUEUE_LIFETIME,

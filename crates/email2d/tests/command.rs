@@ -359,6 +359,7 @@ async fn put_into_queue(host: &Host, local: &str) {
             reply: Some("451 4.7.1 later\u{1b}[2J".to_owned()),
         }],
         body: writer.finish().await.unwrap(),
+        front: Vec::new(),
         details: String::new(),
         created: now,
         expires: now + 1000,

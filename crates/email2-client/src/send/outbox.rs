@@ -189,6 +189,7 @@ impl Shelf<'_> {
             announced: Some((Role::Author, Identity::Address(self.author.address.clone()))),
             recipients: Vec::new(),
             body,
+            front: Vec::new(),
             details: kind.text(),
             created: self.now,
             expires: self.now + limits::SEAL_LIFETIME,

@@ -4,12 +4,12 @@ use email2::seal::Role;
 use email2::{Address, Domain, Identity, ReversePath};
 
 use super::sealed::{Author, By};
-use super::{NOW, account, address, body, inbox};
+use super::{NOW, account, address, body, inbox, whole};
 use crate::alias::{Alias, AliasTarget};
 use crate::error::StoreError;
 use crate::list::{List, Member, Standing};
 use crate::passage::{Passage, PassageOutcome};
-use crate::queue::{NewEntry, QueueRecipient, RecipientState};
+use crate::queue::{NewEntry, QueueRecipient, RecipientState, Settlement};
 use crate::{Outcome, Store};
 
 async fn entry(store: &Store, to: &str) -> NewEntry {
@@ -29,6 +29,7 @@ async fn entry(store: &Store, to: &str) -> NewEntry {
             reply: None,
         }],
         body: body(store, b"x\r\n").await,
+        front: Vec::new(),
         details: String::new(),
         created: NOW,
         expires: NOW + 1000,
@@ -42,6 +43,39 @@ async fn passage(store: &Store, author: &Author, by: &Address, message: &[u8], w
         accepted: author.accepted(by, message, way),
         entries: vec![entry(store, "carol@example.net").await],
         held: false,
+    }
+}
+
+pub(crate) async fn many_entries_share_a_body_behind_what_is_each_ones_own(store: &Store) {
+    for octets in [b"shared".to_vec(), vec![b'x'; 50_000]] {
+        let shared = body(store, &octets).await;
+        let mut entries = Vec::new();
+        for number in 0..3 {
+            let mut entry = entry(store, "carol@example.net").await;
+            (entry.front, entry.body) = (format!("{number}:").into_bytes(), shared.clone());
+            entries.push(entry);
+        }
+        let ids = store.enqueue(entries).await.unwrap();
+        drop(shared);
+        assert_eq!(store.drop_entries(&ids[..1], NOW).await.unwrap(), 1);
+        for (number, id) in ids.iter().enumerate().skip(1) {
+            let whole_octets = [format!("{number}:").as_bytes(), &octets].concat();
+            let kept = store.entry(*id).await.unwrap().unwrap();
+            assert_eq!(kept.size, whole_octets.len() as u64);
+            let reader = store.entry_body(*id).await.unwrap();
+            assert_eq!(whole(&*reader).await, whole_octets);
+            assert_eq!(reader.read(1, 2).await.unwrap(), whole_octets[1..3]);
+        }
+        // Other octets take the place of all that was there.
+        let claimed = store.claim_these(&ids[1..2], NOW, 60).await.unwrap();
+        let again = Settlement {
+            body: Some(body(store, b"new").await),
+            ..Settlement::of(ids[1], claimed[0].epoch, NOW)
+        };
+        store.settle(vec![again]).await.unwrap();
+        let reader = store.entry_body(ids[1]).await.unwrap();
+        assert_eq!(whole(&*reader).await, b"new");
+        assert_eq!(store.drop_entries(&ids, NOW).await.unwrap(), 2);
     }
 }
 

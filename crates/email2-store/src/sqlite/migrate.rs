@@ -7,6 +7,7 @@ use crate::error::StoreError;
 
 /// Columns that tables of version 1 did not have.
 const COLUMNS: &[&str] = &[
+    "ALTER TABLE queue ADD COLUMN front BLOB NOT NULL DEFAULT x''",
     "ALTER TABLE queue ADD COLUMN source INTEGER REFERENCES body(id)",
     "ALTER TABLE queue ADD COLUMN due INTEGER",
     "ALTER TABLE queue ADD COLUMN held INTEGER NOT NULL DEFAULT 0",

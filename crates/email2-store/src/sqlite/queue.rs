@@ -98,7 +98,8 @@ impl Queue for SqliteStore {
         let found = self
             .read(move |connection| row::body_row(connection, id))
             .await?;
-        self.reading(Vec::new(), found.ok_or_else(missing)?)
+        let (front, body) = found.ok_or_else(missing)?;
+        self.reading(front, body)
     }
 
     async fn entry_source(&self, id: QueueId) -> Result<Option<Box<dyn BodyReader>>, StoreError> {
@@ -257,9 +258,9 @@ pub(super) fn insert(change: &mut Change<'_>, entry: &NewEntry) -> Result<QueueI
         None => (None, None),
     };
     let mut insert = change.connection.prepare_cached(
-        "INSERT INTO queue (grp, domain, mail_from, role, signer, body, details, created, expires,
-                            next_attempt, due, alarm)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?10, ?11)",
+        "INSERT INTO queue (grp, domain, mail_from, role, signer, body, front, details, created,
+                            expires, next_attempt, due, alarm)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?11, ?12)",
     )?;
     let id = insert.insert((
         &entry.group,
@@ -268,6 +269,7 @@ pub(super) fn insert(change: &mut Change<'_>, entry: &NewEntry) -> Result<QueueI
         role,
         signer,
         body,
+        &entry.front,
         &entry.details,
         entry.created,
         entry.expires,

@@ -133,7 +133,8 @@ CREATE TABLE queue (
   mail_from    TEXT    NOT NULL,                    -- the reverse-path without brackets
   role         TEXT,                                -- role of the top seal; NULL: ordinary mail
   signer       TEXT,                                -- s of the top seal
-  body         INTEGER NOT NULL REFERENCES body(id),-- the exact octets to send
+  body         INTEGER NOT NULL REFERENCES body(id),-- the exact octets to send, behind front
+  front        BLOB    NOT NULL DEFAULT x'',        -- what stands in front of them for this entry alone
   source       INTEGER REFERENCES body(id),         -- what they were made of, while they may have to be made again; NULL: nothing
   details      TEXT    NOT NULL,                    -- the caller's own
   created      INTEGER NOT NULL,                    -- when it was made

@@ -77,6 +77,7 @@ conformance! { fresh:
         tls_is_counted_by_day,
     }
     mediator {
+        many_entries_share_a_body_behind_what_is_each_ones_own,
         one_address_names_one_thing,
         a_list_has_its_members,
         what_is_passed_on_goes_once,

@@ -139,6 +139,7 @@ fn entry(stage: &Stage, to: Address, body: SpooledBody) -> NewEntry {
             reply: None,
         }],
         body,
+        front: Vec::new(),
         details: String::new(),
         created: now,
         expires: now + limits::QUEUE_LIFETIME,

@@ -143,6 +143,7 @@ impl Office {
                     reply: None,
                 }],
                 body: body.clone(),
+                front: Vec::new(),
                 details: details.to_owned(),
                 created: now,
                 expires: now + email2::limits::QUEUE_LIFETIME,

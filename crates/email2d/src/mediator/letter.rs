@@ -189,6 +189,7 @@ impl Letter<'_> {
             announced: Some((Role::Author, seal.signer.clone())),
             recipients: vec![waiting(self.to.clone())],
             body: writer.finish().await.map_err(store_failed)?,
+            front: Vec::new(),
             details: words.to_string(),
             created: now,
             expires: now + limits::QUEUE_LIFETIME,

@@ -8,8 +8,10 @@ use email2::limits;
 use email2::rejection::Rejection;
 use email2::seal::{ContentDigest, Nonce, Role, Seal, SealError, SealRequest, sign};
 use email2::secret::SecretKey;
+use email2_io::aside::aside;
 use email2_store::SpooledBody;
 use email2_store::queue::{NewEntry, QueueRecipient, RecipientState};
+use rand_core::{CryptoRng, RngCore};
 
 use super::original::{Original, Pieces};
 use super::{return_path, store_failed};
@@ -19,6 +21,9 @@ use crate::service_key;
 use crate::session::Caller;
 use crate::site::Site;
 use crate::trace;
+
+/// Octets of trace fields that go on: the newest, enough to see a loop in.
+const TRACE_OCTETS: usize = 8 * 1024;
 
 /// How a message goes on.
 pub(crate) struct Onward<'a> {
@@ -79,31 +84,25 @@ pub(crate) async fn sealed(
     let prefix = format!("{}{}", original.key_field(), onward.fields);
     let digest = digest(site, &prefix, original).await?;
     let stack = Stack::on(site, onward, &original.seals, digest).await?;
-    let trace = front(caller, envelope, onward);
-    let above = original.above(site).await?;
-    let mut entries = Vec::new();
-    let mut groups = onward.groups();
-    while let Some(group) = groups.pop() {
-        let seal = match stack.seal(site, &group) {
-            Ok(seal) => seal,
-            // Too many long addresses for one field: two then.
-            Err(SealError::Request(_)) if group.len() > 1 => {
-                let (first, second) = group.split_at(group.len() / 2);
-                groups.extend([first.to_vec(), second.to_vec()]);
-                continue;
-            }
-            Err(error) => return Err(unsealable(&error)),
-        };
-        let front = [&*trace, &*above, seal.field().as_bytes(), prefix.as_bytes()].concat();
-        let body = write(site, &front, original.sealed(site).await?).await?;
-        entries.push(NewEntry {
-            announced: Some((Role::Forward, seal.signer.clone())),
-            mail_from: seal.reverse_path.clone(),
-            expires: seal.expires.min(stack.now + limits::QUEUE_LIFETIME),
-            ..entry(site, envelope, onward, group, body)?
-        });
-    }
-    Ok(entries)
+    let latest = stack.now + limits::QUEUE_LIFETIME;
+    let (groups, mut rng) = (onward.groups(), site.world.rng());
+    // A list of thousands has as many seals.
+    let seals = aside(move || stack.seals(groups, &mut rng)).await;
+    let seals = seals.map_err(|error| given_up(&error))?;
+    let mut trace = front(caller, envelope, onward);
+    trace.extend(original.above(site, TRACE_OCTETS).await?);
+    let body = write(site, prefix.as_bytes(), original.sealed(site).await?).await?;
+    let each = seals.map_err(|error| unsealable(&error))?.into_iter();
+    let each = each.map(|(group, seal)| {
+        Ok(NewEntry {
+            front: [&*trace, seal.field().as_bytes()].concat(),
+            announced: Some((Role::Forward, seal.signer)),
+            mail_from: seal.reverse_path,
+            expires: seal.expires.min(latest),
+            ..entry(site, envelope, onward, group, body.clone())?
+        })
+    });
+    each.collect()
 }
 
 /// The entries of ordinary mail: never sealed, with a reverse-path of this domain
@@ -120,15 +119,14 @@ pub(crate) async fn ordinary(
     let site = &*caller.site;
     let from = return_path::ours(site, onward.by, envelope.mail_from());
     let front = front(caller, envelope, onward);
-    let mut entries = Vec::new();
-    for group in onward.groups() {
-        let body = write(site, &front, original.whole(site).await?).await?;
-        entries.push(NewEntry {
+    let each = onward.groups().into_iter().map(|group| {
+        Ok(NewEntry {
             mail_from: from.clone(),
-            ..entry(site, envelope, onward, group, body)?
-        });
-    }
-    Ok(entries)
+            front: front.clone(),
+            ..entry(site, envelope, onward, group, original.mail.body.clone())?
+        })
+    });
+    each.collect()
 }
 
 /// Our trace fields: what came here for `by` must not come again (RFC 5321 §6.3).
@@ -154,6 +152,7 @@ fn entry(
         announced: None,
         recipients: group.into_iter().map(waiting).collect(),
         body,
+        front: Vec::new(),
         details: enqueue::details(envelope),
         created: now,
         expires: now + limits::QUEUE_LIFETIME,
@@ -201,8 +200,8 @@ async fn write(site: &Site, front: &[u8], mut pieces: Pieces) -> Result<SpooledB
 }
 
 /// A stack that grows by one seal.
-struct Stack<'a> {
-    by: &'a Address,
+struct Stack {
+    by: Address,
     key: SecretKey,
     now: u64,
     created: u64,
@@ -210,15 +209,15 @@ struct Stack<'a> {
     digest: [u8; 32],
 }
 
-impl<'a> Stack<'a> {
+impl Stack {
     /// By the service key of the domain that the message came to (spec §4.5.2), no earlier than
     /// the seal below (spec §4.6.2), within the time of the whole stack (spec §4.6.1).
     async fn on(
         site: &Site,
-        onward: &Onward<'a>,
+        onward: &Onward<'_>,
         seals: &[Seal],
         digest: [u8; 32],
-    ) -> Result<Stack<'a>, Rejection> {
+    ) -> Result<Stack, Rejection> {
         let (Some(top), Some(innermost)) = (seals.first(), seals.last()) else {
             return Err(Rejection::SealMissing);
         };
@@ -238,7 +237,7 @@ impl<'a> Stack<'a> {
             why: error.to_string(),
         })?;
         Ok(Stack {
-            by: onward.by,
+            by: onward.by.clone(),
             key,
             now,
             created,
@@ -247,9 +246,33 @@ impl<'a> Stack<'a> {
         })
     }
 
+    /// The seals of all copies, each with those that it is for.
+    fn seals(
+        &self,
+        mut groups: Vec<Vec<Address>>,
+        rng: &mut (impl CryptoRng + RngCore),
+    ) -> Result<Vec<(Vec<Address>, Seal)>, SealError> {
+        let mut sealed = Vec::new();
+        while let Some(group) = groups.pop() {
+            match self.seal(&group, rng) {
+                Ok(seal) => sealed.push((group, seal)),
+                // Too many long addresses for one field: two then.
+                Err(SealError::Request(_)) if group.len() > 1 => {
+                    let (first, second) = group.split_at(group.len() / 2);
+                    groups.extend([first.to_vec(), second.to_vec()]);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(sealed)
+    }
+
     /// The seal of one copy: whatever becomes of it is told to us (spec §14.2.7).
-    fn seal(&self, site: &Site, recipients: &[Address]) -> Result<Seal, SealError> {
-        let mut rng = site.world.rng();
+    fn seal(
+        &self,
+        recipients: &[Address],
+        rng: &mut (impl CryptoRng + RngCore),
+    ) -> Result<Seal, SealError> {
         let request = SealRequest {
             role: Role::Forward,
             signer: Identity::Service(self.by.domain().clone()),
@@ -257,10 +280,16 @@ impl<'a> Stack<'a> {
             recipients: recipients.to_vec(),
             created: self.created,
             expires: self.expires,
-            nonce: Nonce::random(&mut rng),
+            nonce: Nonce::random(rng),
             digest: self.digest,
         };
-        sign(&request, &self.key, &mut rng)
+        sign(&request, &self.key, rng)
+    }
+}
+
+fn given_up(error: &tokio::task::JoinError) -> Rejection {
+    Rejection::LocalError {
+        why: format!("it cannot be passed on: {error}"),
     }
 }
 

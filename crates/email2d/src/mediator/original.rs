@@ -94,12 +94,19 @@ impl Original {
         self.named.split(' ').any(|named| named == address)
     }
 
-    /// The fields above its top seal.
-    pub(crate) async fn above(&self, site: &Site) -> Result<Vec<u8>, Rejection> {
+    /// The fields above its top seal, the newest of them, with `most` octets at most.
+    pub(crate) async fn above(&self, site: &Site, most: usize) -> Result<Vec<u8>, Rejection> {
         let length = usize::try_from(self.start).unwrap_or(usize::MAX);
         let reader = site.store.read_spooled(&self.mail.body).await;
-        let read = reader.map_err(store_failed)?.read(0, length).await;
-        read.map_err(store_failed)
+        let read = reader
+            .map_err(store_failed)?
+            .read(0, length.min(most))
+            .await;
+        let mut fields = read.map_err(store_failed)?;
+        if length > most {
+            fields.truncate(whole_fields(&fields));
+        }
+        Ok(fields)
     }
 
     /// The field that says by which key the author was verified; empty for ordinary mail.
@@ -118,11 +125,6 @@ impl Original {
     /// Its octets from the top seal on, piece by piece.
     pub(crate) async fn sealed(&self, site: &Site) -> Result<Pieces, Rejection> {
         self.pieces(site, self.start).await
-    }
-
-    /// All its octets, piece by piece.
-    pub(crate) async fn whole(&self, site: &Site) -> Result<Pieces, Rejection> {
-        self.pieces(site, 0).await
     }
 
     async fn pieces(&self, site: &Site, offset: u64) -> Result<Pieces, Rejection> {
@@ -152,6 +154,14 @@ impl Pieces {
         self.offset += piece.len() as u64;
         Ok(piece)
     }
+}
+
+/// Where the last field ends of which the beginning of another shows that it is whole.
+fn whole_fields(fields: &[u8]) -> usize {
+    let mut ends = fields.windows(3).enumerate().filter(
+        |(_, three)| matches!(three, [b'\r', b'\n', next] if !matches!(next, b' ' | b'\t')),
+    );
+    ends.next_back().map_or(0, |(at, _)| at + 2)
 }
 
 /// RFC 5322 §3.6.4, as far as it may be repeated.
@@ -199,4 +209,17 @@ fn key_field(evidence: &Evidence) -> String {
     let below = || Vouched::parse(top?.key.as_deref()?).ok();
     let vouched = known.or_else(below);
     vouched.map(|vouched| vouched.field()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_field_that_was_cut_is_left_out() {
+        let whole = b"Received: a\r\n b\r\n".len();
+        assert_eq!(whole_fields(b"Received: a\r\n b\r\nRece"), whole);
+        assert_eq!(whole_fields(b"Received: a\r\n b\r\n"), 0, "it may go on");
+        assert_eq!(whole_fields(b"Received: a\r\n b"), 0);
+    }
 }

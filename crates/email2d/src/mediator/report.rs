@@ -192,6 +192,7 @@ async fn letter(site: &Site, report: &Report<'_>) -> Result<NewEntry, ReportErro
         announced: Some((Role::Service, signer)),
         recipients: vec![waiting(report.to.clone())],
         body,
+        front: Vec::new(),
         details: String::new(),
         created: now,
         expires: now + limits::QUEUE_LIFETIME,

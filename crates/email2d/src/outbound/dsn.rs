@@ -233,6 +233,7 @@ fn onward(site: &Site, author: &Address, domain: &Domain, body: SpooledBody) -> 
             reply: None,
         }],
         body,
+        front: Vec::new(),
         details: Words {
             eight_bit: true,
             ..Words::default()

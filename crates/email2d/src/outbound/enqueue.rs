@@ -85,6 +85,7 @@ fn entry(
         announced: announced.map(|announced| (announced.role, announced.signer)),
         recipients: recipients(onward),
         body,
+        front: Vec::new(),
         details: details(envelope),
         created: now,
         expires: top.map_or(longest, |seal| seal.expires.min(longest)),

@@ -299,6 +299,7 @@ async fn leaving(
         announced: seal_of.as_ref().map(announced),
         recipients: copy.recipients,
         body: spooled(site, &front, &octets).await?,
+        front: Vec::new(),
         details: words.to_string(),
         created: entry.created,
         expires: seal_of.map_or(entry.expires, |seal| seal.expires.min(entry.expires)),

@@ -58,6 +58,7 @@ pub(super) async fn entry(
         announced: None,
         recipients: changed.into_iter().cloned().map(waiting).collect(),
         body: writer.finish().await?,
+        front: Vec::new(),
         details: words.to_string(),
         created: entry.created,
         expires: entry.created + limits::QUEUE_LIFETIME,

@@ -34,6 +34,7 @@ pub(super) fn of(site: &Site, written: &Written, taken: &Taken<'_>) -> Vec<NewEn
         announced: None,
         recipients: recipients.into_iter().map(waiting).collect(),
         body: taken.body.clone(),
+        front: Vec::new(),
         details: words.to_string(),
         created: now,
         expires: now + limits::QUEUE_LIFETIME,

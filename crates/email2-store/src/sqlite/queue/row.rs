@@ -17,16 +17,21 @@ use crate::sqlite::row::{collect, first, parsed, parsed_or_null};
 pub(super) const SELECT: &str =
     "SELECT id, grp, domain, mail_from, role, signer, details, created, expires,
        next_attempt, attempts, leased_until, epoch,
-       (SELECT size FROM body WHERE body.id = queue.body), held, delayed
+       (SELECT size FROM body WHERE body.id = queue.body) + length(front), held, delayed
 FROM queue";
 
+/// The octets of an entry: what stands in front, and the body that it may share.
 pub(super) fn body_row(
     connection: &Connection,
     id: QueueId,
-) -> Result<Option<BodyRow>, StoreError> {
-    const SELECT: &str =
-        "SELECT name, size, octets FROM body WHERE id = (SELECT body FROM queue WHERE id = ?1)";
-    selected(connection, SELECT, id)
+) -> Result<Option<(Vec<u8>, BodyRow)>, StoreError> {
+    let mut select = connection.prepare_cached(
+        "SELECT name, body.size, octets, front FROM queue JOIN body ON body.id = queue.body
+         WHERE queue.id = ?1",
+    )?;
+    first(select.query([id.0])?, |row| {
+        Ok((row.get(3)?, read_body(row)?))
+    })
 }
 
 /// What the octets of an entry were made of.
@@ -34,23 +39,17 @@ pub(super) fn source_row(
     connection: &Connection,
     id: QueueId,
 ) -> Result<Option<BodyRow>, StoreError> {
-    const SELECT: &str =
-        "SELECT name, size, octets FROM body WHERE id = (SELECT source FROM queue WHERE id = ?1)";
-    selected(connection, SELECT, id)
+    let mut select = connection.prepare_cached(
+        "SELECT name, size, octets FROM body WHERE id = (SELECT source FROM queue WHERE id = ?1)",
+    )?;
+    first(select.query([id.0])?, read_body)
 }
 
-fn selected(
-    connection: &Connection,
-    sql: &'static str,
-    id: QueueId,
-) -> Result<Option<BodyRow>, StoreError> {
-    let mut select = connection.prepare_cached(sql)?;
-    first(select.query([id.0])?, |row| {
-        Ok(BodyRow {
-            name: row.get(0)?,
-            size: row.get(1)?,
-            octets: row.get(2)?,
-        })
+fn read_body(row: &Row<'_>) -> Result<BodyRow, StoreError> {
+    Ok(BodyRow {
+        name: row.get(0)?,
+        size: row.get(1)?,
+        octets: row.get(2)?,
     })
 }
 

@@ -176,8 +176,9 @@ fn replace_body(
         .connection
         .query_row(select, [id.0], |row| row.get(0))?;
     let new = body::keep(change, body)?;
-    change
-        .connection
-        .execute("UPDATE queue SET body = ?2 WHERE id = ?1", (id.0, new))?;
+    change.connection.execute(
+        "UPDATE queue SET body = ?2, front = x'' WHERE id = ?1",
+        (id.0, new),
+    )?;
     body::release(change, directory, &[old])
 }

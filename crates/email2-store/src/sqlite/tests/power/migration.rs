@@ -37,6 +37,7 @@ async fn enqueue(store: &SqliteStore) {
             reply: None,
         }],
         body: writer.finish().await.unwrap(),
+        front: Vec::new(),
         details: String::new(),
         created: NOW,
         expires: NOW + 1000,

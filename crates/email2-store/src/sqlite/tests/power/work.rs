@@ -285,6 +285,7 @@ fn entry(nonce: usize, body: SpooledBody) -> NewEntry {
         announced: None,
         recipients: vec![recipient(RecipientState::Waiting)],
         body,
+        front: Vec::new(),
         details: String::new(),
         created: NOW,
         expires: NOW + 1000,
