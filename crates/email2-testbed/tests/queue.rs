@@ -3,6 +3,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may fail where it stands")]
 
+#[path = "queue/behind.rs"]
+mod behind;
 #[path = "queue/exchanger.rs"]
 mod exchanger;
 #[path = "queue/office.rs"]

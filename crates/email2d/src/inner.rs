@@ -26,7 +26,7 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(10);
 const QUESTION_LIMIT: Duration = Duration::from_secs(20);
 /// What handing a message over may take: within the lease of its claim.
 const HANDOVER_LIMIT: Duration = Duration::from_secs(8 * 60);
-/// Questions at once; whoever comes later waits for a turn.
+/// Questions at once; whoever comes later waits for a turn, no longer than a question may take.
 const QUESTIONS: usize = 8;
 /// Octets of replies that are read.
 const REPLY_OCTETS: usize = 256 * 1024;
@@ -94,7 +94,10 @@ pub(crate) async fn takes(
     if let Some(there) = site.acquaintance.recall(address, now) {
         return Ok(there);
     }
-    let _turn = site.acquaintance.turns.acquire().await;
+    let turn = site.acquaintance.turns.acquire();
+    let Ok(_turn) = within(&*site.world.clock, QUESTION_LIMIT, turn).await else {
+        return Err(crowded(inner));
+    };
     let question = Handover {
         dialect: inner.dialect,
         name: site.config.hostname.to_string(),
@@ -124,6 +127,12 @@ fn understood(inner: &Inner, address: &Address, answers: Answers) -> Result<bool
         Some(Err(failure)) => Err(unanswered(inner, &failure.to_string())),
         None => Err(unanswered(inner, "no answer")),
     }
+}
+
+/// So many wait already that it is not asked: whoever wants to know comes again.
+fn crowded(inner: &Inner) -> Rejection {
+    tracing::warn!(%inner, "too many questions wait for the mail system behind");
+    Rejection::Busy
 }
 
 fn unanswered(inner: &Inner, why: &str) -> Rejection {

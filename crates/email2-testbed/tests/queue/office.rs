@@ -13,6 +13,7 @@ use email2_testbed::sim::time::EPOCH;
 use email2_testbed::sim::town::{self, Seat, Town};
 use email2_testbed::sim::weather::Weather;
 use email2d::Running;
+use email2d::config::Config;
 use futures::FutureExt;
 use tempfile::TempDir;
 
@@ -78,6 +79,14 @@ impl Office {
         // With it goes its hold on the store.
         self.running.remove(domain);
         self.stage.take_down(ip);
+    }
+
+    /// A server is started again, with another configuration.
+    pub(crate) fn configure(&mut self, domain: &str, change: impl FnOnce(&mut Config)) {
+        self.take_down(domain);
+        let mut seats = self.seats.iter_mut();
+        change(&mut seats.find(|seat| seat.domain == domain).unwrap().config);
+        self.start(domain);
     }
 
     /// The host of example.net comes up.
