@@ -221,6 +221,8 @@ pub const RETURN_PATH_LIFETIME: u64 = 10 * DAY;
 
 /// How long an item stays in a queue, seconds.
 pub const QUEUE_LIFETIME: u64 = 5 * DAY;
+/// Octets of all copies of one unsealed message together: each is encrypted apart.
+pub const COPIES_OCTETS: u64 = 2 * 1024 * 1024 * 1024;
 /// How long an attempt to deliver may take, seconds: whoever answers each command
 /// just in time does not hold a place in the queue for days.
 pub const DELIVERY_SECONDS: u64 = 2 * 60 * 60;

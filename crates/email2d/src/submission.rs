@@ -10,6 +10,7 @@ mod intake;
 mod permit;
 
 use email2::address::{Address, Domain};
+use email2::limits;
 use email2::policy_record::Strictness;
 use email2::rejection::Rejection;
 use email2_smtp::server::{Answer, Event};
@@ -168,6 +169,7 @@ pub(crate) async fn receive(
         }
         let entries = entries::of(site, &written, &taken);
         let count = entries.len();
+        refuse_many(&written, count, taken.scanned.size)?;
         site.store.enqueue(entries).await.map_err(store_failed)?;
         site.departures.announce();
         let (id, author) = (&written.id, &written.mail.from);
@@ -179,6 +181,18 @@ pub(crate) async fn receive(
     };
     let answer = caller.in_time(decided).await;
     Some(answer.map_or_else(Answer::Rejected, Answer::Stored))
+}
+
+/// Each copy is encrypted and kept apart: what a few blind recipients cost, a thousand cost a
+/// thousand times (spec §13.3.5).
+fn refuse_many(written: &Written, copies: usize, size: u64) -> Result<(), Rejection> {
+    let limit = limits::COPIES_OCTETS;
+    match written.held() {
+        Some(_) if size.saturating_mul(copies as u64) > limit => {
+            Err(Rejection::TooManyCopies { copies, limit })
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Signs the message once and throws it away: what cannot be signed is refused here, where its

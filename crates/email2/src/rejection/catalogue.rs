@@ -344,4 +344,7 @@ rejections! {
     /// An unsealed message that cannot be signed as it is.
     SubmitUnfit { /** What is wrong with it. */ why: String }
         = "submit-unfit", 550, (5, 6, 0), "spec §13.3", "The message cannot be signed as it is: {why}";
+    /// An unsealed message, each copy of which is made apart, for too many.
+    TooManyCopies { /** How many copies it would be. */ copies: usize, /** The limit of all together, octets. */ limit: u64 }
+        = "too-many-copies", 552, (5, 3, 4), "spec §13.3", "The {copies} copies of this message are larger than {limit} octets together: send it to fewer people at once, or a smaller one";
 }

@@ -303,7 +303,9 @@ async fn leaving(
         details: words.to_string(),
         created: entry.created,
         expires: seal_of.map_or(entry.expires, |seal| seal.expires.min(entry.expires)),
-        next_attempt: site.world.now(),
+        // In front of those that are still to be prepared: a thousand copies of one message do not
+        // lie on the disk together while their domain takes them.
+        next_attempt: entry.next_attempt.saturating_sub(1),
     })
 }
 
