@@ -146,17 +146,33 @@ fn a_host_that_hangs_at_any_step_costs_bounded_time_and_says_where() {
 
 #[test]
 fn a_host_that_lies_floods_or_hangs_up_is_tried_again() {
-    for step in [
-        Step::Greeting,
-        Step::Hello,
-        Step::Mail,
-        Step::Data,
-        Step::End,
+    let large = "and so on, and so on, and so on\r\n".repeat(64 * 1024);
+    let large = format!("From: bob@example.org\r\nSubject: long\r\n\r\n{large}");
+    let large: &'static str = Box::leak(large.into_boxed_str());
+    for (step, at) in [
+        (Step::Greeting, ""),
+        (Step::Hello, ""),
+        (Step::Mail, ", at MAIL"),
+        (Step::Data, ", at DATA"),
+        (Step::Content, ", at the end of the content"),
+        (Step::End, ", at the end of the content"),
     ] {
-        for act in [Act::Garbage, Act::Floods, Act::HangsUp] {
+        for (act, fault) in [
+            (Act::Garbage, "the reply is not in the form of RFC 5321"),
+            (Act::Floods, "the reply is longer than 64 KiB"),
+            (Act::HangsUp, "the connection ended before the reply came"),
+        ] {
             let exchanger = Exchanger::with(vec![Some((step, act.clone()))]);
-            let office = Office::open(Some(&exchanger));
+            let mut office = Office::open(Some(&exchanger));
+            if step == Step::Content {
+                office.text = large;
+            }
             office.queue(&people(1));
+            // The queue is looked at within 15 seconds; what is at fault shows at once.
+            office.pass(Duration::from_secs(30));
+            assert_eq!(office.waiting().len(), 1, "{step:?} {act:?}");
+            let reason = format!("mail.example.net{at}: {fault}");
+            assert_eq!(office.reasons(), [reason], "{step:?} {act:?}");
             office.pass(HOUR);
             assert_eq!(office.waiting(), [], "{step:?} {act:?}");
             assert_eq!(

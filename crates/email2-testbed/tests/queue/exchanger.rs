@@ -17,6 +17,7 @@ pub(crate) enum Step {
     Mail,
     Recipient,
     Data,
+    Content,
     End,
 }
 
@@ -142,6 +143,9 @@ impl Talk {
                 break;
             }
             content.push_str(&line);
+            if matches!(self.habit, Some((Step::Content, _))) {
+                return self.step(Step::Content, "").await;
+            }
         }
         let to = std::mem::take(&mut self.to);
         if self.habit.is_none() {
