@@ -233,6 +233,29 @@ fn blocks_are_added_listed_and_removed() {
 }
 
 #[test]
+fn an_alias_of_ten_thousand_is_refused() {
+    let (host, _) = Host::new();
+    let targets: Vec<String> = (0..10_000)
+        .map(|number| format!("p{number}@example.net"))
+        .collect();
+    let command = |most: usize| {
+        let few = targets.iter().take(most).map(String::as_str);
+        ["alias", "add", "all@example.org"]
+            .into_iter()
+            .chain(few)
+            .collect::<Vec<_>>()
+    };
+    for most in [10_000, 21] {
+        let (code, said) = host.refused(&command(most));
+        assert_eq!(code, 65);
+        let sentence =
+            "an alias names at most 20 addresses; a list takes more: `email2d list create`";
+        assert!(said.contains(sentence), "{said}");
+    }
+    assert!(host.run(&command(20)).status.success());
+}
+
+#[test]
 fn what_is_wrong_is_said_in_one_line() {
     let (host, _) = Host::new();
     let config = host.path("etc/config.toml");

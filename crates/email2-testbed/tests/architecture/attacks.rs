@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use crate::{hold, tree};
 
 /// What PROTOCOL and the public families of attacks are told under.
-const FAMILIES: [&str; 11] = [
+const FAMILIES: [&str; 12] = [
     "From",
     "Signatures in MIME and OpenPGP",
     "EFAIL",
@@ -17,6 +17,7 @@ const FAMILIES: [&str; 11] = [
     "Forged MX",
     "Lookups as a weapon",
     "Harvesting",
+    "Bad destinations",
     "Hostile shapes",
 ];
 /// Families of cases that must have a test, and what is excepted; cases of others may have one.
