@@ -44,7 +44,7 @@ pub(crate) struct Content<W> {
 /// How the content on a connection ended.
 pub(crate) enum Received<W> {
     /// Whole, wanted or not.
-    Whole(Result<Content<W>, Rejection>),
+    Whole(Box<Result<Content<W>, Rejection>>),
     /// The client took the transaction back, or broke a rule.
     Reset(Option<Rejection>),
     /// The connection ended, or the machine answered already (by a refusal of its own, or by
@@ -100,7 +100,9 @@ impl<W: Watch> Intake<W> {
                         self = Intake::Refused(rejection);
                     }
                 }
-                Event::ContentEnd(_) => return Received::Whole(self.finish().await),
+                Event::ContentEnd(_) => {
+                    return Received::Whole(Box::new(self.finish().await));
+                }
                 Event::Reset(rejection) => return Received::Reset(rejection),
                 _ => return Received::Ended,
             }

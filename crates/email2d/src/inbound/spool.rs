@@ -37,7 +37,7 @@ pub(crate) async fn spool(
 ) -> Option<Result<Spooled, Rejection>> {
     let intake = begin(&session.caller, envelope).await;
     match intake.receive(&mut session.driver, first).await {
-        Received::Whole(content) => Some(content.map(Spooled::from)),
+        Received::Whole(content) => Some((*content).map(Spooled::from)),
         Received::Reset(rejection) => {
             session.forget(rejection);
             None

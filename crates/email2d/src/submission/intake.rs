@@ -24,7 +24,7 @@ pub(super) async fn take<'a>(
     let writer = begin_body(&session.caller, written).await;
     let intake = Intake::begin(writer, false, written);
     match intake.receive(&mut session.driver, first).await {
-        Received::Whole(content) => Some(content),
+        Received::Whole(content) => Some(*content),
         Received::Reset(rejection) => {
             session.forget(rejection);
             None
