@@ -20,8 +20,11 @@ pub(super) const BODIES: &str = "bodies";
 /// Marks a database as ours (`PRAGMA application_id`): "EML2".
 const APPLICATION: i64 = 0x454D_4C32;
 
-/// How long a statement waits for another process' transaction.
+/// How long a statement waits for another process' transaction, and how often it asks. A busy
+/// server leaves the database free for moments only: who asks seldom, as SQLite does by itself,
+/// misses them all.
 const PATIENCE: Duration = Duration::from_secs(5);
+const ASKING: Duration = Duration::from_millis(2);
 
 /// How old an unnamed body file is when a visitor sweeps it, seconds: a day.
 const PATIENCE_WITH_FILES: u64 = 24 * 60 * 60;
@@ -111,8 +114,8 @@ fn connect(ground: &Ground, path: &Path) -> Result<Connection, StoreError> {
     let made = ground.disk.ensure(path);
     made.map_err(|error| StoreError::io(path.display().to_string(), &error))?;
     let vfs = ground.disk.vfs();
-    let connection = Connection::open_with_flags_and_vfs(path, OpenFlags::default(), vfs)?;
-    connection.busy_timeout(PATIENCE)?;
+    let mut connection = Connection::open_with_flags_and_vfs(path, OpenFlags::default(), vfs)?;
+    connection.busy_handler(Some(ask_again))?;
     keep_a_log(&connection)?;
     connection.pragma_update(None, "synchronous", ground.synchronous)?;
     // The writer does it, after those who wait are answered.
@@ -122,6 +125,12 @@ fn connect(ground: &Ground, path: &Path) -> Result<Connection, StoreError> {
     connection.pragma_update(None, "trusted_schema", false)?;
     connection.set_prepared_statement_cache_capacity(128);
     Ok(connection)
+}
+
+/// Whether a statement that was turned away so often tries again.
+fn ask_again(turned_away: i32) -> bool {
+    std::thread::sleep(ASKING);
+    ASKING * turned_away.unsigned_abs() < PATIENCE
 }
 
 /// Without a log (WAL) nothing of what is promised holds; where there can be none, SQLite does
