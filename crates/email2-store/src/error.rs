@@ -51,9 +51,9 @@ pub enum StoreError {
         /// What the system said.
         detail: String,
     },
-    /// A write to stable storage failed earlier: nothing is accepted until the
-    /// process is started again. In SMTP: 451 4.3.0. Sysexits 74.
-    #[error("the store stopped accepting after a failed write: {0}")]
+    /// A write to stable storage failed earlier, or damage was found: nothing is accepted until
+    /// the process is started again. In SMTP: 451 4.3.0. Sysexits 74.
+    #[error("the store stopped accepting: {0}")]
     Stopped(String),
     /// There is one of that name. Sysexits 65.
     #[error("{0} exists")]

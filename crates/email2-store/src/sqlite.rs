@@ -11,6 +11,7 @@ mod disk;
 
 mod open;
 
+mod check;
 mod migrate;
 mod reader;
 mod room;
@@ -50,10 +51,11 @@ use tokio::sync::watch;
 use crate::account::AccountId;
 use crate::error::StoreError;
 use crate::{Opening, Threads};
+use check::{Check, Checked};
 use count::Count;
 use disk::Ground;
 use reader::Readers;
-use writer::{Change, Stop, Writer};
+use writer::{Change, Marks, Stop, Writer};
 
 /// The commented schema.
 pub const SCHEMA: &str = include_str!("sqlite/schema.sql");
@@ -64,6 +66,7 @@ pub const SCHEMA: &str = include_str!("sqlite/schema.sql");
 pub struct SqliteStore {
     // It ends first, and its lock with it.
     writer: Writer,
+    _check: Option<Check>,
     readers: Arc<Readers>,
     bodies: Arc<body::Directory>,
     watches: Arc<Watches>,
@@ -104,7 +107,8 @@ impl SqliteStore {
         now: u64,
     ) -> Result<Self, StoreError> {
         let opened = open::open(ground, directory, opening, now)?;
-        let stop = Arc::new(Stop::default());
+        let (stop, checked) = (Arc::new(Stop::default()), Arc::new(Checked::default()));
+        let check = check::begin(ground, &opened.path, opened.unchecked, &stop, &checked)?;
         let watches = Arc::new(Watches::default());
         let count = Arc::new(Count::new(ground.log_pages));
         let bodies = Arc::new(body::Directory::new(
@@ -119,12 +123,13 @@ impl SqliteStore {
         let writer = Writer::start(
             opened,
             ground.threads,
-            stop,
+            Marks { stop, checked },
             Arc::clone(&watches),
             Arc::clone(&count),
         )?;
         Ok(Self {
             writer,
+            _check: check,
             readers: Arc::new(readers),
             bodies,
             watches,

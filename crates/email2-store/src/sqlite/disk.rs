@@ -25,6 +25,8 @@ pub(crate) struct Ground {
     pub(crate) log_pages: u64,
     /// SQLite's `PRAGMA synchronous`.
     pub(crate) synchronous: &'static str,
+    /// Where there are threads, a database whose server was cut off is looked at beside the next.
+    pub(crate) checks_beside: bool,
 }
 
 impl Default for Ground {
@@ -35,6 +37,7 @@ impl Default for Ground {
             readers: 4,
             log_pages: 1000,
             synchronous: "FULL",
+            checks_beside: true,
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Opening: directory, lock, schema, the check after an unclean end, the sweep.
+//! Opening: directory, lock, schema, the sweep.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -37,6 +37,8 @@ pub(super) struct Opened {
     pub(super) connection: Connection,
     pub(super) lock: Option<Lock>,
     pub(super) openings: u64,
+    /// Whoever served before did not end in order, and nobody has looked at the database since.
+    pub(super) unchecked: bool,
 }
 
 pub(super) fn open(
@@ -56,13 +58,14 @@ pub(super) fn open(
         Opening::Visit => None,
     };
     let prepared = prepare(ground, &path, &bodies, opening, now);
-    let (connection, openings) = prepared.map_err(|error| error.at(&path))?;
+    let (connection, openings, unchecked) = prepared.map_err(|error| error.at(&path))?;
     Ok(Opened {
         disk: Arc::clone(&ground.disk),
         path,
         connection,
         lock,
         openings,
+        unchecked,
     })
 }
 
@@ -72,18 +75,16 @@ fn prepare(
     bodies: &Path,
     opening: Opening,
     now: u64,
-) -> Result<(Connection, u64), StoreError> {
+) -> Result<(Connection, u64, bool), StoreError> {
     let connection = connect(ground, path)?;
     make_schema(&connection, path)?;
-    if opening == Opening::Serve {
-        check_after_unclean_end(&connection, path)?;
-    }
     let serving = opening == Opening::Serve;
+    let unchecked = serving && did_not_end(&connection)?;
     // Beside others, what is young may still be written.
     let patience = if serving { 0 } else { PATIENCE_WITH_FILES };
     sweep(&connection, &*ground.disk, bodies, now, patience)?;
     let openings = count_opening(&connection, serving)?;
-    Ok((connection, openings))
+    Ok((connection, openings, unchecked))
 }
 
 /// The number of this opening. It names bodies: it must be on stable storage before it is
@@ -190,20 +191,9 @@ fn pragma(connection: &Connection, name: &str) -> Result<i64, StoreError> {
     Ok(connection.pragma_query_value(None, name, |row| row.get(0))?)
 }
 
-/// Whoever served before and did not end cleanly may have left a damaged
-/// database behind: look before anything is taken.
-fn check_after_unclean_end(connection: &Connection, path: &Path) -> Result<(), StoreError> {
-    let serving: bool = connection.query_row("SELECT serving FROM state", [], |row| row.get(0))?;
-    if !serving {
-        return Ok(());
-    }
-    tracing::warn!(path = %path.display(), "the server did not end cleanly: checking the database");
-    let said: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
-    if said == "ok" {
-        Ok(())
-    } else {
-        Err(damaged(path, said))
-    }
+/// Whoever served before did not end in order, and may have left a damaged database behind.
+fn did_not_end(connection: &Connection) -> Result<bool, StoreError> {
+    Ok(connection.query_row("SELECT serving FROM state", [], |row| row.get(0))?)
 }
 
 fn damaged(path: &Path, detail: String) -> StoreError {

@@ -12,6 +12,7 @@ use rusqlite::Connection;
 use tokio::sync::oneshot;
 
 use super::Watches;
+use super::check::Checked;
 use super::count::Count;
 use super::disk::Disk;
 use super::open::Opened;
@@ -27,7 +28,7 @@ const GROUP: usize = 256;
 /// each of them would otherwise need.
 const LINGER: Duration = Duration::from_micros(300);
 
-/// Set once stable storage failed: from then on nothing is accepted, because
+/// Set once stable storage failed or is found damaged: from then on nothing is accepted, because
 /// nobody knows what a failed fsync has kept.
 #[derive(Debug, Default)]
 pub(super) struct Stop(OnceLock<String>);
@@ -36,7 +37,7 @@ impl Stop {
     /// Stops for good.
     pub(super) fn stop(&self, reason: &str) -> StoreError {
         let reason = self.0.get_or_init(|| reason.to_owned());
-        tracing::error!(reason, "stable storage failed: the store stops accepting");
+        tracing::error!(reason, "the store stops accepting");
         StoreError::Stopped(reason.clone())
     }
 
@@ -46,6 +47,15 @@ impl Stop {
             .get()
             .map_or(Ok(()), |reason| Err(StoreError::Stopped(reason.clone())))
     }
+}
+
+/// What is said of the store from outside its writer.
+#[derive(Debug)]
+pub(super) struct Marks {
+    /// Nothing is accepted any more.
+    pub(super) stop: Arc<Stop>,
+    /// Nothing is left to be looked at after the last server.
+    pub(super) checked: Arc<Checked>,
 }
 
 /// One change within the group's transaction, and what happens after the commit.
@@ -175,14 +185,15 @@ impl Writer {
     pub(super) fn start(
         opened: Opened,
         threads: Threads,
-        stop: Arc<Stop>,
+        marks: Marks,
         watches: Arc<Watches>,
         count: Arc<Count>,
     ) -> Result<Self, StoreError> {
+        let stop = Arc::clone(&marks.stop);
         let group = Group {
             opened,
             watches,
-            stop: Arc::clone(&stop),
+            marks,
             count,
         };
         let way = match threads {
@@ -283,7 +294,7 @@ fn gather(
 struct Group {
     opened: Opened,
     watches: Arc<Watches>,
-    stop: Arc<Stop>,
+    marks: Marks,
     count: Arc<Count>,
 }
 
@@ -304,7 +315,8 @@ impl Group {
 
     /// When that fails, the next opening checks.
     fn note_clean_end(&self) {
-        if self.opened.lock.is_some() && self.stop.check().is_ok() {
+        let Marks { stop, checked } = &self.marks;
+        if self.opened.lock.is_some() && stop.check().is_ok() && checked.is() {
             let note = "UPDATE state SET serving = 0";
             let _ = self.opened.connection.execute(note, []);
         }
@@ -335,7 +347,7 @@ impl Group {
     /// Moves what is in the log into the database, once nobody waits for it: the
     /// log was on stable storage before anybody was answered.
     fn checkpoint(&self) {
-        if !self.count.is_checkpoint_due() || self.stop.check().is_err() {
+        if !self.count.is_checkpoint_due() || self.marks.stop.check().is_err() {
             return;
         }
         match self.statement("PRAGMA wal_checkpoint(PASSIVE)") {
@@ -348,7 +360,7 @@ impl Group {
     }
 
     fn transaction(&self, jobs: &mut [Box<dyn Job>], after: &mut After) -> Result<(), StoreError> {
-        self.stop.check()?;
+        self.marks.stop.check()?;
         self.statement("BEGIN IMMEDIATE")?;
         let done = jobs
             .iter_mut()
@@ -390,7 +402,7 @@ impl Group {
     /// A failed write to the disk ends it all; the rest is told as it is.
     fn judge(&self, error: StoreError) -> StoreError {
         match error.at(&self.opened.path) {
-            StoreError::Io { detail, .. } => self.stop.stop(&detail),
+            StoreError::Io { detail, .. } => self.marks.stop.stop(&detail),
             other => other,
         }
     }

@@ -10,7 +10,7 @@ use crate::conformance::{NOW, account, body};
 use crate::error::StoreError;
 use crate::setting::Settings;
 use crate::sqlite::SqliteStore;
-use crate::{Opening, Store};
+use crate::{Opening, Store, Threads};
 
 #[tokio::test]
 async fn a_second_server_is_told_that_one_runs() {
@@ -51,10 +51,8 @@ fn a_damaged_database_is_said() {
     );
 }
 
-/// Only after an unclean end the database is checked; then damage within it is found.
-#[tokio::test]
-async fn after_an_unclean_end_damage_is_found() {
-    let directory = TempDir::new().unwrap();
+/// A database of accounts whose server was killed; with so many octets of damage in its middle.
+async fn killed(directory: &TempDir, damage: usize) {
     let path = directory.path().join("store.sqlite");
     {
         let store = Store::open(directory.path(), Opening::Serve, NOW).unwrap();
@@ -70,10 +68,64 @@ async fn after_an_unclean_end_damage_is_found() {
     drop(serving);
     let mut octets = std::fs::read(&path).unwrap();
     let middle = octets.len() / 2;
-    octets[middle..middle + 8192].fill(0xFF);
+    octets[middle..middle + damage].fill(0xFF);
     std::fs::write(&path, octets).unwrap();
-    let said = Store::open(directory.path(), Opening::Serve, NOW).unwrap_err();
+}
+
+fn is_unchecked(directory: &TempDir) -> bool {
+    let path = directory.path().join("store.sqlite");
+    let look = rusqlite::Connection::open(path).unwrap();
+    let serving = look.query_row("SELECT serving FROM state", [], |row| row.get(0));
+    serving.unwrap()
+}
+
+/// Only after an unclean end the database is checked; then damage within it is found.
+#[tokio::test]
+async fn after_an_unclean_end_damage_is_found() {
+    let directory = TempDir::new().unwrap();
+    killed(&directory, 8192).await;
+    let said = Store::open_with(directory.path(), Opening::Serve, Threads::None, NOW);
+    let said = said.unwrap_err();
     assert!(matches!(said, StoreError::Damaged { .. }), "{said}");
+}
+
+/// A server begins at once, however much there is to be looked at; it stops when damage is found.
+#[tokio::test]
+async fn damage_that_is_found_while_serving_stops_the_store() {
+    let directory = TempDir::new().unwrap();
+    killed(&directory, 8192).await;
+    let store = SqliteStore::open(directory.path(), Opening::Serve, NOW).unwrap();
+    let mut said = set(&store, 1).await;
+    for _ in 0..2000 {
+        if matches!(said, Err(StoreError::Stopped(_))) {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(5));
+        said = set(&store, 1).await;
+    }
+    let Err(StoreError::Stopped(why)) = said else {
+        panic!("{said:?}");
+    };
+    assert!(why.contains("is damaged"), "{why}");
+    drop(store);
+    assert!(is_unchecked(&directory), "the next server looks again");
+}
+
+/// A clean end is noted once all was looked at, and not before.
+#[tokio::test]
+async fn what_was_not_looked_at_is_looked_at_next_time() {
+    let directory = TempDir::new().unwrap();
+    killed(&directory, 0).await;
+    for _ in 0..2000 {
+        drop(Store::open(directory.path(), Opening::Serve, NOW).unwrap());
+        if !is_unchecked(&directory) {
+            return;
+        }
+        let store = Store::open(directory.path(), Opening::Serve, NOW).unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(5));
+        drop(store);
+    }
+    panic!("it is never looked at to the end");
 }
 
 #[test]

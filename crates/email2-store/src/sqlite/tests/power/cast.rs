@@ -105,6 +105,7 @@ pub(crate) fn open(
         readers: 1,
         log_pages: 40,
         synchronous,
+        checks_beside: false,
     };
     SqliteStore::open_on(&ground, &disk.directory(), Opening::Serve, NOW)
 }
