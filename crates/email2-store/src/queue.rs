@@ -309,7 +309,9 @@ pub trait Queue: Send + Sync {
     /// When the next entry can be claimed, Unix seconds; a read that writes nothing.
     async fn next_due(&self) -> Result<Option<u64>, StoreError>;
 
-    /// Ends all leases, for the one who begins to serve from this store alone; how many.
+    /// Ends the leases of whoever worked in this place before, for the one who begins; how many.
+    /// The server's place is one, so they are those of a server that is gone. A worker beside it
+    /// has a place of its own, whose leases end by their time alone.
     async fn end_leases(&self, now: u64) -> Result<u64, StoreError>;
 
     /// The claim holds until `until`; `false` when it was lost.

@@ -71,6 +71,9 @@ pub struct SqliteStore {
     bodies: Arc<body::Directory>,
     watches: Arc<Watches>,
     count: Arc<Count>,
+    /// Whose the leases are that are taken by this handle: 0 for the server, of which there is one,
+    /// or the number of this opening.
+    worker: u64,
 }
 
 impl SqliteStore {
@@ -119,6 +122,10 @@ impl SqliteStore {
             Arc::clone(&count),
         )?);
         count.look(&opened.connection);
+        let worker = match opened.lock {
+            Some(_) => 0,
+            None => opened.openings,
+        };
         let readers = Readers::start(ground, &opened.path)?;
         let writer = Writer::start(
             opened,
@@ -134,6 +141,7 @@ impl SqliteStore {
             bodies,
             watches,
             count,
+            worker,
         })
     }
 

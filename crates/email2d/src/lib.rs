@@ -100,8 +100,9 @@ impl Server {
         Server::start_with(config, world, store).await
     }
 
-    /// The same with a store that is open already, as the one who serves from it
-    /// ([`Opening::Serve`]).
+    /// The same with a store that is open already: as the one who serves from it
+    /// ([`Opening::Serve`]), or beside that one ([`Opening::Visit`]), where it works on the same
+    /// queue and touches nothing that the other has begun.
     ///
     /// # Errors
     /// A certificate or a listening address cannot be used; nothing runs then.

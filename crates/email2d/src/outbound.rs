@@ -76,7 +76,7 @@ impl Departures {
     }
 }
 
-/// Whoever served from this store before is gone, and so are their claims.
+/// Whoever served from this store before is gone, and so are their claims (spec §12.5.6).
 ///
 /// # Errors
 /// The store fails.

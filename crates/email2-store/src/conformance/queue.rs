@@ -160,7 +160,12 @@ pub(crate) async fn sealed_again_it_has_the_new_octets(store: &Store) {
 }
 
 /// `count` entries for a domain, due at `next_attempt`.
-async fn entries_for(store: &Store, name: &str, count: usize, next_attempt: u64) -> Vec<QueueId> {
+pub(crate) async fn entries_for(
+    store: &Store,
+    name: &str,
+    count: usize,
+    next_attempt: u64,
+) -> Vec<QueueId> {
     let octets = body(store, b"x").await;
     let to = format!("alice@{name}");
     let new = (0..count).map(|_| NewEntry {
@@ -180,7 +185,7 @@ async fn entries_for(store: &Store, name: &str, count: usize, next_attempt: u64)
 }
 
 /// A domain that takes mail.
-async fn taking(store: &Store, name: &str) {
+pub(crate) async fn taking(store: &Store, name: &str) {
     entries_for(store, name, 1, NOW).await;
     let claim = store.claim(NOW, 60, 1).await.unwrap().remove(0);
     let done = Settlement {

@@ -9,6 +9,7 @@ use crate::error::StoreError;
 const COLUMNS: &[&str] = &[
     "ALTER TABLE queue ADD COLUMN front BLOB NOT NULL DEFAULT x''",
     "ALTER TABLE queue ADD COLUMN source INTEGER REFERENCES body(id)",
+    "ALTER TABLE queue ADD COLUMN worker INTEGER NOT NULL DEFAULT 0",
     "ALTER TABLE queue ADD COLUMN due INTEGER",
     "ALTER TABLE queue ADD COLUMN held INTEGER NOT NULL DEFAULT 0",
     "ALTER TABLE queue ADD COLUMN delayed INTEGER NOT NULL DEFAULT 0",

@@ -21,7 +21,7 @@ use crate::queue::{
     Settlement, WaitingDomain,
 };
 use row::role_word;
-use schedule::reschedule;
+use schedule::{Lease, reschedule};
 
 #[async_trait]
 impl Queue for SqliteStore {
@@ -31,7 +31,8 @@ impl Queue for SqliteStore {
     }
 
     async fn claim(&self, now: u64, lease: u64, limit: u32) -> Result<Vec<Claimed>, StoreError> {
-        self.write(move |change| schedule::claim(change.connection, now, lease, limit))
+        let lease = self.lease(now, lease);
+        self.write(move |change| schedule::claim(change.connection, lease, limit))
             .await
     }
 
@@ -41,9 +42,9 @@ impl Queue for SqliteStore {
         now: u64,
         lease: u64,
     ) -> Result<Vec<Claimed>, StoreError> {
-        let ids = ids.to_vec();
+        let (ids, lease) = (ids.to_vec(), self.lease(now, lease));
         self.write(move |change| {
-            let claimed = schedule::claim_free(change.connection, &ids, now, lease)?;
+            let claimed = schedule::claim_free(change.connection, &ids, lease)?;
             for claim in &claimed {
                 reschedule(change.connection, claim.entry.domain.as_str(), now)?;
             }
@@ -57,7 +58,8 @@ impl Queue for SqliteStore {
     }
 
     async fn end_leases(&self, now: u64) -> Result<u64, StoreError> {
-        self.write(move |change| schedule::end_leases(change.connection, now))
+        let worker = self.worker;
+        self.write(move |change| schedule::end_leases(change.connection, now, worker))
             .await
     }
 
@@ -244,6 +246,16 @@ impl Queue for SqliteStore {
             Ok(count)
         })
         .await
+    }
+}
+
+impl SqliteStore {
+    fn lease(&self, now: u64, seconds: u64) -> Lease {
+        Lease {
+            now,
+            seconds,
+            worker: self.worker,
+        }
     }
 }
 

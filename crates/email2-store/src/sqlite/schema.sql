@@ -142,6 +142,7 @@ CREATE TABLE queue (
   next_attempt INTEGER NOT NULL,                    -- when it is due
   attempts     INTEGER NOT NULL DEFAULT 0,          -- how often it was claimed
   leased_until INTEGER,                             -- until when somebody works on it
+  worker       INTEGER NOT NULL DEFAULT 0,          -- who did last: 0 the server, else the opening of another worker beside it
   epoch        INTEGER NOT NULL DEFAULT 0,          -- of the newest claim: an older one settles nothing
   due          INTEGER,                             -- when it can be claimed: next_attempt, or the end of its lease; NULL: held
   held         INTEGER NOT NULL DEFAULT 0,          -- an administrator holds it back

@@ -8,6 +8,7 @@ mod inline;
 mod migrate;
 mod power;
 mod schema;
+mod workers;
 
 use tempfile::TempDir;
 

@@ -33,15 +33,26 @@ impl Schedule {
     }
 }
 
+/// A lease on what is claimed.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Lease {
+    /// From when on, Unix seconds.
+    pub(super) now: u64,
+    /// For how long, seconds.
+    pub(super) seconds: u64,
+    /// Who holds it: the opening of a worker beside the server, or 0 for the server.
+    pub(super) worker: u64,
+}
+
 /// Claims at most `limit` entries that are due.
 pub(super) fn claim(
     connection: &Connection,
-    now: u64,
-    lease: u64,
+    lease: Lease,
     limit: u32,
 ) -> Result<Vec<Claimed>, StoreError> {
+    let now = lease.now;
     let ids = alarmed(connection, now, limit.div_ceil(2))?;
-    let mut claimed = claim_free(connection, &ids, now, lease)?;
+    let mut claimed = claim_free(connection, &ids, lease)?;
     for claim in &mut claimed {
         claim.alarm = true;
         reschedule(connection, claim.entry.domain.as_str(), now)?;
@@ -52,7 +63,7 @@ pub(super) fn claim(
             break;
         }
         let ids = choose(connection, &schedule, now, left)?;
-        claimed.extend(claim_free(connection, &ids, now, lease)?);
+        claimed.extend(claim_free(connection, &ids, lease)?);
         reschedule(connection, &schedule.domain, now)?;
     }
     Ok(claimed)
@@ -79,15 +90,20 @@ pub(super) fn next_due(connection: &Connection) -> Result<Option<u64>, StoreErro
     Ok(due.into_iter().chain(alarm).min())
 }
 
-/// Ends all leases.
-pub(super) fn end_leases(connection: &Connection, now: u64) -> Result<u64, StoreError> {
-    let mut select =
-        connection.prepare("SELECT DISTINCT domain FROM queue WHERE leased_until IS NOT NULL")?;
-    let domains: Vec<String> = collect(select.query([])?, |row| Ok(row.get(0)?))?;
+/// Ends the leases of that worker.
+pub(super) fn end_leases(
+    connection: &Connection,
+    now: u64,
+    worker: u64,
+) -> Result<u64, StoreError> {
+    let mut select = connection.prepare(
+        "SELECT DISTINCT domain FROM queue WHERE leased_until IS NOT NULL AND worker = ?1",
+    )?;
+    let domains: Vec<String> = collect(select.query([worker])?, |row| Ok(row.get(0)?))?;
     let end = "UPDATE queue SET leased_until = NULL,
                due = CASE WHEN held THEN NULL ELSE next_attempt END
-               WHERE leased_until IS NOT NULL";
-    let ended = connection.execute(end, [])?;
+               WHERE leased_until IS NOT NULL AND worker = ?1";
+    let ended = connection.execute(end, [worker])?;
     for domain in &domains {
         reschedule(connection, domain, now)?;
     }
@@ -165,11 +181,12 @@ fn leased(
 pub(super) fn claim_free(
     connection: &Connection,
     ids: &[QueueId],
-    now: u64,
-    lease: u64,
+    lease: Lease,
 ) -> Result<Vec<Claimed>, StoreError> {
+    let (now, until) = (lease.now, lease.now + lease.seconds);
     let mut take = connection.prepare_cached(
-        "UPDATE queue SET leased_until = ?2, due = ?2, epoch = epoch + 1, attempts = attempts + 1
+        "UPDATE queue SET leased_until = ?2, due = ?2, epoch = epoch + 1, attempts = attempts + 1,
+         worker = ?4
          WHERE id = ?1 AND NOT held AND (leased_until IS NULL OR leased_until <= ?3) RETURNING domain",
     )?;
     let sql = format!("{} WHERE id = ?1", row::SELECT);
@@ -177,7 +194,7 @@ pub(super) fn claim_free(
     let mut claimed = Vec::new();
     for id in ids {
         let taken: Option<String> = take
-            .query_row((id.0, now + lease, now), |row| row.get(0))
+            .query_row((id.0, until, now, lease.worker), |row| row.get(0))
             .optional()?;
         let Some(domain) = taken else { continue };
         let read = |found: &rusqlite::Row<'_>| row::claimed(connection, found);
