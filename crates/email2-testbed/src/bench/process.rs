@@ -102,6 +102,15 @@ impl Process {
         }
         self.child.kill().step("kill")
     }
+
+    /// SIGKILL: nothing is tidied up.
+    ///
+    /// # Errors
+    /// There is no such process.
+    pub fn kill(&mut self) -> Outcome<()> {
+        self.child.kill().step("kill")?;
+        self.child.wait().step("wait").map(drop)
+    }
 }
 
 impl Drop for Process {
@@ -237,13 +246,17 @@ impl Drop for CpuGroup {
     }
 }
 
-/// A program that was built beside this one.
+/// A program that was built beside this one; a test lies one folder deeper.
 ///
 /// # Errors
 /// This program's own path is not known.
 pub fn beside(name: &str) -> Outcome<PathBuf> {
     let own = std::env::current_exe().step("own path")?;
-    let program = own.with_file_name(name);
+    let folder = own.parent().step("own folder")?;
+    let program = match folder.ends_with("deps") {
+        true => folder.with_file_name(name),
+        false => folder.join(name),
+    };
     match program.is_file() {
         true => Ok(program),
         false => Err(Failure {

@@ -1,12 +1,12 @@
-//! The server that carries mail on: a long queue, how soon a restart goes on with it, how fast it
-//! goes out to another server of ours, and what memory that takes.
+//! The server that carries mail on: a long queue, how soon a restart goes on with it, in order or
+//! after a kill, how fast it goes out to another server of ours, and what memory that takes.
 
 use std::time::Duration;
 
 use email2::address::{Address, Identity, ReversePath};
 use email2::limits;
 use email2::seal::Role;
-use email2_store::queue::{NewEntry, QueueRecipient, RecipientState};
+use email2_store::queue::{EntryFilter, NewEntry, QueueId, QueueRecipient, RecipientState};
 use email2_store::{Opening, SpooledBody, Store};
 use serde::Serialize;
 
@@ -22,6 +22,21 @@ const OCTETS: usize = 2048;
 const PATIENCE: Duration = Duration::from_secs(600);
 /// How often the recipients' mailboxes are looked at.
 const PAUSE: Duration = Duration::from_millis(20);
+/// When whatever a killed server had sent off has come to rest at the other.
+const REST: Duration = Duration::from_millis(500);
+/// Among so many of the oldest entries stand all that are under way.
+const OLDEST: u32 = 1000;
+
+/// What is to be measured.
+#[derive(Clone, Copy, Debug)]
+pub struct Order {
+    /// Entries in the queue.
+    pub entries: usize,
+    /// Entries that have a message of their own, the first ones; the others share one.
+    pub own: usize,
+    /// Messages that are waited for, of the former.
+    pub counted: usize,
+}
 
 /// What was measured.
 #[derive(Clone, Copy, Debug, Serialize)]
@@ -38,6 +53,10 @@ pub struct Figures {
     pub counted: usize,
     /// Memory of the server then, octets.
     pub memory: u64,
+    /// Deliveries that were cut off when it was killed after that.
+    pub cut_off: usize,
+    /// From its next start to the next message in its recipient's mailbox, seconds.
+    pub first_after_kill: f64,
 }
 
 impl Figures {
@@ -46,35 +65,41 @@ impl Figures {
     pub fn line(&self) -> String {
         format!(
             "queue of {}: filled with {:.0}/s, first delivery {:.2} s after the start, {:.0} \
-             messages/s to the other server (over {}), {:.1} MiB of memory",
+             messages/s to the other server (over {}), {:.1} MiB of memory; killed with {} \
+             deliveries under way, first delivery {:.2} s after the next start",
             self.entries,
             self.filled_per_second,
             self.first_after,
             self.delivered_per_second,
             self.counted,
-            self.memory as f64 / (1024.0 * 1024.0)
+            self.memory as f64 / (1024.0 * 1024.0),
+            self.cut_off,
+            self.first_after_kill
         )
     }
 }
 
-/// Measures a queue of `entries` messages, of which the first `counted` are waited for.
+/// Measures a long queue.
 ///
 /// # Errors
 /// A server does not start, or does not deliver.
-pub async fn measure(stage: &mut Stage, entries: usize, counted: usize) -> Outcome<Figures> {
-    let counted = counted.clamp(1, entries.max(1));
+pub async fn measure(stage: &mut Stage, order: Order) -> Outcome<Figures> {
+    let Order {
+        entries, counted, ..
+    } = order;
     let world = stage.testbed.world.clone();
     stage.stop_home()?;
     let mut receiver = stage.receive().await?;
-    let filled = fill(stage, entries, counted).await?;
-    let began = world.clock.monotonic();
-    stage.start_home().await?;
-    arrived(stage, 1).await?;
-    let first = world.clock.monotonic() - began;
+    let filled = fill(stage, order).await?;
+    let first = first_after_start(stage).await?;
     let began = world.clock.monotonic();
     arrived(stage, counted).await?;
     let delivering = world.clock.monotonic() - began;
     let memory = stage.home_memory()?;
+    stage.kill_home()?;
+    let cut_off = under_way(stage).await?;
+    world.clock.sleep(REST).await;
+    let first_after_kill = first_after_start(stage).await?;
     receiver.stop()?;
     Ok(Figures {
         entries,
@@ -83,11 +108,34 @@ pub async fn measure(stage: &mut Stage, entries: usize, counted: usize) -> Outco
         delivered_per_second: counted as f64 / delivering.as_secs_f64(),
         counted,
         memory,
+        cut_off,
+        first_after_kill: first_after_kill.as_secs_f64(),
     })
 }
 
+/// Starts the server; how long it took until one message more had arrived.
+async fn first_after_start(stage: &mut Stage) -> Outcome<Duration> {
+    let clock = stage.testbed.world.clock.clone();
+    let before = count(&receiving(stage)?).await?;
+    let began = clock.monotonic();
+    stage.start_home().await?;
+    arrived(stage, before + 1).await?;
+    Ok(clock.monotonic() - began)
+}
+
+/// Entries that somebody holds a claim on.
+async fn under_way(stage: &Stage) -> Outcome<usize> {
+    let now = stage.testbed.world.now();
+    let store = Store::open(&stage.home_data(), Opening::Visit, now).step("store")?;
+    let all = EntryFilter::default();
+    let oldest = store.entries_after(QueueId(0), &all, OLDEST).await;
+    let oldest = oldest.step("queue")?;
+    let claimed = oldest.iter().filter(|entry| entry.leased_until.is_some());
+    Ok(claimed.count())
+}
+
 /// Fills the queue; how long that took, without sealing.
-async fn fill(stage: &Stage, entries: usize, counted: usize) -> Outcome<Duration> {
+async fn fill(stage: &Stage, Order { entries, own, .. }: Order) -> Outcome<Duration> {
     let world = &stage.testbed.world;
     let store = Store::open(&stage.home_data(), Opening::Visit, world.now()).step("store")?;
     let text = Text::new(&stage.sender.address, OCTETS)?;
@@ -98,7 +146,7 @@ async fn fill(stage: &Stage, entries: usize, counted: usize) -> Outcome<Duration
         let mut batch = Vec::with_capacity(AT_ONCE);
         for number in put..entries.min(put + AT_ONCE) {
             // What is not waited for is the same message again and again.
-            let (to, body) = match last.clone().filter(|_| number >= counted) {
+            let (to, body) = match last.clone().filter(|_| number >= own) {
                 Some(last) => last,
                 None => {
                     let to = mailbox(number % MAILBOXES)?;
@@ -149,22 +197,31 @@ fn entry(stage: &Stage, to: Address, body: SpooledBody) -> NewEntry {
 
 /// Waits until so many messages are in the recipients' mailboxes.
 async fn arrived(stage: &Stage, wanted: usize) -> Outcome<()> {
-    let world = &stage.testbed.world;
-    let data = stage.receiver.folder.join("data");
-    let store = Store::open(&data, Opening::Visit, world.now()).step("store")?;
-    let began = world.clock.monotonic();
-    while world.clock.monotonic() - began < PATIENCE {
-        let mut found = 0;
-        for number in 0..MAILBOXES {
-            let account = store.account(&mailbox(number)?).await.step("account")?;
-            let id = account.step("account")?.id;
-            let inbox = store.mailbox(id, "INBOX").await.step("INBOX")?;
-            found += inbox.step("INBOX")?.messages as usize;
-        }
-        if found >= wanted {
+    let clock = &stage.testbed.world.clock;
+    let (store, began) = (receiving(stage)?, clock.monotonic());
+    while clock.monotonic() - began < PATIENCE {
+        if count(&store).await? >= wanted {
             return Ok(());
         }
-        world.clock.sleep(PAUSE).await;
+        clock.sleep(PAUSE).await;
     }
     None.step(format!("{wanted} messages"))
+}
+
+/// The store of the server that receives.
+fn receiving(stage: &Stage) -> Outcome<Store> {
+    let data = stage.receiver.folder.join("data");
+    Store::open(&data, Opening::Visit, stage.testbed.world.now()).step("store")
+}
+
+/// Messages in the recipients' mailboxes.
+async fn count(store: &Store) -> Outcome<usize> {
+    let mut found = 0;
+    for number in 0..MAILBOXES {
+        let account = store.account(&mailbox(number)?).await.step("account")?;
+        let id = account.step("account")?.id;
+        let inbox = store.mailbox(id, "INBOX").await.step("INBOX")?;
+        found += inbox.step("INBOX")?.messages as usize;
+    }
+    Ok(found)
 }

@@ -184,6 +184,14 @@ impl Stage {
         self.home.stop()
     }
 
+    /// Kills it.
+    ///
+    /// # Errors
+    /// It cannot be killed.
+    pub fn kill_home(&mut self) -> Outcome<()> {
+        self.home.kill()
+    }
+
     /// Starts it again.
     ///
     /// # Errors

@@ -140,7 +140,12 @@ async fn measure_queue(wanted: &LongQueue) -> Outcome<()> {
     let temporary = tempfile::tempdir().step("temporary folder")?;
     let folder = folder(wanted.dir.as_ref(), temporary.path())?;
     let mut stage = Stage::set_up(Testbed::start(&folder)?, 0, &[]).await?;
-    let figures = queue::measure(&mut stage, wanted.entries, wanted.counted).await?;
+    let order = queue::Order {
+        entries: wanted.entries,
+        own: wanted.entries,
+        counted: wanted.counted.clamp(1, wanted.entries.max(1)),
+    };
+    let figures = queue::measure(&mut stage, order).await?;
     match wanted.json {
         true => println!("{}", serde_json::to_string_pretty(&figures).step("JSON")?),
         false => println!("{}", figures.line()),
