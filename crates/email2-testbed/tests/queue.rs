@@ -10,6 +10,7 @@ mod exchanger;
 #[path = "queue/office.rs"]
 mod office;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,7 +19,7 @@ use email2::limits;
 use email2::seal::Role;
 
 use exchanger::{Act, Exchanger, Step};
-use office::{Office, people};
+use office::{OTHERS, Office, other, people};
 
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
@@ -366,4 +367,46 @@ fn what_is_held_back_waits_until_it_is_released() {
     office.pass(HOUR);
     assert_eq!(office.waiting(), []);
     assert_eq!(exchanger.taken.lock().unwrap().len(), 3);
+}
+
+/// Two workers share a queue by the leases of their claims; when one is gone, the other ends it
+/// once the leases are over.
+#[test]
+fn two_workers_drain_one_queue_and_one_ends_it_for_both() {
+    let exchanger = Exchanger::with(Vec::new());
+    let mut office = Office::open(Some(&exchanger));
+    office.take_down("example.org");
+    let twice = (0..OTHERS).chain(0..OTHERS);
+    let recipients: Vec<String> = twice
+        .enumerate()
+        .map(|(person, domain)| format!("p{person}@{}", other(domain)))
+        .collect();
+    office.queue_sealed("alice@example.com", 60);
+    office.queue(&recipients);
+    office.start("example.org");
+    office.start_beside("example.org");
+    while office.inbox("alice@example.com").len() < 10 {
+        office.pass(Duration::from_millis(10));
+    }
+    let visits = exchanger.visits.lock().unwrap().clone();
+    let workers: BTreeSet<_> = visits.iter().map(|visit| visit.from).collect();
+    assert_eq!(workers.len(), 2, "both work");
+    let waiting = office.waiting();
+    let claimed = waiting.iter().filter(|entry| entry.leased_until.is_some());
+    let claimed = claimed.count();
+    assert!(claimed > 0 && waiting.len() > 30, "in the middle of it");
+    office.take_down("example.org");
+    office.pass(HOUR);
+    assert_eq!(office.waiting(), []);
+    let inbox = office.inbox("alice@example.com");
+    let letters: BTreeSet<_> = inbox
+        .iter()
+        .filter_map(|text| text.lines().last())
+        .collect();
+    assert_eq!((inbox.len(), letters.len()), (60, 60), "each once");
+    // Ordinary mail knows no seals: what was under way may have come twice, nothing else.
+    let taken: Vec<usize> = recipients.iter().map(|to| exchanger.taken_by(to)).collect();
+    assert!(taken.iter().all(|times| *times > 0), "{taken:?}");
+    let surplus = taken.iter().sum::<usize>() - recipients.len();
+    assert!(surplus <= claimed, "{surplus} of {claimed}");
 }

@@ -2,7 +2,7 @@
 //! answers what it is told at one step of a dialogue, hangs there, floods or hangs up.
 
 use std::collections::VecDeque;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -43,6 +43,7 @@ pub(crate) type Habit = Option<(Step, Act)>;
 #[derive(Clone, Debug)]
 pub(crate) struct Visit {
     pub(crate) at: Duration,
+    pub(crate) from: IpAddr,
 }
 
 /// The host.
@@ -79,7 +80,8 @@ impl Exchanger {
         loop {
             let connection = listener.accept().await.unwrap();
             let at = world.clock.monotonic();
-            self.visits.lock().unwrap().push(Visit { at });
+            let from = connection.peer.ip();
+            self.visits.lock().unwrap().push(Visit { at, from });
             let habit = self.habits.lock().unwrap().pop_front().flatten();
             let talk = Talk {
                 stream: BufReader::new(connection.stream),

@@ -6,14 +6,16 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use email2::address::{Address, Domain, ReversePath};
+use email2::seal::{ContentDigest, Role};
 use email2_store::queue::{NewEntry, QueueRecipient, RecipientState};
-use email2_store::{Opening, QueueEntry, Store, Threads};
+use email2_store::{Opening, QueueEntry, SpooledBody, Store, Threads};
+use email2_testbed::forger::{Claim, seal_over};
 use email2_testbed::sim::stage::{Stage, ip};
 use email2_testbed::sim::time::EPOCH;
 use email2_testbed::sim::town::{self, Seat, Town};
 use email2_testbed::sim::weather::Weather;
-use email2d::Running;
-use email2d::config::Config;
+use email2d::config::{Config, Listen};
+use email2d::{Running, Server};
 use futures::FutureExt;
 use tempfile::TempDir;
 
@@ -21,6 +23,15 @@ use crate::exchanger::Exchanger;
 
 /// The machine of the ordinary domain's host.
 pub(crate) const ORDINARY: u8 = 21;
+
+/// Further ordinary domains that it has the mail of.
+pub(crate) const OTHERS: usize = 200;
+
+/// The machine of another worker.
+const WORKER: u8 = 22;
+
+/// A machine of somebody who seals.
+const DESK: u8 = 23;
 
 /// How long starting may take.
 const LIMIT: Duration = Duration::from_secs(600);
@@ -48,6 +59,9 @@ impl Office {
         let (seats, _) = town.copy(folder.path()).unwrap();
         let mut records = (*town.records).clone();
         records.publish_ordinary("example.net", ip(ORDINARY));
+        for number in 0..OTHERS {
+            records.publish_ordinary(&other(number), ip(ORDINARY));
+        }
         let stage = Stage::new(7, Arc::new(records), Weather::default(), false);
         let mut office = Office {
             stage,
@@ -71,6 +85,20 @@ impl Office {
         let task = host.spawn(town::serve(seat.config, world));
         let running = self.stage.wait_for(task, LIMIT).unwrap().unwrap();
         self.running.insert(seat.domain, running);
+    }
+
+    /// Another machine serves from the store of a domain's server, beside it.
+    pub(crate) fn start_beside(&mut self, domain: &str) {
+        let mut config = self.seat(domain).config.clone();
+        config.listen = Listen {
+            mx: vec![SocketAddr::new(ip(WORKER), 25)],
+            ..Listen::default()
+        };
+        let store = self.store(domain);
+        let (host, world) = self.stage.put_up(ip(WORKER), 0).unwrap();
+        let task = host.spawn(Server::start_with(config, world, store));
+        let running = self.stage.wait_for(task, LIMIT).unwrap().unwrap();
+        self.running.insert("beside", running);
     }
 
     /// A server's machine goes down, without a warning.
@@ -131,12 +159,7 @@ impl Office {
         change: impl Fn(&mut NewEntry),
     ) {
         let store = self.store("example.org");
-        let body = async {
-            let mut writer = store.write_body().await.unwrap();
-            writer.push(self.text.as_bytes()).await.unwrap();
-            writer.finish().await.unwrap()
-        };
-        let body = body.now_or_never().unwrap();
+        let body = spool(&store, self.text.as_bytes());
         let now = self.now();
         let entry = |recipient: &String| {
             let address = Address::parse(recipient).unwrap();
@@ -163,6 +186,27 @@ impl Office {
         };
         let entries = recipients.iter().map(entry).collect();
         store.enqueue(entries).now_or_never().unwrap().unwrap();
+    }
+
+    /// Puts as many letters into example.org's queue, sealed by bob for `recipient`.
+    pub(crate) fn queue_sealed(&mut self, recipient: &str, count: usize) {
+        let to = Address::parse(recipient).unwrap();
+        let people = built().people.iter();
+        let bob = people.clone().find(|who| who.address.local() == "bob");
+        let (bob, store) = (bob.unwrap(), self.store("example.org"));
+        let (_, world) = self.stage.put_up(ip(DESK), 0).unwrap();
+        let from = bob.address.to_string();
+        for number in 0..count {
+            let content = format!("{}Letter {number}.\r\n", self.text);
+            let digest = ContentDigest::of(content.as_bytes()).unwrap();
+            let claim = Claim::now(&bob.address, &from, &bob.key);
+            let seal = seal_over(&world, &to, &claim, digest).unwrap();
+            let body = spool(&store, format!("{}{content}", seal.field()).as_bytes());
+            self.queue_as(&[recipient.to_owned()], "", |entry| {
+                entry.announced = Some((Role::Author, seal.signer.clone()));
+                entry.body = body.clone();
+            });
+        }
     }
 
     pub(crate) fn waiting(&self) -> Vec<QueueEntry> {
@@ -203,6 +247,20 @@ impl Office {
         };
         read.now_or_never().unwrap()
     }
+}
+
+fn spool(store: &Store, octets: &[u8]) -> SpooledBody {
+    let body = async {
+        let mut writer = store.write_body().await.unwrap();
+        writer.push(octets).await.unwrap();
+        writer.finish().await.unwrap()
+    };
+    body.now_or_never().unwrap()
+}
+
+/// One of the further domains.
+pub(crate) fn other(number: usize) -> String {
+    format!("d{number}.example.net")
 }
 
 /// `count` people of example.net.
