@@ -45,11 +45,12 @@ fn nothing_is_lost_and_nothing_is_doubled() {
     }
     let summary = play_many(town(), 1..=seeds());
     say(&format!(
-        "{} seeds, {} lost, {} duplicated ({} letters, {} acknowledged, {} failed with a reason, \
-         {} connections hit at {} places, {} machines down, {} events)",
+        "{} seeds, {} lost, {} duplicated, {} of ordinary mail twice ({} letters, {} acknowledged, \
+         {} failed with a reason, {} connections hit at {} places, {} machines down, {} events)",
         summary.seeds,
         summary.lost,
         summary.duplicated,
+        summary.ordinary_twice,
         summary.letters,
         summary.acknowledged,
         summary.failed,

@@ -44,7 +44,7 @@ pub struct Control {
 }
 
 /// The messages received, as they came.
-type Received = Arc<Mutex<Vec<Vec<u8>>>>;
+pub(super) type Received = Arc<Mutex<Vec<Vec<u8>>>>;
 
 /// Plays the control of `seed`.
 ///
@@ -58,7 +58,7 @@ pub fn control(seed: u64) -> Outcome<Control> {
     let at = SocketAddr::new(receiver, 25);
     let received = Received::default();
     let (host, world) = stage.put_up(receiver, 0)?;
-    drop(host.spawn(receive(world, at, Arc::clone(&received))));
+    drop(host.spawn(receive(world, at, true, Arc::clone(&received))));
     let (host, world) = stage.put_up(sender, 0)?;
     let sending = host.spawn(send_all(world, at));
     let acknowledged = stage.wait_for(sending, END)??;
@@ -141,20 +141,21 @@ async fn attempt(world: &World, at: SocketAddr, envelope: &Envelope, content: &[
     false
 }
 
-/// Takes whatever comes.
-async fn receive(world: World, at: SocketAddr, received: Received) {
+/// Takes whatever comes; as if it came over TLS where it is `secured`.
+pub(super) async fn receive(world: World, at: SocketAddr, secured: bool, received: Received) {
     let Ok(listener) = world.net.listen(at).await else {
         return;
     };
     while let Ok(connection) = listener.accept().await {
-        tokio::spawn(serve(world.clone(), connection, Arc::clone(&received)));
+        let received = Arc::clone(&received);
+        tokio::spawn(serve(world.clone(), connection, secured, received));
     }
 }
 
-async fn serve(world: World, connection: Connection, received: Received) {
+async fn serve(world: World, connection: Connection, secured: bool, received: Received) {
     let config = ServerConfig {
         hostname: "mx.example.com".to_owned(),
-        tls: true,
+        tls: secured,
         starttls: false,
         auth: Auth::NotOffered,
         size_limit: email2::limits::MESSAGE_OCTETS,

@@ -12,7 +12,7 @@ use futures::FutureExt;
 
 use super::ledger::{Ledger, Letter, Told};
 use super::time::EPOCH;
-use super::town::{Citizen, Seat};
+use super::town::{self, Citizen, Seat};
 use crate::failure::{Outcome, Step};
 
 /// What was found.
@@ -28,6 +28,8 @@ pub struct Findings {
     pub lost: Vec<String>,
     /// There more than once.
     pub duplicated: Vec<String>,
+    /// Ordinary mail that came more than once, as it may.
+    pub ordinary_twice: u64,
     /// Anything else that must not be.
     pub wrong: Vec<String>,
 }
@@ -40,11 +42,17 @@ impl Findings {
     }
 }
 
-/// Reads every mailbox of `servers` and holds it against `ledger`.
+/// Reads every mailbox of `servers`, and what the host of `ordinary` mail took, and holds it
+/// against `ledger`.
 ///
 /// # Errors
 /// A store cannot be read.
-pub fn inspect(servers: &[Seat], people: &[Citizen], ledger: &Ledger) -> Outcome<Findings> {
+pub fn inspect(
+    servers: &[Seat],
+    people: &[Citizen],
+    ledger: &Ledger,
+    ordinary: &[Vec<u8>],
+) -> Outcome<Findings> {
     let mut findings = Findings::default();
     let mut copies: BTreeMap<(u32, Address), u32> = BTreeMap::new();
     let letters: BTreeMap<u32, Letter> = ledger
@@ -64,27 +72,39 @@ pub fn inspect(servers: &[Seat], people: &[Citizen], ledger: &Ledger) -> Outcome
     }
     for letter in letters.values() {
         for to in &letter.to {
-            let count = copies.get(&(letter.number, to.clone()));
-            compare(
-                letter,
-                to,
-                count.copied().unwrap_or(0),
-                ledger,
-                &mut findings,
-            );
+            let mut compare = |reader: &Address, copies: u32| {
+                let name = format!("letter {} by {}", letter.number, letter.author);
+                let name = format!("{name} to {to} for {reader}");
+                compare(name, ledger.told(letter.number, to), copies, &mut findings);
+            };
+            for reader in town::readers(to, people) {
+                let count = copies.get(&(letter.number, reader.clone()));
+                compare(&reader, count.copied().unwrap_or(0));
+            }
+            if to.domain().as_str() == town::ORDINARY_DOMAIN {
+                let count = ordinary.iter().filter(|octets| is_copy(octets, letter));
+                let count = u32::try_from(count.count()).unwrap_or(u32::MAX);
+                compare(to, count.min(1));
+                findings.ordinary_twice += u64::from(count > 1);
+            }
         }
     }
     Ok(findings)
 }
 
-/// Each recipient of each letter has it exactly once, or its author holds a clear failure.
-fn compare(letter: &Letter, to: &Address, copies: u32, ledger: &Ledger, found: &mut Findings) {
-    let name = format!("letter {} by {} to {to}", letter.number, letter.author);
+/// Whether ordinary mail is a letter, whole.
+fn is_copy(octets: &[u8], letter: &Letter) -> bool {
+    let text = String::from_utf8_lossy(octets).replace("\r\n", "\n");
+    text.contains(&format!("\nSubject: {}\n", letter.subject())) && text.contains(&letter.body())
+}
+
+/// Each who is to read a letter has it exactly once, or its author holds a clear failure.
+fn compare(name: String, told: Option<Told>, copies: u32, found: &mut Findings) {
     found.letters += 1;
     if copies > 1 {
         found.duplicated.push(format!("{name}: {copies} times"));
     }
-    match ledger.told(letter.number, to) {
+    match told {
         Some(Told::Delivered) => {
             found.acknowledged += 1;
             if copies == 0 {
@@ -118,7 +138,11 @@ fn recognise(
     octets: &[u8],
     letters: &BTreeMap<u32, Letter>,
 ) -> Result<u32, String> {
-    let Origin::Accepted(Provenance::Verified { author, .. }) = origin else {
+    // What was passed on is verified where its author is known, else checked by who passed it on.
+    let Origin::Accepted(
+        Provenance::Verified { author, .. } | Provenance::CheckedBy { author, .. },
+    ) = origin
+    else {
         return Err(format!("stored as {origin:?}"));
     };
     let known = |who: &Address| -> Option<Certificate> {
@@ -141,7 +165,8 @@ fn recognise(
     if letter.author != *author || !from.contains(&author.to_string()) {
         return Err(format!("{subject}, From {from}, is shown as by {author}"));
     }
-    if !letter.to.contains(&citizen.address) {
+    let mut to = letter.to.iter();
+    if !to.any(|to| town::readers(to, people).contains(&citizen.address)) {
         return Err(format!("{subject} was not for {}", citizen.address));
     }
     let text = String::from_utf8_lossy(&reading.body).replace("\r\n", "\n");

@@ -8,6 +8,7 @@ use email2::address::Address;
 use email2_client::send::{Encryption, Report, State};
 
 use super::dice::Dice;
+use super::town::OTHERS;
 use super::trace::Trace;
 
 /// Something that somebody is going to write.
@@ -209,13 +210,18 @@ const SERVERS_PATIENCE: Duration = Duration::from_secs(2 * 3600);
 #[must_use]
 pub fn letters(dice: &mut Dice, people: &[Address], end: Duration) -> Vec<Letter> {
     let count = dice.between(3, 8);
+    let patient = end <= SERVERS_PATIENCE;
     let mut moments: Vec<u64> = (0..count).map(|_| dice.below(end.as_secs())).collect();
     moments.sort_unstable();
     let moments = moments.into_iter().zip(1..);
     moments
         .filter_map(|(second, number)| {
             let mut letter = letter(dice, people, second, number)?;
-            letter.by_server &= end <= SERVERS_PATIENCE;
+            letter.by_server &= patient;
+            if dice.percent(35) && patient {
+                letter.to = vec![other(dice)?];
+                letter.encryption = Encryption::Default;
+            }
             Some(letter)
         })
         .collect()
@@ -242,6 +248,12 @@ fn letter(dice: &mut Dice, people: &[Address], second: u64, number: u32) -> Opti
         wait: Duration::from_secs(dice.spread(60)),
         by_server: dice.percent(25),
     })
+}
+
+/// Somebody who passes it on, or reads ordinary mail: nobody with a key.
+fn other(dice: &mut Dice) -> Option<Address> {
+    let place = usize::try_from(dice.below(OTHERS.len() as u64)).ok()?;
+    Address::parse(OTHERS.get(place)?).ok()
 }
 
 fn pick(dice: &mut Dice, people: &[Address]) -> Option<Address> {

@@ -24,6 +24,8 @@ pub struct Summary {
     pub lost: u64,
     /// There more than once.
     pub duplicated: u64,
+    /// Ordinary mail that came more than once, as it may.
+    pub ordinary_twice: u64,
     /// Connections that were hit.
     pub strikes: u64,
     /// At so many different places of a dialogue.
@@ -49,6 +51,7 @@ impl Summary {
         self.failed += findings.failed;
         self.lost += findings.lost.len() as u64;
         self.duplicated += findings.duplicated.len() as u64;
+        self.ordinary_twice += findings.ordinary_twice;
         self.strikes += report.strikes.count;
         self.places.extend(report.strikes.places);
         self.crashes += report.crashes;

@@ -1,7 +1,7 @@
 //! One simulation: bad weather for a while, then calm, then the reckoning.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,12 +11,13 @@ use futures::FutureExt;
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
 
+use super::control::{self, Received};
 use super::dice::Dice;
 use super::inspect::{Findings, inspect};
 use super::ledger::{self, Ledger};
 use super::life::Life;
 use super::net::Strikes;
-use super::stage::Stage;
+use super::stage::{Stage, ip};
 use super::time::EPOCH;
 use super::town::{self, Citizen, Seat, Town, copy_folder};
 use super::weather::Weather;
@@ -81,6 +82,8 @@ struct Play<'a> {
     people: Vec<Citizen>,
     running: BTreeMap<IpAddr, Running>,
     lives: BTreeMap<IpAddr, JoinHandle<Outcome<()>>>,
+    /// What the host of ordinary mail took.
+    ordinary: Received,
     /// How far each machine's clock is ahead, seconds.
     ahead: BTreeMap<IpAddr, i64>,
     ledger: Ledger,
@@ -101,6 +104,7 @@ impl<'a> Play<'a> {
         let bad_until = Duration::from_secs(length(&mut dice));
         let mut hosts: Vec<IpAddr> = servers.iter().map(|server| server.ip).collect();
         hosts.extend(people.iter().map(|citizen| citizen.ip));
+        hosts.push(ip(town::ORDINARY));
         let weather = Weather::draw(&mut dice, bad_until, &hosts);
         let stage = Stage::new(seed, Arc::clone(&town.records), weather, lines);
         let addresses: Vec<_> = people
@@ -116,6 +120,7 @@ impl<'a> Play<'a> {
             people,
             running: BTreeMap::new(),
             lives: BTreeMap::new(),
+            ordinary: Received::default(),
             ahead: hosts.iter().map(|ip| (*ip, clock(&mut dice))).collect(),
             ledger,
             plot: BTreeMap::new(),
@@ -202,6 +207,11 @@ impl<'a> Play<'a> {
             self.running.insert(ip, running);
             return Ok(());
         }
+        if ip == self::ip(town::ORDINARY) {
+            let (at, received) = (SocketAddr::new(ip, 25), Arc::clone(&self.ordinary));
+            drop(host.spawn(control::receive(world, at, false, received)));
+            return Ok(());
+        }
         let citizen = self.people.iter().find(|citizen| citizen.ip == ip);
         let (network, ledger) = (self.town.network.clone(), self.ledger.clone());
         let citizen = citizen.step("citizen")?.clone();
@@ -220,6 +230,11 @@ impl<'a> Play<'a> {
             return Ok(());
         }
         self.crashes += 1;
+        if ip == self::ip(town::ORDINARY) {
+            self.forget(ip);
+            self.plan_return(ip);
+            return Ok(());
+        }
         self.copies += 1;
         let disk = self.folder.path().join(format!("disk-{}", self.copies));
         let place = match self.servers.iter_mut().find(|server| server.ip == ip) {
@@ -280,9 +295,11 @@ impl<'a> Play<'a> {
         for ip in self.ahead.keys().copied().collect::<Vec<_>>() {
             self.forget(ip);
         }
+        let ordinary = self.ordinary.lock().map(|all| all.clone());
+        let ordinary = ordinary.unwrap_or_default();
         Ok(Report {
             seed: self.stage.seed,
-            findings: inspect(&self.servers, &self.people, &self.ledger)?,
+            findings: inspect(&self.servers, &self.people, &self.ledger, &ordinary)?,
             strikes: self.stage.network.strikes(),
             crashes: self.crashes,
             events: self.stage.trace.events(),

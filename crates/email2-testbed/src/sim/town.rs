@@ -1,5 +1,6 @@
-//! Who lives in the simulations: two domains with their servers, people with their homes. They
-//! are set up once, in calm weather; every simulation begins with a copy.
+//! Who lives in the simulations: two domains with their servers, people with their homes, a list
+//! and somebody whose mail is passed on; and a domain of ordinary mail. They are set up once, in
+//! calm weather; every simulation begins with a copy.
 
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -12,13 +13,16 @@ use email2_client::Client;
 use email2_client::enrol;
 use email2_client::place::Place;
 use email2_io::{NetworkConfig, World};
-use email2_store::{NewAccount, Opening, Purpose, Secret, Store, Threads};
+use email2_store::{
+    Account, List, Member, NewAccount, Opening, Purpose, Scope, Secret, Standing, Store, Threads,
+};
 use email2d::config::Config;
 use email2d::{Running, Server};
 use tempfile::TempDir;
 
 use super::dns::Records;
 use super::stage::{Stage, ip};
+use super::time::EPOCH;
 use super::weather::Weather;
 use crate::certification::{Certification, HostFiles};
 use crate::failure::{Outcome, Step};
@@ -38,6 +42,32 @@ const PEOPLE: [(&str, u8); 3] = [
     ("bob@example.org", 12),
     ("carol@example.org", 13),
 ];
+/// A list with all people on it.
+pub const LIST: &str = "club@example.com";
+/// Whose mail is passed on.
+const PASSED_ON: &str = "erin@example.com";
+/// To whom.
+const PASSED_TO: &str = "carol@example.org";
+/// The machine of the ordinary domain's host.
+pub const ORDINARY: u8 = 3;
+/// The ordinary domain.
+pub const ORDINARY_DOMAIN: &str = "example.net";
+
+/// Whom people write to besides each other: a list, somebody whose mail is passed on, and
+/// somebody whose server knows ordinary mail alone.
+pub const OTHERS: [&str; 3] = [LIST, PASSED_ON, "dave@example.net"];
+
+/// Whose inboxes a letter to `to` comes into.
+#[must_use]
+pub fn readers(to: &Address, people: &[Citizen]) -> Vec<Address> {
+    let everybody = people.iter().map(|citizen| &citizen.address);
+    let reads = |who: &&Address| match to.to_string().as_str() {
+        LIST => true,
+        PASSED_ON => who.to_string() == PASSED_TO,
+        _ => *who == to,
+    };
+    everybody.filter(reads).cloned().collect()
+}
 
 /// The town.
 #[derive(Debug)]
@@ -103,6 +133,7 @@ impl Town {
         };
         let mut records = Records::default();
         records.publish_liar();
+        records.publish_ordinary(ORDINARY_DOMAIN, ip(ORDINARY));
         let mut servers = Vec::new();
         for (domain, number, signed) in DOMAINS {
             records.publish(domain, ip(number), &SERVICES);
@@ -180,6 +211,10 @@ impl Town {
         }
         for (server, running) in self.servers.iter().zip(running) {
             let host = stage.host(server.ip).step("machine")?;
+            let data = server.config.data_directory.clone();
+            let people = self.people.iter().map(|citizen| citizen.address.clone());
+            let mediation = mediation(server.domain, data, people.collect());
+            stage.wait_for(host.spawn(mediation), LIMIT)??;
             stage.wait_for(host.spawn(running.drain()), LIMIT)?;
         }
         for server in &self.servers {
@@ -228,17 +263,65 @@ async fn move_in(
     Ok(enrolled.step(format!("setting up {address}"))?.key)
 }
 
-/// As `email2d user add` does it.
-async fn account(address: &Address, data: &Path, world: &World) -> Outcome<String> {
-    let now = world.now();
-    let store = Store::open_with(data, Opening::Visit, Threads::None, now).step("store")?;
+/// What a domain's administrator and its people say about mail that is passed on.
+async fn mediation(domain: &'static str, data: PathBuf, people: Vec<Address>) -> Outcome<()> {
+    let store = visit(&data, EPOCH)?;
+    let list = List {
+        address: Address::parse(LIST).step("list")?,
+        announcement: false,
+        moderated: false,
+        open: false,
+        hidden: false,
+        owner: people.first().step("owner")?.clone(),
+        created: EPOCH,
+    };
+    if domain == list.address.domain().as_str() {
+        store.add_list(&list).await.step("list")?;
+        for address in &people {
+            let member = Member {
+                address: address.clone(),
+                standing: Standing::Member,
+                since: EPOCH,
+            };
+            let set = store.set_member(&list.address, &member).await;
+            set.step("member")?;
+        }
+        let erin = Address::parse(PASSED_ON).step("address")?;
+        let erin = add_account(&store, &erin, EPOCH).await?;
+        let rule = |name: &str| (name.to_owned(), Some(PASSED_TO.as_bytes().to_vec()));
+        let rules = vec![rule("forward"), rule("forward-confirmed")];
+        let set = store.set(Scope::Account(erin.id), rules).await;
+        set.step("forwarding")?;
+    }
+    let known = format!("{LIST}\n{PASSED_ON}\n").into_bytes();
+    for address in people.iter().filter(|who| who.domain().as_str() == domain) {
+        let account = store.account(address).await.step("account")?;
+        let scope = Scope::Account(account.step("account")?.id);
+        let setting = vec![("forwarders".to_owned(), Some(known.clone()))];
+        store.set(scope, setting).await.step("forwarders")?;
+    }
+    Ok(())
+}
+
+fn visit(data: &Path, now: u64) -> Outcome<Store> {
+    Store::open_with(data, Opening::Visit, Threads::None, now).step("store")
+}
+
+async fn add_account(store: &Store, address: &Address, now: u64) -> Outcome<Account> {
     let account = NewAccount {
         address: address.clone(),
         quota: None,
         strict: false,
         unlisted: false,
     };
-    let account = store.add_account(&account, now).await.step("account")?;
+    store.add_account(&account, now).await.step("account")
+}
+
+/// As `email2d user add` does it.
+async fn account(address: &Address, data: &Path, world: &World) -> Outcome<String> {
+    let now = world.now();
+    let store = visit(data, now)?;
+    let account = add_account(&store, address, now).await?;
     let code = Secret::code(&mut world.rng());
     let issued = store.issue_code(account.id, Purpose::Add, &code, now).await;
     issued.step("one-time code")?;
