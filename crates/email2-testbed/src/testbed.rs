@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use email2::address::Address;
 use email2_io::tls::ClientTls;
 use email2_io::world::{NetworkConfig, World};
-use email2_store::{NewAccount, Opening, Purpose, Secret, Store};
+use email2_store::{NewAccount, Opening, Purpose, Scope, Secret, Store};
 
 use crate::authority::Authority;
 use crate::certification::Certification;
@@ -198,6 +198,18 @@ impl Testbed {
         let issued = store.issue_code(account.id, Purpose::Add, &code, now).await;
         issued.step("one-time code")?;
         Ok(code.reveal().to_owned())
+    }
+
+    /// Sets a setting of an account, as METADATA does.
+    ///
+    /// # Errors
+    /// There is no such account.
+    pub async fn set(&self, who: &Address, name: &str, value: &str) -> Outcome<()> {
+        let store = self.store(self.domain(who.domain().as_str())?)?;
+        let account = store.account(who).await.step("account")?;
+        let scope = Scope::Account(account.step("account")?.id);
+        let values = vec![(name.to_owned(), Some(value.as_bytes().to_vec()))];
+        store.set(scope, values).await.step("setting")
     }
 
     /// Makes an account and enrols a device with a new key, by hand.

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use email2::address::Address;
-use email2_store::{Alias, AliasTarget, List, Member, NewAccount, Origin, Scope, Standing, Store};
+use email2_store::{Alias, AliasTarget, List, Member, NewAccount, Origin, Standing, Store};
 use email2_testbed::domain::Plan;
 use email2_testbed::failure::{Outcome, Step};
 use email2_testbed::person::Person;
@@ -54,15 +54,6 @@ impl Scene {
         self.testbed.store(self.testbed.domain(domain)?)
     }
 
-    /// Sets a setting of an account, as METADATA does.
-    async fn set(&self, who: &Address, name: &str, value: &str) -> Outcome<()> {
-        let store = self.store(who.domain().as_str())?;
-        let account = store.account(who).await.step("account")?;
-        let scope = Scope::Account(account.step("account")?.id);
-        let values = vec![(name.to_owned(), Some(value.as_bytes().to_vec()))];
-        store.set(scope, values).await.step("setting")
-    }
-
     /// What lies in an account's inbox, with the verdict of its server.
     async fn inbox(&self, who: &Address) -> Outcome<Vec<(String, Origin)>> {
         let store = self.store(who.domain().as_str())?;
@@ -98,8 +89,8 @@ impl Scene {
 
     async fn forward(&self, from: &Address, to: &Address) -> Outcome<()> {
         let rule = format!("{to}\n");
-        self.set(from, "forward", &rule).await?;
-        self.set(from, "forward-confirmed", &rule).await
+        self.testbed.set(from, "forward", &rule).await?;
+        self.testbed.set(from, "forward-confirmed", &rule).await
     }
 }
 
@@ -111,6 +102,7 @@ async fn alice_forwards_and_carol_sees_who_wrote_and_who_checked() {
     let (alice, carol) = (&scene.alice.address, &scene.carol.address);
     scene.forward(alice, carol).await.unwrap();
     scene
+        .testbed
         .set(carol, "forwarders", "alice@example.com\n")
         .await
         .unwrap();
@@ -141,6 +133,7 @@ async fn whoever_knows_the_author_sees_him_verified_and_the_way() {
     let (alice, carol) = (&scene.alice.address, &scene.carol.address);
     scene.forward(alice, carol).await.unwrap();
     scene
+        .testbed
         .set(carol, "forwarders", "alice@example.com\n")
         .await
         .unwrap();
@@ -200,7 +193,11 @@ async fn two_mediators_stack_their_seals() {
     }
     let carol = &scene.carol.address;
     let registered = format!("{first}\n{second}\n");
-    scene.set(carol, "forwarders", &registered).await.unwrap();
+    scene
+        .testbed
+        .set(carol, "forwarders", &registered)
+        .await
+        .unwrap();
     let to = address(first).unwrap();
     scene.bob.send(&to, "lunch", "At noon?\n").await.unwrap();
     scene.settled().await.unwrap();
@@ -293,7 +290,8 @@ impl Scene {
                 since: list.created,
             };
             home.set_member(&list.address, &row).await.step("member")?;
-            self.set(member, "forwarders", &list.address.to_string())
+            self.testbed
+                .set(member, "forwarders", &list.address.to_string())
                 .await?;
         }
         Ok(members)
