@@ -15,6 +15,8 @@ mod letters;
 mod onward;
 #[path = "faults/server.rs"]
 mod server;
+#[path = "faults/upgrade.rs"]
+mod upgrade;
 
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
@@ -28,7 +30,7 @@ use email2_testbed::forger::session::{Exchanger, Session, deliver};
 use email2_testbed::kept::kept;
 use email2_testbed::loopback::MX_PORT;
 use email2_testbed::testbed::Testbed;
-use letters::{Letters, Tally};
+use letters::{Letters, Pen, Tally};
 use server::{Full, Server};
 
 /// Sessions that deliver at the same time.
@@ -64,11 +66,11 @@ impl Scene {
         let place = testbed.prepare(&Plan::new("example.com"))?;
         let from = Address::parse("bob@example.org").step("address")?;
         let to = Address::parse("alice@example.com").step("address")?;
-        let device = testbed.add_device(&from).await?;
+        let pen = Pen::Device(Arc::new(testbed.add_device(&from).await?));
         let at = testbed.door_at(&place, MX_PORT)?;
         let testbed = Arc::new(testbed);
         Ok(Scene {
-            letters: Arc::new(Letters::new(&testbed, device, &to)),
+            letters: Arc::new(Letters::new(&testbed, "letters", pen, &to)),
             place,
             at,
             to,

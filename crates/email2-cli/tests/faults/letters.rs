@@ -1,6 +1,7 @@
-//! Sealed messages, made once, and what became of each.
+//! Messages, made once, and what became of each.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::ops::AddAssign;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use email2::Address;
@@ -16,11 +17,33 @@ const LARGE_EVERY: usize = 10;
 /// Its octets.
 const LARGE: usize = 60_000;
 
+/// What they say, again and again.
+const TEXT: &str = "All is well.\r\n";
+
 pub(crate) struct Letters {
     testbed: Arc<Testbed>,
-    device: Device,
+    /// Stands in their Message-ID.
+    name: &'static str,
+    pen: Pen,
     to: Address,
     book: Mutex<Book>,
+}
+
+/// What they are written with.
+pub(crate) enum Pen {
+    /// A device that seals.
+    Device(Arc<Device>),
+    /// Somebody's ordinary program: their server seals.
+    Program(Address),
+}
+
+impl Pen {
+    fn address(&self) -> &Address {
+        match self {
+            Pen::Device(device) => &device.address,
+            Pen::Program(address) => address,
+        }
+    }
 }
 
 #[derive(Default)]
@@ -39,11 +62,25 @@ pub(crate) struct Tally {
     pub(crate) duplicated: usize,
 }
 
+impl AddAssign for Tally {
+    fn add_assign(&mut self, other: Tally) {
+        self.acknowledged += other.acknowledged;
+        self.lost += other.lost;
+        self.duplicated += other.duplicated;
+    }
+}
+
 impl Letters {
-    pub(crate) fn new(testbed: &Arc<Testbed>, device: Device, to: &Address) -> Letters {
+    pub(crate) fn new(
+        testbed: &Arc<Testbed>,
+        name: &'static str,
+        pen: Pen,
+        to: &Address,
+    ) -> Letters {
         Letters {
             testbed: Arc::clone(testbed),
-            device,
+            name,
+            pen,
             to: to.clone(),
             book: Mutex::default(),
         }
@@ -53,11 +90,11 @@ impl Letters {
         self.book.lock().unwrap()
     }
 
-    /// Seals letters until so many wait.
+    /// Writes letters until so many wait.
     pub(crate) fn top_up(&self, waiting: usize) -> Outcome<()> {
         while self.book().waiting.len() < waiting {
             let number = self.book().letters.len();
-            let letter = self.seal(number)?;
+            let letter = self.write(number)?;
             let mut book = self.book();
             book.letters.push(letter);
             book.waiting.push_back(number);
@@ -65,8 +102,8 @@ impl Letters {
         Ok(())
     }
 
-    fn seal(&self, number: usize) -> Outcome<Letter> {
-        let from = self.device.address.to_string();
+    fn write(&self, number: usize) -> Outcome<Letter> {
+        let from = self.pen.address().to_string();
         let length = if number.is_multiple_of(LARGE_EVERY) {
             LARGE
         } else {
@@ -74,12 +111,21 @@ impl Letters {
         };
         let content = format!(
             "From: {from}\r\nTo: {}\r\nSubject: {number}\r\n\
-             Date: Thu, 26 Nov 2026 10:00:00 +0000\r\nMessage-ID: <{number}@letters.example>\r\n\r\n{}\r\n",
+             Date: Thu, 26 Nov 2026 10:00:00 +0000\r\nMessage-ID: <{number}@{}.example>\r\n\r\n{}\r\n",
             self.to,
-            "All is well.\r\n".repeat(length / 14)
+            self.name,
+            TEXT.repeat(length / TEXT.len())
         );
+        let Pen::Device(device) = &self.pen else {
+            return Ok(Letter {
+                announced: None,
+                recipients: vec![self.to.to_string()],
+                content: content.into_bytes(),
+                from,
+            });
+        };
         let digest = ContentDigest::of(content.as_bytes()).step("digest")?;
-        let claim = Claim::now(&self.device.address, &from, &self.device.secret);
+        let claim = Claim::now(&device.address, &from, &device.secret);
         let seal = seal_over(&self.testbed.world, &self.to, &claim, digest)?;
         Ok(Letter {
             announced: Some(announcement(&seal.signer)),
@@ -114,15 +160,31 @@ impl Letters {
         self.take(|number| number.is_multiple_of(LARGE_EVERY))
     }
 
-    /// It is delivered again, the same octets.
+    /// It is delivered again, the same octets; what is not sealed could come twice then, and is
+    /// left to its fate.
     pub(crate) fn again(&self, number: usize) {
-        self.book().waiting.push_front(number);
+        if matches!(self.pen, Pen::Device(_)) {
+            self.book().waiting.push_front(number);
+        }
     }
 
     pub(crate) fn answered(&self, number: usize, reply: &Reply) {
         match reply.code {
             250 => drop(self.book().acknowledged.insert(number)),
             _ => self.book().refusals.push(reply.to_string()),
+        }
+    }
+
+    fn is_whole(&self, octets: &[u8], letter: &Letter) -> bool {
+        let lines = |octets: &[u8]| {
+            let lines = octets.split(|octet| *octet == b'\n');
+            lines
+                .filter(|line| line.starts_with(b"All is well."))
+                .count()
+        };
+        match self.pen {
+            Pen::Device(_) => octets.ends_with(&letter.content),
+            Pen::Program(_) => lines(octets) == lines(&letter.content),
         }
     }
 
@@ -135,13 +197,15 @@ impl Letters {
         self.book().refusals.clone()
     }
 
-    /// Compares what is kept with what was sealed, octet for octet.
+    /// Compares what is kept with what was written, octet for octet where it was sealed.
     pub(crate) fn tally(&self, kept: &[Vec<u8>]) -> Outcome<Tally> {
         let book = self.book();
         let mut copies: BTreeMap<usize, usize> = BTreeMap::new();
         for octets in kept {
-            let number = number(octets)?;
-            if !octets.ends_with(&book.letters[number].content) {
+            let Some(number) = number(octets, self.name)? else {
+                continue;
+            };
+            if !self.is_whole(octets, &book.letters[number]) {
                 return Err(Failure {
                     step: format!("letter {number}"),
                     why: "other octets are kept than were delivered".to_owned(),
@@ -160,10 +224,13 @@ impl Letters {
     }
 }
 
-/// The number in a Message-ID.
-fn number(octets: &[u8]) -> Outcome<usize> {
+/// The number in a Message-ID, if it is one of these letters.
+fn number(octets: &[u8], name: &str) -> Outcome<Option<usize>> {
     let text = String::from_utf8_lossy(octets);
     let after = text.split("Message-ID: <").nth(1).step("Message-ID")?;
-    let number = after.split('@').next().step("Message-ID")?;
-    number.parse().step("Message-ID")
+    let (number, rest) = after.split_once('@').step("Message-ID")?;
+    match rest.starts_with(&format!("{name}.example>")) {
+        true => Ok(Some(number.parse().step("Message-ID")?)),
+        false => Ok(None),
+    }
 }

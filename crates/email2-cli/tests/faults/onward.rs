@@ -1,42 +1,138 @@
 //! The server that carries mail on, killed while it takes and while it delivers (spec §12.5):
-//! what it acknowledged to its user arrives once.
+//! what it acknowledged to its users arrives once, by whatever way it goes.
 
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use email2::Address;
+use email2_testbed::device::Device;
 use email2_testbed::domain::{Place, Plan};
 use email2_testbed::failure::{Outcome, Step};
 use email2_testbed::forger::session::{Exchanger, Session, deliver};
 use email2_testbed::kept::kept;
 use email2_testbed::loopback::SUBMISSIONS_PORT;
+use email2_testbed::ordinary::OrdinaryServer;
 use email2_testbed::testbed::Testbed;
 
-use crate::letters::Letters;
+use crate::letters::{Letters, Pen, Tally};
 use crate::server::{self, Server};
 use crate::{KILLS, LATEST, MANY_KILLS, PATIENCE};
 
-/// Sessions that submit at the same time.
-const SESSIONS: usize = 8;
-/// Letters that wait when the server is started.
-const WAITING: usize = 100;
-/// How often the queue is looked at in the end.
-const LOOKS: u32 = 600;
-const PAUSE: Duration = Duration::from_millis(200);
+/// Members of the list, its author among them.
+const MEMBERS: usize = 50;
 
-/// A sending server of its own process, and a recipient's in this one.
+/// Letters of one kind, on one way.
+struct Flow {
+    name: &'static str,
+    letters: Letters,
+    /// Who submits them, and their password.
+    by: Address,
+    token: String,
+    /// In whose inboxes they must lie; none of Email 2.0 for ordinary mail.
+    inboxes: Vec<Address>,
+    /// Letters that wait when the server is started.
+    waiting: usize,
+}
+
+/// A sending server of its own process, and the recipients' in this one.
 struct Scene {
     testbed: Arc<Testbed>,
     /// The sending server's.
     place: Place,
     at: Exchanger,
-    from: Address,
-    token: String,
-    to: Address,
-    letters: Letters,
+    flows: Vec<Flow>,
+    ordinary: OrdinaryServer,
+    /// Letters that were on their way in when the server was killed.
+    cut: AtomicUsize,
     _folder: tempfile::TempDir,
+}
+
+fn address(text: &str) -> Outcome<Address> {
+    Address::parse(text).step(text)
+}
+
+/// Bob seals himself; carol's key is held by the server. They write to alice, to a list that
+/// hides its members, to erin, whose mail is passed on to frank, and to dave, who has ordinary
+/// mail.
+struct Cast {
+    bob: Address,
+    carol: Address,
+    alice: Address,
+    dave: Address,
+    erin: Address,
+    frank: Address,
+    list: Address,
+    members: Vec<Address>,
+}
+
+impl Cast {
+    fn new() -> Outcome<Cast> {
+        let bob = address("bob@example.com")?;
+        let others = (1..MEMBERS).map(|number| address(&format!("member{number}@example.org")));
+        let members = std::iter::once(Ok(bob.clone())).chain(others);
+        Ok(Cast {
+            members: members.collect::<Outcome<_>>()?,
+            bob,
+            carol: address("carol@example.com")?,
+            alice: address("alice@example.org")?,
+            dave: address("dave@example.net")?,
+            erin: address("erin@example.com")?,
+            frank: address("frank@example.org")?,
+            list: address("team@example.com")?,
+        })
+    }
+
+    /// Makes their accounts, bob's excepted, who has a device; and says whom they take mail from.
+    async fn settle(&self, testbed: &Testbed) -> Outcome<()> {
+        let others = [&self.carol, &self.alice, &self.frank, &self.erin];
+        for other in others.into_iter().chain(self.members.iter().skip(1)) {
+            testbed.add_account(other).await?;
+        }
+        for member in &self.members {
+            let list = self.list.to_string();
+            testbed.set(member, "forwarders", &list).await?;
+        }
+        let erin = self.erin.to_string();
+        testbed.set(&self.frank, "forwarders", &erin).await
+    }
+
+    /// What an administrator does while no server runs; the password of carol's program.
+    fn administer(&self, place: &Place) -> Outcome<String> {
+        let [erin, frank] = [&self.erin, &self.frank].map(ToString::to_string);
+        server::make_list(place, &self.list, &self.members)?;
+        server::command(place, &["forward", "set", &erin, &frank])?;
+        server::hold_key(place, &self.carol)
+    }
+
+    fn flows(&self, testbed: &Arc<Testbed>, device: &Arc<Device>, program: &str) -> Vec<Flow> {
+        let sealed = |name, to: &Address, inboxes: &[Address], waiting| Flow {
+            name,
+            letters: Letters::new(testbed, name, Pen::Device(Arc::clone(device)), to),
+            by: self.bob.clone(),
+            token: device.token.clone(),
+            inboxes: inboxes.to_vec(),
+            waiting,
+        };
+        let written = |name, to: &Address, inboxes: &[Address]| Flow {
+            name,
+            letters: Letters::new(testbed, name, Pen::Program(self.carol.clone()), to),
+            by: self.carol.clone(),
+            token: program.to_owned(),
+            inboxes: inboxes.to_vec(),
+            waiting: 15,
+        };
+        let [alice, frank] = [&self.alice, &self.frank].map(std::slice::from_ref);
+        vec![
+            sealed("sealed", &self.alice, alice, 40),
+            sealed("listed", &self.list, &self.members, 1),
+            sealed("forwarded", &self.erin, frank, 15),
+            written("held", &self.alice, alice),
+            written("ordinary", &self.dave, &[]),
+        ]
+    }
 }
 
 impl Scene {
@@ -45,24 +141,23 @@ impl Scene {
         let mut testbed = Testbed::start(folder.path())?;
         testbed.add_domain(&Plan::new("example.org")).await?;
         testbed.add_domain(&Plan::new("example.com")).await?;
-        let from = Address::parse("bob@example.com").step("address")?;
-        let to = Address::parse("alice@example.org").step("address")?;
-        testbed.add_account(&to).await?;
-        let device = testbed.add_device(&from).await?;
-        let token = device.token.clone();
+        let ordinary = OrdinaryServer::start(&mut testbed, "example.net").await?;
+        let cast = Cast::new()?;
+        let device = Arc::new(testbed.add_device(&cast.bob).await?);
+        cast.settle(&testbed).await?;
         let sender = testbed.domains.remove("example.com").step("domain")?;
         let place = sender.place.clone();
         sender.stop().await;
+        let program = cast.administer(&place)?;
         let at = testbed.door_at(&place, SUBMISSIONS_PORT)?;
         let testbed = Arc::new(testbed);
         Ok(Scene {
-            letters: Letters::new(&testbed, device, &to),
+            flows: cast.flows(&testbed, &device, &program),
             testbed,
             place,
             at,
-            from,
-            token,
-            to,
+            ordinary,
+            cut: AtomicUsize::new(0),
             _folder: folder,
         })
     }
@@ -71,16 +166,24 @@ impl Scene {
         Server::start(&self.place, self.at.address)
     }
 
-    /// Submits what waits until the connection is lost.
-    async fn submit(&self) -> Outcome<()> {
-        let world = &self.testbed.world;
-        let mut session = Session::log_in(world, &self.at, &self.from, &self.token).await?;
-        while let Some(number) = self.letters.next() {
-            let letter = self.letters.letter(number);
+    fn acknowledged(&self) -> usize {
+        self.flows
+            .iter()
+            .map(|flow| flow.letters.acknowledged())
+            .sum()
+    }
+
+    /// Submits what waits of a flow until the connection is lost.
+    async fn submit(&self, flow: usize) -> Outcome<()> {
+        let (world, flow) = (&self.testbed.world, &self.flows[flow]);
+        let mut session = Session::log_in(world, &self.at, &flow.by, &flow.token).await?;
+        while let Some(number) = flow.letters.next() {
+            let letter = flow.letters.letter(number);
             match deliver(&mut session, &letter).await {
-                Ok(reply) => self.letters.answered(number, &reply),
+                Ok(reply) => flow.letters.answered(number, &reply),
                 Err(error) => {
-                    self.letters.again(number);
+                    self.cut.fetch_add(1, Ordering::Relaxed);
+                    flow.letters.again(number);
                     return Err(error);
                 }
             }
@@ -88,17 +191,52 @@ impl Scene {
         Ok(())
     }
 
-    /// Makes everything due until nothing waits, as an administrator would.
-    async fn drained(&self) -> Outcome<()> {
-        for _ in 0..LOOKS {
-            if server::waiting(&self.place)? == 0 {
-                return Ok(());
-            }
-            // The server may have the store for itself for a moment: then the next time.
-            let _ = server::retry(&self.place);
-            self.testbed.world.clock.sleep(PAUSE).await;
+    /// One start, one kill at some moment.
+    async fn live_and_die(self: &Arc<Self>) -> Outcome<()> {
+        for flow in &self.flows {
+            flow.letters.top_up(flow.waiting)?;
         }
-        None.step("the queue is empty")
+        let server = self.start()?;
+        let before = self.acknowledged();
+        // Two sessions each.
+        let flows = (0..self.flows.len()).chain(0..self.flows.len());
+        let work = flows.map(|flow| {
+            let scene = Arc::clone(self);
+            tokio::spawn(async move { scene.submit(flow).await })
+        });
+        let work: Vec<_> = work.collect();
+        server::until(PATIENCE, || self.acknowledged() > before);
+        let wait = RandomState::new().hash_one(before) % LATEST;
+        std::thread::sleep(Duration::from_millis(wait));
+        server.kill()?;
+        for session in work {
+            // That the connection was lost is what is tested here.
+            drop(session.await.step("session")?);
+        }
+        Ok(())
+    }
+
+    /// What lies in an inbox, wherever that is.
+    async fn inbox(&self, of: &Address) -> Outcome<Vec<Vec<u8>>> {
+        let place = match self.testbed.domain(of.domain().as_str()) {
+            Ok(domain) => &domain.place,
+            Err(_) => &self.place,
+        };
+        kept(&self.testbed.world, place, of).await
+    }
+
+    /// Says of every flow what became of it; all but the ordinary one together.
+    async fn tally(&self) -> Outcome<Tally> {
+        let mut all = Tally::default();
+        for flow in self.flows.iter().filter(|flow| !flow.inboxes.is_empty()) {
+            let mut tally = Tally::default();
+            for inbox in &flow.inboxes {
+                tally += flow.letters.tally(&self.inbox(inbox).await?)?;
+            }
+            println!("  {}: {tally:?}", flow.name);
+            all += tally;
+        }
+        Ok(all)
     }
 }
 
@@ -107,35 +245,33 @@ async fn killed_while_it_carries_mail_on_everything_arrives_once() {
     let scene = Arc::new(Scene::set().await.unwrap());
     let long = std::env::var_os("EMAIL2_LONG").is_some();
     let kills = if long { MANY_KILLS } else { KILLS };
+    let mut taking = 0;
     for _ in 0..kills {
-        scene.letters.top_up(WAITING).unwrap();
-        let server = scene.start().unwrap();
-        let before = scene.letters.acknowledged();
-        let work = (0..SESSIONS).map(|_| {
-            let scene = Arc::clone(&scene);
-            tokio::spawn(async move { scene.submit().await })
-        });
-        let work: Vec<_> = work.collect();
-        server::until(PATIENCE, || scene.letters.acknowledged() > before);
-        let wait = RandomState::new().hash_one(kills) % LATEST;
-        std::thread::sleep(Duration::from_millis(wait));
-        server.kill().unwrap();
-        for session in work {
-            // That the connection was lost is what is tested here.
-            drop(session.await.unwrap());
-        }
+        let before = scene.cut.load(Ordering::Relaxed);
+        scene.live_and_die().await.unwrap();
+        taking += u32::from(scene.cut.load(Ordering::Relaxed) > before);
     }
     let server = scene.start().unwrap();
-    scene.drained().await.unwrap();
+    let log = server::log(&scene.place);
+    let delivering = log.matches("deliveries that were cut off").count();
+    server::drained(&scene.place, &scene.testbed).await.unwrap();
     server.stop().unwrap();
-    let there = scene.testbed.domain("example.org").unwrap().place.clone();
-    let kept = kept(&scene.testbed.world, &there, &scene.to).await.unwrap();
-    let tally = scene.letters.tally(&kept).unwrap();
     println!(
-        "{kills} kills of a server that carries on, {} acknowledged, {} lost, {} duplicated",
-        tally.acknowledged, tally.lost, tally.duplicated
+        "{kills} kills of a server that carries on, {taking} while it took mail, {delivering} \
+         while it delivered; {} letters acknowledged",
+        scene.acknowledged()
     );
+    let tally = scene.tally().await.unwrap();
+    let flow = scene.flows.last().unwrap();
+    let ordinary: Vec<_> = scene.ordinary.take();
+    let ordinary = ordinary.into_iter().map(|mail| mail.content.into_bytes());
+    let ordinary = flow.letters.tally(&ordinary.collect::<Vec<_>>()).unwrap();
+    println!("  {}: {ordinary:?}", flow.name);
     assert_eq!((tally.lost, tally.duplicated), (0, 0), "{tally:?}");
-    assert_eq!(scene.letters.refusals(), Vec::<String>::new());
-    assert!(tally.acknowledged > kills as usize, "{tally:?}");
+    assert_eq!(ordinary.lost, 0, "{ordinary:?}");
+    for flow in &scene.flows {
+        assert_eq!(flow.letters.refusals(), Vec::<String>::new());
+        assert!(flow.letters.acknowledged() > 0, "{}", flow.name);
+    }
+    assert!(taking > 0 && delivering > 0, "{taking} and {delivering}");
 }

@@ -9,10 +9,14 @@ use std::time::Duration;
 use email2::Address;
 use email2_testbed::domain::Place;
 use email2_testbed::failure::{Failure, Outcome, Step};
+use email2_testbed::testbed::Testbed;
 
 /// How long it may take to listen.
 const STARTING: Duration = Duration::from_secs(30);
 const PAUSE: Duration = Duration::from_millis(10);
+/// How often the queue is looked at until it is empty.
+const LOOKS: u32 = 600;
+const BETWEEN: Duration = Duration::from_millis(500);
 
 /// `email2d`, which lies beside `email2`; `scripts/test` builds both.
 fn program(place: &Place) -> Command {
@@ -34,30 +38,63 @@ pub(crate) fn until(patience: Duration, mut is: impl FnMut() -> bool) {
     panic!("it did not happen within {patience:?}");
 }
 
+/// What a command of `email2d` prints, beside a server that may run.
+pub(crate) fn command(place: &Place, words: &[&str]) -> Outcome<String> {
+    let done = program(place).args(words).output().step("email2d")?;
+    match done.status.success() {
+        true => Ok(String::from_utf8_lossy(&done.stdout).into_owned()),
+        false => Err(Failure {
+            step: words.join(" "),
+            why: String::from_utf8_lossy(&done.stderr).into_owned(),
+        }),
+    }
+}
+
 /// `email2d user add`.
 pub(crate) fn add_account(place: &Place, address: &Address) -> Outcome<()> {
-    let address = address.to_string();
-    let mut command = program(place);
-    let status = command
-        .args(["user", "add", &address])
-        .stdout(Stdio::null())
-        .status();
-    granted("user add", status.step("email2d")?.success())
+    command(place, &["user", "add", &address.to_string()]).map(drop)
 }
 
 /// How many messages wait, by `email2d queue list`.
 pub(crate) fn waiting(place: &Place) -> Outcome<usize> {
-    let listed = program(place).args(["queue", "list", "--json"]).output();
-    let listed = listed.step("email2d")?;
-    granted("queue list", listed.status.success())?;
-    Ok(String::from_utf8_lossy(&listed.stdout).lines().count())
+    Ok(command(place, &["queue", "list", "--json"])?
+        .lines()
+        .count())
 }
 
-/// `email2d queue retry`.
-pub(crate) fn retry(place: &Place) -> Outcome<()> {
-    let mut command = program(place);
-    let retried = command.args(["queue", "retry"]).stdout(Stdio::null());
-    granted("queue retry", retried.status().step("email2d")?.success())
+/// Makes everything due until nothing waits, as an administrator would.
+pub(crate) async fn drained(place: &Place, testbed: &Testbed) -> Outcome<()> {
+    for _ in 0..LOOKS {
+        if waiting(place)? == 0 {
+            return Ok(());
+        }
+        command(place, &["queue", "retry"])?;
+        testbed.world.clock.sleep(BETWEEN).await;
+    }
+    None.step("the queue is empty")
+}
+
+/// The server holds a key for an account; the password of its ordinary program.
+pub(crate) fn hold_key(place: &Place, address: &Address) -> Outcome<String> {
+    let address = address.to_string();
+    command(place, &["user", "key", &address, "--hold"])?;
+    let said = command(place, &["user", "password", &address])?;
+    let password = said.trim().rsplit(' ').next().step("password")?;
+    Ok(password.to_owned())
+}
+
+/// A list that shows no member another, of its first member.
+pub(crate) fn make_list(place: &Place, list: &Address, members: &[Address]) -> Outcome<()> {
+    let list = list.to_string();
+    let members: Vec<String> = members.iter().map(ToString::to_string).collect();
+    let owner = members.first().step("owner")?;
+    command(
+        place,
+        &["list", "create", &list, "--owner", owner, "--hidden"],
+    )?;
+    let words = ["list", "add", &list].into_iter();
+    let words: Vec<&str> = words.chain(members.iter().map(String::as_str)).collect();
+    command(place, &words).map(drop)
 }
 
 fn granted(step: &str, is: bool) -> Outcome<()> {
