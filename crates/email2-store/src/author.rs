@@ -21,6 +21,15 @@ pub struct Acquaintance {
     pub domain_here: bool,
 }
 
+/// How well a domain is known by ordinary mail that it vouched for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Met {
+    /// The account has had such mail, long enough ago.
+    pub by_account: bool,
+    /// Some account has, long enough ago.
+    pub by_anybody: bool,
+}
+
 /// The authors whose verified mail was delivered.
 #[async_trait]
 pub trait Authors: Send + Sync {
@@ -34,4 +43,24 @@ pub trait Authors: Send + Sync {
         domain: &Domain,
         before: u64,
     ) -> Result<Acquaintance, StoreError>;
+
+    /// Whether `account`, and whether anybody, had ordinary mail that `domain` vouched for until
+    /// `before`, Unix seconds (spec §10.6.3).
+    async fn met_domain(
+        &self,
+        account: AccountId,
+        domain: &Domain,
+        before: u64,
+    ) -> Result<Met, StoreError>;
+
+    /// `account` has such mail now. Nothing is written where that was noted within a day.
+    async fn meet_domain(
+        &self,
+        account: AccountId,
+        domain: &Domain,
+        now: u64,
+    ) -> Result<(), StoreError>;
+
+    /// Forgets domains of which nobody had any since `before`; how many rows went.
+    async fn forget_met_domains(&self, before: u64) -> Result<u64, StoreError>;
 }

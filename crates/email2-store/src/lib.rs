@@ -54,7 +54,7 @@ use std::sync::Arc;
 pub use accepted_seal::AcceptedSeals;
 pub use account::{Account, AccountId, Accounts, NewAccount, Recipient};
 pub use alias::{Alias, AliasTarget, Aliases};
-pub use author::{Acquaintance, Authors};
+pub use author::{Acquaintance, Authors, Met};
 pub use block::{Blocks, Scope};
 pub use body::{Bodies, BodyReader, BodyWriter, SpooledBody};
 pub use certificate::{

@@ -5,6 +5,8 @@
 mod cases;
 #[path = "ordinary/forwarded.rs"]
 mod forwarded;
+#[path = "ordinary/newcomers.rs"]
+mod newcomers;
 #[path = "ordinary/postfix.rs"]
 mod postfix;
 #[path = "ordinary/results.rs"]

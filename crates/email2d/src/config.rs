@@ -179,7 +179,8 @@ pub struct Limits {
     pub message_size: u64,
     /// Connections that one source may hold.
     pub connections_per_source: usize,
-    /// Messages an hour of verified authors at domains never seen (spec §10.6).
+    /// Messages an hour of verified authors at domains never seen, as many of ordinary mail, and
+    /// as many that nothing vouches for (spec §10.6).
     pub first_contacts: usize,
     /// Seconds that a shutdown waits for connections to end.
     pub drain_seconds: u64,

@@ -17,6 +17,9 @@ const EVERY: Duration = Duration::from_secs(60 * 60);
 /// is still known when their server is down for the seven days of spec §3.8.
 const ANSWERS: u64 = 30 * DAY;
 
+/// How long a domain is known by its ordinary mail after the last of it, seconds.
+const DOMAINS: u64 = 90 * DAY;
+
 /// How many days it is kept how TLS went.
 const TLS_DAYS: u64 = 30;
 
@@ -56,6 +59,8 @@ async fn forget(site: &Site) -> Result<(u64, u64), StoreError> {
         .store
         .forget_passages(now, now.saturating_sub(limits::ANSWER_PAUSE))
         .await?;
+    let domains = now.saturating_sub(DOMAINS);
+    site.store.forget_met_domains(domains).await?;
     let undecided = site.store.undecided(now).await?;
     site.store.drop_entries(&undecided, now).await?;
     let seals = site.store.forget_seals(now).await? + passed;

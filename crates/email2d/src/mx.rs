@@ -13,7 +13,7 @@ use crate::inbound::{accept, evidence, ordinary, spool};
 use crate::mediator::{self, original::Original, vacation};
 use crate::outbound::enqueue;
 use crate::session::{Caller, Session};
-use crate::submission;
+use crate::{strangers, submission};
 
 /// Takes the content that begins with `first` and finds the answer to it; `None` when the
 /// connection ended before the message did.
@@ -56,12 +56,15 @@ pub(crate) async fn decide(
     }
     let accepted = accept::ask_each(&verdict, &envelope)?;
     envelope.admit_author(&caller.site, &accepted).await?;
+    let payer = mail.payer.as_ref();
+    let cost = strangers::ordinary::admit(&caller.site, &envelope, &accepted, payer).await?;
     let answers = original.map(|original| vacation::due(&envelope, &accepted, &original));
     let mail = ordinary::without_claims(&caller.site, &verdict, mail).await?;
     let text = if envelope.is_behind(&caller.site) {
         handover::keep(caller, &envelope, accepted, &verdict, &mail).await?
     } else {
         let stored = accept::store(caller, envelope, accepted, &verdict, mail).await?;
+        strangers::ordinary::charge(&caller.site, cost).await;
         stored.text(&verdict)
     };
     vacation::give(caller, answers.unwrap_or_default()).await;

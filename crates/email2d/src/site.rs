@@ -21,6 +21,7 @@ use crate::ownership::Ownership;
 use crate::sender_policy::PolicyFailures;
 use crate::settings::OF_RECIPIENTS;
 use crate::strangers::Strangers;
+use crate::strangers::ordinary::Unproved;
 use crate::tls_book::TlsBook;
 
 /// Configuration, world, store and what is asked of others.
@@ -48,6 +49,10 @@ pub(crate) struct Site {
     pub(crate) harvest: Harvest,
     /// What was taken of authors whom nobody knows.
     pub(crate) strangers: Strangers,
+    /// The same of ordinary mail, which takes nothing from what is sealed.
+    pub(crate) newcomers: Strangers,
+    /// Ordinary mail that nothing vouches for.
+    pub(crate) unproved: Unproved,
     /// Which served domains' published hosts name this server.
     pub(crate) ownership: Ownership,
     /// Wakes who carries mail on.
@@ -83,12 +88,16 @@ impl Site {
         let harvest = Harvest::new(Arc::clone(&world.clock));
         let first_contacts = config.limits.first_contacts;
         let strangers = Strangers::new(Arc::clone(&world.clock), first_contacts);
+        let newcomers = Strangers::new(Arc::clone(&world.clock), first_contacts);
+        let unproved = Unproved::new(Arc::clone(&world.clock), first_contacts);
         Ok(Site {
             authentication: Authentication::new(&world),
             policy_failures: PolicyFailures::default(),
             acquaintance: Acquaintance::default(),
             harvest,
             strangers,
+            newcomers,
+            unproved,
             config,
             world,
             store,

@@ -2,6 +2,8 @@
 //! in an hour, of one registrable domain and of all domains never seen, for one person and for
 //! the server. What is above waits at its sender; nobody is judged by where they connect from.
 
+pub(crate) mod ordinary;
+
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -90,6 +92,13 @@ impl Strangers {
             }
         }
         Ok(())
+    }
+
+    /// Takes this person no mail of domains never seen for now?
+    pub(crate) fn is_used_up(&self, account: AccountId) -> bool {
+        let now = self.now();
+        let taken = self.lock().get(&(Some(account), None)).copied();
+        taken.is_some_and(|taken| taken.at(now).messages >= limits::STRANGERS_USER_HOUR)
     }
 
     /// A message of this stranger was stored.

@@ -145,6 +145,33 @@ pub(crate) async fn an_author_is_known_once_mail_was_stored(store: &Store) {
     assert_eq!(ask(&carol, bob, "mail.example.org", NOW).await, none);
 }
 
+pub(crate) async fn a_domain_is_met_by_its_ordinary_mail(store: &Store) {
+    const DAY: u64 = 86_400;
+    let alice = account(store, "alice@example.com", None).await;
+    let carol = account(store, "carol@example.com", None).await;
+    let domain = Domain::parse("example.org").unwrap();
+    let met = async |who: &Account, before: u64| {
+        let met = store.met_domain(who.id, &domain, before).await.unwrap();
+        (met.by_account, met.by_anybody)
+    };
+    assert_eq!(met(&alice, NOW).await, (false, false));
+    for now in [NOW, NOW + 10] {
+        store.meet_domain(alice.id, &domain, now).await.unwrap();
+    }
+    assert_eq!(met(&alice, NOW).await, (true, true));
+    assert_eq!(met(&alice, NOW - 1).await, (false, false));
+    assert_eq!(met(&carol, NOW).await, (false, true));
+    // The first one stays, and the last one counts by the day.
+    store
+        .meet_domain(alice.id, &domain, NOW + 2 * DAY)
+        .await
+        .unwrap();
+    assert_eq!(store.forget_met_domains(NOW + 2 * DAY).await.unwrap(), 0);
+    assert_eq!(met(&alice, NOW).await, (true, true));
+    assert_eq!(store.forget_met_domains(NOW + 3 * DAY).await.unwrap(), 1);
+    assert_eq!(met(&alice, NOW).await, (false, false));
+}
+
 pub(crate) async fn blocks_belong_to_their_scope(store: &Store) {
     let alice = account(store, "alice@example.com", None).await;
     let hers = Scope::Account(alice.id);

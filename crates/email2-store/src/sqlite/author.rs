@@ -7,7 +7,7 @@ use rusqlite::Connection;
 
 use super::SqliteStore;
 use crate::account::AccountId;
-use crate::author::{Acquaintance, Authors};
+use crate::author::{Acquaintance, Authors, Met};
 use crate::error::StoreError;
 
 #[async_trait]
@@ -29,7 +29,67 @@ impl Authors for SqliteStore {
         })
         .await
     }
+
+    async fn met_domain(
+        &self,
+        account: AccountId,
+        domain: &Domain,
+        before: u64,
+    ) -> Result<Met, StoreError> {
+        let domain = domain.to_string();
+        self.read(move |connection| {
+            let mut own = connection.prepare_cached(
+                "SELECT 1 FROM met_domain WHERE account = ?1 AND domain = ?2 AND first <= ?3",
+            )?;
+            let mut any = connection
+                .prepare_cached("SELECT 1 FROM met_domain WHERE domain = ?1 AND first <= ?2")?;
+            Ok(Met {
+                by_account: own.exists((account.0, &domain, before))?,
+                by_anybody: any.exists((&domain, before))?,
+            })
+        })
+        .await
+    }
+
+    async fn meet_domain(
+        &self,
+        account: AccountId,
+        domain: &Domain,
+        now: u64,
+    ) -> Result<(), StoreError> {
+        let domain = domain.to_string();
+        let row = (account.0, domain.clone(), now.saturating_sub(NOTED));
+        let noted = self.read(move |connection| {
+            let mut noted = connection.prepare_cached(
+                "SELECT 1 FROM met_domain WHERE account = ?1 AND domain = ?2 AND last > ?3",
+            )?;
+            Ok(noted.exists(row)?)
+        });
+        if noted.await? {
+            return Ok(());
+        }
+        self.write(move |change| {
+            let mut note = change.connection.prepare_cached(
+                "INSERT INTO met_domain (account, domain, first, last) VALUES (?1, ?2, ?3, ?3)
+                 ON CONFLICT DO UPDATE SET last = excluded.last",
+            )?;
+            note.execute((account.0, &domain, now))?;
+            Ok(())
+        })
+        .await
+    }
+
+    async fn forget_met_domains(&self, before: u64) -> Result<u64, StoreError> {
+        self.write(move |change| {
+            let delete = "DELETE FROM met_domain WHERE last < ?1";
+            Ok(change.connection.execute(delete, [before])? as u64)
+        })
+        .await
+    }
 }
+
+/// How often it is written down that a domain wrote again, seconds.
+const NOTED: u64 = 24 * 60 * 60;
 
 /// Remembers the author of what was stored, if it was verified.
 pub(super) fn remember(

@@ -116,6 +116,17 @@ CREATE TABLE author (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX author_domain ON author(domain);
 
+-- met_domain: registrable domains whose ordinary mail, which they vouched for, an account has had (spec §10.6)
+CREATE TABLE met_domain (
+  account INTEGER NOT NULL REFERENCES account(id) ON DELETE CASCADE, -- who had it
+  domain  TEXT    NOT NULL,                                          -- the domain
+  first   INTEGER NOT NULL,                                          -- when the first such message came
+  last    INTEGER NOT NULL,                                          -- when another did, by the day
+  PRIMARY KEY (account, domain)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX met_domain_domain ON met_domain(domain, first);
+CREATE INDEX met_domain_last ON met_domain(last);
+
 -- sent_message: what people here sent, so that a report of an ordinary hop can be told from spam (spec §11.5)
 CREATE TABLE sent_message (
   account    INTEGER NOT NULL REFERENCES account(id) ON DELETE CASCADE,  -- who sent it

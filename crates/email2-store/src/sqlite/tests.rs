@@ -94,6 +94,7 @@ conformance! { fresh:
         an_answer_is_remembered_by_its_question,
         a_held_key_stands_beside_the_known_one,
         an_author_is_known_once_mail_was_stored,
+        a_domain_is_met_by_its_ordinary_mail,
         blocks_belong_to_their_scope,
         settings_are_set_together,
         who_sealed_is_remembered_by_whom_it_reached,

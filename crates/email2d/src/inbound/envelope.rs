@@ -113,6 +113,7 @@ impl Envelope {
             .await?;
         self.refuse_apart(&admitted.preferences)?;
         self.refuse_mixed(&caller.site, &to.address)?;
+        self.refuse_crowded(&caller.site, &admitted.account)?;
         // Said twice is meant once (spec §3.9.6).
         if self
             .recipients
@@ -296,6 +297,20 @@ impl Envelope {
         }
     }
 
+    /// Whoever is flooded with ordinary mail of new domains has an answer of their own
+    /// (spec §10.6.5).
+    fn refuse_crowded(&self, site: &Site, to: &Account) -> Result<(), Rejection> {
+        let Some(first) = self.recipients.first() else {
+            return Ok(());
+        };
+        let others = first.account.id != to.id && self.mail.announced.is_none();
+        let crowded = |account: &Account| site.newcomers.is_used_up(account.id);
+        match others && (crowded(&first.account) || crowded(to)) {
+            true => Err(Rejection::RecipientApart),
+            false => Ok(()),
+        }
+    }
+
     /// Has the mail system behind this server the recipients' mailboxes (spec §15.1)?
     pub(crate) fn is_behind(&self, site: &Site) -> bool {
         let mut recipients = self.recipients.iter();
@@ -389,6 +404,11 @@ impl Envelope {
     pub(crate) fn wants_original(&self) -> bool {
         let mut recipients = self.recipients.iter();
         self.mediated.is_some() || recipients.any(|to| to.preferences.vacation().is_some())
+    }
+
+    /// Does it come from a user of this server, or from the server itself?
+    pub(crate) fn is_own(&self) -> bool {
+        self.submitted
     }
 
     /// The reverse-path.

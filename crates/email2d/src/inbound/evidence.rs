@@ -43,6 +43,7 @@ pub(crate) async fn gather(
             .unwrap_or_default()
             .to_vec(),
         results: String::new(),
+        payer: None,
         body,
     };
     let (ordinary, mail) = match ordinary {
@@ -50,6 +51,7 @@ pub(crate) async fn gather(
             Some(found.evidence),
             Mail {
                 results: found.results,
+                payer: found.payer,
                 ..mail
             },
         ),

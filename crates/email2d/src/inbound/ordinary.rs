@@ -19,6 +19,7 @@ use crate::outbound::enqueue::Onward;
 use crate::sender_policy;
 use crate::session::Caller;
 use crate::site::Site;
+use crate::strangers::ordinary::Payer;
 
 /// How much of a body is copied at once, octets.
 const PIECE: usize = 64 * 1024;
@@ -34,6 +35,8 @@ pub(crate) struct Mail {
     pub(crate) message_id: Vec<u8>,
     /// The field with our results, for mail in which no seal counts; else empty.
     pub(crate) results: String,
+    /// Who answers for mail that came without a seal from outside.
+    pub(crate) payer: Option<Payer>,
 }
 
 /// What was found out, and the field with the results.
@@ -41,6 +44,7 @@ pub(crate) struct Mail {
 pub(super) struct Ordinary {
     pub(super) evidence: OrdinaryEvidence,
     pub(super) results: String,
+    pub(super) payer: Option<Payer>,
 }
 
 /// Finds out all that the judge needs when no seal counts; `None` where nobody wants such mail:
@@ -68,6 +72,8 @@ pub(super) async fn gather(
     );
     let checked = checked?;
     let site = &*caller.site;
+    let (path, source) = (envelope.mail_from(), caller.peer.ip());
+    let payer = Payer::of(&header.authors, &checked, path, source);
     let evidence = OrdinaryEvidence {
         spf: checked.spf,
         dmarc: checked.dmarc,
@@ -79,6 +85,7 @@ pub(super) async fn gather(
     Ok(Some(Ordinary {
         evidence,
         results: checked.field,
+        payer: (!envelope.is_own()).then_some(payer),
     }))
 }
 

@@ -165,7 +165,7 @@ fn limits(f: &mut fmt::Formatter<'_>) -> fmt::Result {
          # message_size = {}\n\
          # Connections that one source may hold.\n\
          # connections_per_source = {}\n\
-         # Messages an hour of verified authors at domains never seen.\n\
+         # Messages an hour of senders at domains never seen.\n\
          # first_contacts = {}\n\
          # How long a shutdown waits for connections to end, seconds.\n\
          # drain_seconds = {}\n\n",
