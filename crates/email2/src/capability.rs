@@ -52,6 +52,24 @@ pub const SEAL_NOTATION: &str = "seal@email2.invalid";
 /// The field below a seal by which an author demands Email 2.0 all the way (spec §12.5.2).
 pub const REQUIRED_FIELD: &str = "Email2-Required";
 
+/// The field with its CRLF, as an author's program puts it below the seal (spec §12.5.2).
+#[must_use]
+pub fn required_field() -> String {
+    format!("{REQUIRED_FIELD}: yes\r\n")
+}
+
+/// Whether a header section holds the field (spec §12.5.2); its body does not matter, so that no
+/// spelling of it weakens the demand.
+#[must_use]
+pub fn is_required(header: &[u8]) -> bool {
+    let name = format!("{REQUIRED_FIELD}:");
+    let mut lines = header.split(|octet| *octet == b'\n');
+    lines.any(|line| {
+        let start = line.get(..name.len());
+        start.is_some_and(|start| start.eq_ignore_ascii_case(name.as_bytes()))
+    })
+}
+
 /// The notation of a certification by which an old primary key names its
 /// successor (spec §6.5); its value is `1`.
 pub const TRANSITION_NOTATION: &str = "transition@email2.invalid";

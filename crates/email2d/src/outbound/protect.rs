@@ -8,6 +8,7 @@ use email2::content::{self, Audience, ContentError, Mode, OuterTo, Protect};
 use email2::secret::SecretKey;
 use email2_io::aside::aside;
 
+use super::prepare::header_of;
 use crate::site::Site;
 
 /// Why a message cannot be protected.
@@ -77,6 +78,11 @@ pub(crate) async fn encrypted(
     (to, outer_to): (Vec<Keyed>, OuterTo),
 ) -> Result<Vec<Encrypted>, ProtectError> {
     let (now, mut rng) = (site.world.now(), site.world.rng());
+    // Inside the ciphertext the demand would bind nobody (spec §12.5.2).
+    let outside = match capability::is_required(header_of(&message)) {
+        true => capability::required_field(),
+        false => String::new(),
+    };
     let work = move || {
         let certificates: Vec<_> = to.iter().map(|to| to.certificate.clone()).collect();
         let audiences = content::audiences(&certificates, now).into_iter();
@@ -97,7 +103,7 @@ pub(crate) async fn encrypted(
                     container: audience.container,
                 },
                 outer_to: outer_to.clone(),
-                outside: &[],
+                outside: outside.as_bytes(),
                 now,
             };
             let octets = content::protect(&request, &mut rng)?;

@@ -1,13 +1,13 @@
 //! Which way an entry takes (spec §12.5.1): as Email 2.0, or as ordinary mail; or why it stays.
 
 use email2::address::Domain;
-use email2::capability::REQUIRED_FIELD;
 use email2::rejection::{NO_DOMAIN_STATUS, NULL_MX_STATUS, Rejection};
+use email2::{capability, limits};
 use email2_remote::{Outcome, Reason, Scope, Spoken, WayError};
 use email2_store::StoreError;
 use email2_store::queue::{Claimed, QueueEntry};
 
-use super::dsn;
+use super::prepare::header_of;
 use super::words::Words;
 use crate::config::Inner;
 use crate::site::Site;
@@ -57,9 +57,10 @@ fn behind(site: &Site, domain: &Domain) -> Route {
     }
 }
 
-/// What was sealed may go on as ordinary mail unless its author demands Email 2.0 all the way.
+/// What an author of ours sealed, or has sealed here, may go on as ordinary mail unless they demand
+/// Email 2.0 all the way.
 async fn ordinary(site: &Site, entry: &QueueEntry) -> Route {
-    if entry.announced.is_none() {
+    if entry.announced.is_none() && !Words::parse(&entry.details).unprotected {
         return Route::Ordinary;
     }
     match demands_email2(site, entry).await {
@@ -74,13 +75,9 @@ async fn ordinary(site: &Site, entry: &QueueEntry) -> Route {
 
 /// spec §12.5.2: the field stands below the seal, so that nobody adds or removes it on the way.
 async fn demands_email2(site: &Site, entry: &QueueEntry) -> Result<bool, StoreError> {
-    let header = dsn::original_header(site, entry).await?;
-    let demanded = format!("{REQUIRED_FIELD}:");
-    let mut lines = header.split(|octet| *octet == b'\n');
-    Ok(lines.any(|line| {
-        let name = line.get(..demanded.len());
-        name.is_some_and(|name| name.eq_ignore_ascii_case(demanded.as_bytes()))
-    }))
+    let body = site.store.entry_body(entry.id).await?;
+    let octets = body.read(0, limits::HEADER_OCTETS).await?;
+    Ok(capability::is_required(header_of(&octets)))
 }
 
 fn no_email2_onward(domain: &Domain) -> Reason {
