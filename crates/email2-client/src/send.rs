@@ -112,14 +112,7 @@ pub async fn send(
     let composed = compose::compose(source, author.address, now, &mut rng)?;
     let routed = route::route(&composed);
     let found = keys::fetch(client, routed, options, watch).await?;
-    let protected = protect::protect(
-        &composed,
-        found.keyed,
-        options.encryption,
-        author,
-        now,
-        &mut rng,
-    )?;
+    let protected = protect::protect(&composed, found.keyed, options, author, now, &mut rng)?;
     let sealed = seal::seal(author, protected, now, &mut rng)?;
     let copy = outbox::copy_of(&composed, &sealed, author, now, &mut rng)?;
     let leaving = outbox::Leaving {

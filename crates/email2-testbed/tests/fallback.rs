@@ -1,7 +1,10 @@
 //! Recipients of both kinds: sealed mail for some, ordinary mail for others (spec §12.6), and a
 //! network that reaches nobody but one's own server.
 
-#![expect(clippy::unwrap_used, reason = "a test may fail")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may fail")]
+
+#[path = "fallback/demand.rs"]
+mod demand;
 
 use email2::Address;
 use email2::autocrypt::Autocrypt;

@@ -166,6 +166,9 @@ fn words(manner: Manner) -> String {
         Some(Teller::Domain) | None => "",
     };
     match manner.mail {
+        Mail::Sealed if manner.email2_only => {
+            format!("sealed, {protection}{key}, Email 2.0 all the way")
+        }
         Mail::Sealed => format!("sealed, {protection}{key}"),
         Mail::Ordinary => format!("ordinary mail, {protection}{key}"),
     }

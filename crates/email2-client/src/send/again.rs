@@ -82,10 +82,19 @@ pub(crate) async fn follow(
         author,
         entry,
         keyed(who, Some(key)),
-        Encryption::Demand,
+        &Options {
+            encryption: Encryption::Demand,
+            email2_only: demands_email2(entry),
+            ..Options::default()
+        },
         next,
     )
     .await
+}
+
+/// Whether its author demanded Email 2.0 all the way when the copy was made (spec §12.5.2).
+fn demands_email2(entry: &QueueEntry) -> bool {
+    matches!(Kind::of(entry), Some(Kind::Sealed { manner }) if manner.email2_only)
 }
 
 /// Asks for the key of an unprepared recipient and makes the copy.
@@ -128,7 +137,7 @@ pub(crate) async fn prepare(
         refused,
     } = found;
     if let Some(found) = keyed.pop() {
-        return anew(client, author, entry, found, encryption, next).await;
+        return anew(client, author, entry, found, &options, next).await;
     }
     if let Some(refused) = refused.into_iter().next() {
         next.set(to, RecipientState::Refused, refused.words);
@@ -146,7 +155,7 @@ async fn anew(
     author: &Author<'_>,
     entry: &QueueEntry,
     to: Keyed,
-    encryption: Encryption,
+    options: &Options,
     next: &mut Next,
 ) -> Result<(), StoreError> {
     let who = to.address.clone();
@@ -167,7 +176,7 @@ async fn anew(
         );
     }
     let etag = to.key.as_ref().and_then(|key| key.etag.clone());
-    let sealed = match remade(client, author, entry, to, encryption).await? {
+    let sealed = match remade(client, author, entry, to, options).await? {
         Ok(sealed) => sealed,
         Err(why) => return hold(next, entry, &who, &why),
     };
@@ -192,7 +201,7 @@ async fn remade(
     author: &Author<'_>,
     entry: &QueueEntry,
     to: Keyed,
-    encryption: Encryption,
+    options: &Options,
 ) -> Result<Result<seal::Sealed, String>, StoreError> {
     let (now, mut rng) = (client.world.now(), client.world.rng());
     let Some(composed) = source(client, author, entry).await? else {
@@ -200,7 +209,7 @@ async fn remade(
             "the text of the message is no longer here; send it again".to_owned(),
         ));
     };
-    let copies = protect::protect(&composed, vec![to], encryption, author, now, &mut rng);
+    let copies = protect::protect(&composed, vec![to], options, author, now, &mut rng);
     let copies = match copies {
         Ok(copies) => copies,
         Err(error) => return Ok(Err(error.to_string())),

@@ -277,6 +277,7 @@ mod tests {
                 mail: Mail::Sealed,
                 by_server: false,
                 key: None,
+                email2_only: false,
             },
             expires: NOW,
         }

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::compose::Composed;
 use super::keys::Keyed;
 use super::report::{Mail, Manner};
-use super::{Author, Encryption};
+use super::{Author, Encryption, Options};
 
 /// How the content of a copy is protected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,15 +61,16 @@ pub enum ProtectError {
 pub fn protect(
     composed: &Composed,
     recipients: Vec<Keyed>,
-    encryption: Encryption,
+    options: &Options,
     author: &Author<'_>,
     now: u64,
     rng: &mut (impl CryptoRng + RngCore),
 ) -> Result<Vec<Protected>, ProtectError> {
-    let clear = decide(&recipients, encryption)?;
+    let clear = decide(&recipients, options.encryption)?;
     let maker = Maker {
         composed,
         author,
+        email2_only: options.email2_only,
         now,
     };
     let (blind, visible): (Vec<_>, Vec<_>) = recipients.into_iter().partition(|to| to.blind);
@@ -175,6 +176,7 @@ fn decide(recipients: &[Keyed], encryption: Encryption) -> Result<Clear, Protect
 struct Maker<'a> {
     composed: &'a Composed,
     author: &'a Author<'a>,
+    email2_only: bool,
     now: u64,
 }
 
@@ -188,7 +190,7 @@ impl Maker<'_> {
             return Ok(Vec::new());
         };
         let octets = self.make(Mode::SignOnly, "", first.mail, rng)?;
-        Ok(by_domain(recipients, &octets, Protection::Signed))
+        Ok(self.by_domain(recipients, &octets, Protection::Signed))
     }
 
     /// One ciphertext for each audience: who lacks a post-quantum key never weakens the copy of
@@ -225,7 +227,7 @@ impl Maker<'_> {
             } else {
                 Protection::Encrypted
             };
-            copies.extend(by_domain(members, &octets, protection));
+            copies.extend(self.by_domain(members, &octets, protection));
         }
         Ok(copies)
     }
@@ -238,6 +240,7 @@ impl Maker<'_> {
         rng: &mut (impl CryptoRng + RngCore),
     ) -> Result<Vec<u8>, ContentError> {
         let told = match mail {
+            Mail::Sealed if self.email2_only => capability::required_field(),
             Mail::Sealed => String::new(),
             Mail::Ordinary => self.autocrypt(),
         };
@@ -258,6 +261,48 @@ impl Maker<'_> {
         let said = Autocrypt::of(self.author.address, self.author.key.certificate());
         said.map(|said| said.to_string()).unwrap_or_default()
     }
+
+    /// A seal is for recipients of one domain (spec §4.4.2).
+    fn by_domain(
+        &self,
+        recipients: Vec<Keyed>,
+        octets: &[u8],
+        protection: Protection,
+    ) -> Vec<Protected> {
+        let mut copies: Vec<Protected> = Vec::new();
+        for to in recipients {
+            let same = |copy: &&mut Protected| {
+                let first = copy.recipients.first();
+                first.is_some_and(|first| {
+                    first.address.domain() == to.address.domain() && first.by_server == to.by_server
+                }) && copy.recipients.len() < email2::limits::SEAL_RECIPIENTS
+            };
+            let manner = self.manner(&to, protection);
+            match copies.iter_mut().find(same) {
+                Some(copy) => {
+                    copy.manner.key = copy.manner.key.max(manner.key);
+                    copy.recipients.push(to);
+                }
+                None => copies.push(Protected {
+                    manner,
+                    recipients: vec![to],
+                    octets: octets.to_vec(),
+                }),
+            }
+        }
+        copies
+    }
+
+    fn manner(&self, to: &Keyed, protection: Protection) -> Manner {
+        let key = to.key.as_ref().map(|key| key.source);
+        Manner {
+            protection,
+            mail: to.mail,
+            by_server: to.by_server,
+            key: key.filter(|_| protection != Protection::Signed),
+            email2_only: self.email2_only,
+        }
+    }
 }
 
 /// By which keys the author knows those who read this copy (spec §5.3.4).
@@ -277,41 +322,6 @@ fn outer_to(composed: &Composed) -> OuterTo {
         OuterTo::Hidden
     } else {
         OuterTo::Visible(composed.visible.clone())
-    }
-}
-
-/// A seal is for recipients of one domain (spec §4.4.2).
-fn by_domain(recipients: Vec<Keyed>, octets: &[u8], protection: Protection) -> Vec<Protected> {
-    let mut copies: Vec<Protected> = Vec::new();
-    for to in recipients {
-        let same = |copy: &&mut Protected| {
-            let first = copy.recipients.first();
-            first.is_some_and(|first| {
-                first.address.domain() == to.address.domain() && first.by_server == to.by_server
-            }) && copy.recipients.len() < email2::limits::SEAL_RECIPIENTS
-        };
-        match copies.iter_mut().find(same) {
-            Some(copy) => {
-                copy.manner.key = copy.manner.key.max(manner(&to, protection).key);
-                copy.recipients.push(to);
-            }
-            None => copies.push(Protected {
-                manner: manner(&to, protection),
-                recipients: vec![to],
-                octets: octets.to_vec(),
-            }),
-        }
-    }
-    copies
-}
-
-fn manner(to: &Keyed, protection: Protection) -> Manner {
-    let key = to.key.as_ref().map(|key| key.source);
-    Manner {
-        protection,
-        mail: to.mail,
-        by_server: to.by_server,
-        key: key.filter(|_| protection != Protection::Signed),
     }
 }
 

@@ -101,6 +101,9 @@ pub struct Manner {
     /// Who told the key that it is encrypted to: of several, the one that says least.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<Teller>,
+    /// Nobody carries it on as ordinary mail: its author demands that (spec §12.5.2).
+    #[serde(default)]
+    pub email2_only: bool,
 }
 
 /// What became of one recipient.
