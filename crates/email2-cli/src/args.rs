@@ -323,7 +323,7 @@ pub(crate) enum OutboxCommand {
     },
     /// Try what is due
     Run,
-    /// Try one now, and consent to a changed key if that is why it waits
+    /// Try one now, and decide what it waits for: a changed key, or how it may leave
     Retry {
         /// Its id, as `outbox list` prints it
         id: String,
@@ -331,6 +331,12 @@ pub(crate) enum OutboxCommand {
         /// sign it
         #[arg(long, value_name = "FINGERPRINT")]
         accept_new: Option<String>,
+        /// Encrypt it if there is a key, else send it signed only
+        #[arg(long)]
+        split: bool,
+        /// Send it signed only
+        #[arg(long, conflicts_with = "split")]
+        no_encrypt: bool,
     },
     /// Take one out; it is not sent
     #[command(visible_alias = "cancel")]

@@ -27,7 +27,7 @@ use email2_store::StoreError;
 use crate::Client;
 use compose::{ComposeError, Source};
 use protect::ProtectError;
-pub use report::{Mail, Manner, Report, State, Step, Watch};
+pub use report::{Doubt, Mail, Manner, Report, State, Step, Watch};
 
 /// Who sends: the account's address and its key, open.
 #[derive(Debug)]
@@ -64,6 +64,8 @@ pub struct Options {
     pub way: Way,
     /// Only as Email 2.0: who has ordinary mail gets nothing.
     pub email2_only: bool,
+    /// Since when it is tried, Unix seconds; nothing: since now.
+    pub since: Option<u64>,
 }
 
 /// Which way a sealed message leaves this machine; its octets are the same. Ordinary mail leaves
@@ -123,13 +125,11 @@ pub async fn send(
         email2_only: options.email2_only,
     };
     let kept = outbox::keep(client, author, leaving).await?;
-    let settled = deliver::until(
-        client,
-        Some(author),
-        &kept,
-        (options.wait, options.way),
-        watch,
-    )
-    .await?;
+    let trying = deliver::Trying {
+        wait: options.wait,
+        way: options.way,
+        decided: None,
+    };
+    let settled = deliver::until(client, Some(author), &kept, trying, watch).await?;
     Ok(report::of(found.refused, settled))
 }

@@ -1,6 +1,7 @@
 //! A person with a home: everything that `email2` does for them, done by its library.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use email2::address::Address;
@@ -13,6 +14,8 @@ use email2_client::place::Place;
 use email2_client::read::{self, Shown};
 use email2_client::send::compose::{Letter, Source};
 use email2_client::send::{self, Author, Encryption, Options, Report, Way, report::Unwatched};
+use email2_io::World;
+use email2_io::clock::ShiftedClock;
 
 use crate::failure::{Outcome, Step};
 use crate::loopback::MX_PORT;
@@ -70,6 +73,25 @@ impl Person {
         std::fs::write(place.config_file(), section).step("configuration")?;
         self.client = open(&place)?;
         Ok(())
+    }
+
+    /// From now on the time of their program can be moved.
+    ///
+    /// # Errors
+    /// The home cannot be read.
+    pub fn take_clock(&mut self) -> Outcome<Arc<ShiftedClock>> {
+        let place = Place::at(&self.home);
+        let config = Config::read(&place.config_file(), true).step("configuration")?;
+        let world = World::real(&config.network).step("world")?;
+        let clock = Arc::new(ShiftedClock::new(Arc::clone(&world.clock)));
+        let world = World {
+            clock: Arc::<ShiftedClock>::clone(&clock),
+            ..world
+        };
+        let account = place.account().step("account")?;
+        let client = Client::in_world(place, account, world, &config.network, None);
+        self.client = client.step("client")?;
+        Ok(clock)
     }
 
     /// Their key, open.
@@ -148,7 +170,7 @@ impl Person {
             encryption,
             wait: WAIT,
             way,
-            email2_only: false,
+            ..Options::default()
         };
         let sent = send::send(&self.client, &author, source, &options, &Unwatched).await;
         sent.step(format!("{} sends", self.address))

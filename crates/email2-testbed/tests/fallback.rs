@@ -3,6 +3,8 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test may fail")]
 
+#[path = "fallback/asked.rs"]
+mod asked;
 #[path = "fallback/demand.rs"]
 mod demand;
 
@@ -126,10 +128,11 @@ async fn a_mixed_set_is_an_error_until_its_author_splits_it() {
     let undecided = scene
         .send(letter(&both, "Noon?\n"), Options::default())
         .await;
-    let Err(SendError::Protect(ProtectError::Mixed(keyless))) = undecided else {
+    let Err(SendError::Protect(ProtectError::Mixed(asked))) = undecided else {
         panic!("{undecided:?}");
     };
-    assert_eq!(keyless, [address(DORA).unwrap()]);
+    assert_eq!(asked.keyless, [address(DORA).unwrap()]);
+    assert_eq!(asked.sentences(), ["there is no key for dora@example.net"]);
     assert_eq!(scene.ordinary.take(), [], "never a silent half");
     let split = Options {
         encryption: Encryption::Split,

@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use email2_client::Client;
 use email2_client::display::shown;
-use email2_client::send::queue::{self, Entry};
-use email2_client::send::{Author, Report};
+use email2_client::send::queue::{self, Decision, Entry};
+use email2_client::send::{Author, Encryption, Report};
 
 use super::context::Context;
 use super::key::fingerprint;
 use super::send::{Told, finish};
+use super::{split, undo};
 use crate::args::OutboxCommand;
 use crate::exit::{Code, Failure, Outcome};
 
@@ -21,12 +22,25 @@ pub(crate) async fn run(context: &Context, command: OutboxCommand) -> Outcome {
         OutboxCommand::List => list(context, &client).await,
         OutboxCommand::Show { id } => show(context, &client, number(&id)?).await,
         OutboxCommand::Run => {
-            let reports = with_key(context, &client, None, None).await?;
+            let reports = with_key(context, &client, None).await?;
             finish(context, &reports)
         }
-        OutboxCommand::Retry { id, accept_new } => {
-            let reports =
-                with_key(context, &client, Some(number(&id)?), accept_new.as_deref()).await?;
+        OutboxCommand::Retry {
+            id,
+            accept_new,
+            split,
+            no_encrypt,
+        } => {
+            let decision = Decision {
+                accept_new: accept_new.as_deref().map(fingerprint).transpose()?,
+                encryption: match (split, no_encrypt) {
+                    (true, _) => Some(Encryption::Split),
+                    (_, true) => Some(Encryption::Refuse),
+                    _ => None,
+                },
+            };
+            let one = (number(&id)?, decision);
+            let reports = with_key(context, &client, Some(one)).await?;
             finish(context, &reports)
         }
         OutboxCommand::Drop { id } => {
@@ -71,10 +85,11 @@ async fn list(context: &Context, client: &Client) -> Outcome {
 }
 
 fn line(entry: &Entry) -> String {
-    let mut lines = format!(
-        "{}: to {}, next attempt {}\n",
-        entry.id, entry.domain, entry.next
-    );
+    let next = match entry.undecided {
+        true => "waits for your decision".to_owned(),
+        false => format!("next attempt {}", entry.next),
+    };
+    let mut lines = format!("{}: to {}, {next}\n", entry.id, entry.domain);
     for to in &entry.recipients {
         lines.push_str(&format!(
             "    {}: {}: {}\n",
@@ -83,27 +98,54 @@ fn line(entry: &Entry) -> String {
             shown(&to.words)
         ));
     }
+    if entry.undecided {
+        lines.push_str(&format!("    {}\n", ways_out(entry.id)));
+    }
     lines
 }
 
-/// Tries what is due, or one entry, with the key at hand where a passphrase can be had.
+/// How one decides about an entry without a terminal.
+pub(crate) fn ways_out(id: i64) -> String {
+    format!("decide: email2 outbox retry {id} --split, or --no-encrypt, or email2 outbox drop {id}")
+}
+
+/// Tries what is due, or one entry, with the key at hand where a passphrase can be had; asks about
+/// what waits for a decision, where somebody sits at a terminal.
 async fn with_key(
     context: &Context,
     client: &Client,
-    id: Option<i64>,
-    accept_new: Option<&str>,
+    one: Option<(i64, Decision)>,
 ) -> Result<Vec<Report>, Failure> {
-    let accept_new = accept_new.map(fingerprint).transpose()?;
     let key = context.key(client)?;
     let author = Author {
         key: &key,
         address: client.address()?,
     };
-    let watch = Told(context.progress());
-    Ok(match id {
-        Some(id) => queue::retry(client, &author, id, accept_new.as_ref(), &watch).await?,
-        None => queue::run(client, Some(&author), Duration::ZERO, &watch).await?,
-    })
+    // A line of progress must not stand where a question is asked.
+    let watch = || Told(context.progress());
+    let mut reports = match &one {
+        Some((id, decision)) => queue::retry(client, &author, *id, decision, &watch()).await?,
+        None => queue::run(client, Some(&author), Duration::ZERO, &watch()).await?,
+    };
+    if !undo::is_asked(context) {
+        return Ok(reports);
+    }
+    for report in &mut reports {
+        let Some(id) = report.outbox.filter(|_| report.undecided) else {
+            continue;
+        };
+        let encryption = split::ask_about(&report.words).await;
+        if encryption.is_none() {
+            continue;
+        }
+        let decision = Decision {
+            encryption,
+            ..Decision::default()
+        };
+        let decided = queue::retry(client, &author, id, &decision, &watch()).await?;
+        *report = decided.into_iter().next().unwrap_or_else(|| report.clone());
+    }
+    Ok(reports)
 }
 
 fn number(id: &str) -> Result<i64, Failure> {

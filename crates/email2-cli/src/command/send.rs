@@ -14,13 +14,14 @@ use email2_client::learnt::Teller;
 use email2_client::send::compose::{self, Attachment, File, Letter, Source};
 use email2_client::send::protect::{ProtectError, Protection};
 use email2_client::send::{
-    self, Author, Encryption, Mail, Manner, Options, Report, SendError, State, Step, Watch, Way,
+    self, Author, Doubt, Encryption, Mail, Manner, Options, Report, SendError, State, Step, Watch,
+    Way,
 };
 
 use super::context::Context;
 use super::setup::read;
 use super::undo::Passed;
-use super::{draft, letter, split, undo};
+use super::{draft, letter, outbox, split, undo};
 use crate::args::{BodyArgs, DeliveryArgs, SendArgs};
 use crate::exit::{Code, Failure, Outcome};
 use crate::progress::Progress;
@@ -85,14 +86,14 @@ pub(crate) async fn deliver(
         async move { send::send(client, author, source, &options, &Told(progress)).await }
     };
     let sent = attempt(options, source.clone()).await;
-    let Err(SendError::Protect(ProtectError::Mixed(keyless))) = &sent else {
+    let Err(SendError::Protect(ProtectError::Mixed(undecided))) = &sent else {
         return Ok(sent?);
     };
     if !undo::is_asked(context) {
         return Ok(sent?);
     }
     // Nothing was kept or sent: it is made again as its author decides (spec §5.5.2).
-    let encryption = split::ask(keyless, passed.typed).await;
+    let encryption = split::ask(undecided, passed.typed).await;
     let encryption = encryption.ok_or_else(taken_back)?;
     let decided = Options {
         encryption,
@@ -149,7 +150,13 @@ fn line(report: &Report) -> String {
         .map(|id| format!(" [{id}]"))
         .unwrap_or_default();
     let words = shown(&report.words);
-    format!("{}: {state}{entry}{manner}: {words}\n", report.recipient)
+    let decide = report.outbox.filter(|_| report.undecided);
+    let decide = decide.map(|id| format!("    {}\n", outbox::ways_out(id)));
+    let decide = decide.unwrap_or_default();
+    format!(
+        "{}: {state}{entry}{manner}: {words}\n{decide}",
+        report.recipient
+    )
 }
 
 /// What a recipient got, in words.
@@ -165,12 +172,17 @@ fn words(manner: Manner) -> String {
         Some(Teller::Directory) => ", to the key in the directory of their domain",
         Some(Teller::Domain) | None => "",
     };
+    let doubt = match manner.doubt {
+        Some(Doubt::Unauthenticated) => ", to a server that nothing proves to be their domain's",
+        Some(Doubt::Unanswered) => ", to a domain that DNS tells nothing of",
+        None => "",
+    };
     match manner.mail {
         Mail::Sealed if manner.email2_only => {
             format!("sealed, {protection}{key}, Email 2.0 all the way")
         }
-        Mail::Sealed => format!("sealed, {protection}{key}"),
-        Mail::Ordinary => format!("ordinary mail, {protection}{key}"),
+        Mail::Sealed => format!("sealed, {protection}{key}{doubt}"),
+        Mail::Ordinary => format!("ordinary mail, {protection}{key}{doubt}"),
     }
 }
 
@@ -189,6 +201,7 @@ fn options(args: &DeliveryArgs) -> Options {
             _ => Way::Either,
         },
         email2_only: args.email2_only,
+        ..Options::default()
     }
 }
 

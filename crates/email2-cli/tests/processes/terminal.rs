@@ -3,9 +3,11 @@
 
 use std::process::Command;
 
+use email2_testbed::domain::Plan;
 use email2_testbed::failure::{Failure, Outcome, Step};
+use email2_testbed::ordinary::OrdinaryServer;
 
-use super::program::Home;
+use super::program::{Home, ServerProcess};
 use crate::{World, only, text};
 
 /// Types at a program: waits for each text, and writes the answer when the terminal shows what is
@@ -162,5 +164,110 @@ async fn control_c_takes_a_letter_back() {
     assert_ne!(exit, 0, "{shown}");
     let inbox = world.alice.run(&["inbox"]).unwrap();
     assert_eq!(inbox.as_array().unwrap().len(), 0, "{inbox}");
+    world.stop().unwrap();
+}
+
+const DORA: &str = "dora@example.net";
+const COUNTING: (&str, &str, bool) = ("takes it back; Enter sends now", "\n", false);
+
+/// A letter to alice, who has a key, and to somebody else; the answer to the question about them.
+fn asked(world: &World, other: &str, answer: &str) -> (i32, String) {
+    let to = ["send", "--to", "alice@example.com", "--to", other];
+    let letter = [&to[..], &["--subject", "x", "--body", "Noon.\n"]].concat();
+    let open = (OPEN, "a passphrase\n", true);
+    let question = ("any other line: send nothing", answer, false);
+    typed(&world.bob, &letter, &[open, COUNTING, question]).unwrap()
+}
+
+/// What arrived at the ordinary server, and what alice was sent.
+async fn came(world: &World, ordinary: &OrdinaryServer) -> (String, String) {
+    let there = ordinary.next().await.unwrap();
+    let entry = only(&world.alice.run(&["inbox"]).unwrap()).unwrap();
+    let raw = world.alice.raw(&["read", text(&entry["id"]), "--raw"]);
+    let here = String::from_utf8(raw.unwrap()).unwrap();
+    (there.content, here)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mixed_set_is_asked_about_and_cancelled_or_split() {
+    let mut world = World::start().unwrap();
+    let ordinary = OrdinaryServer::start(&mut world.testbed, "example.net").await;
+    let ordinary = ordinary.unwrap();
+    let (exit, shown) = asked(&world, DORA, "\n");
+    assert_eq!(exit, 77, "{shown}");
+    assert!(
+        shown.contains("There is no key for dora@example.net."),
+        "{shown}"
+    );
+    assert!(shown.contains("taken back; nothing was sent"), "{shown}");
+    assert_eq!(ordinary.take(), []);
+    let inbox = world.alice.run(&["inbox"]).unwrap();
+    assert_eq!(inbox.as_array().unwrap().len(), 0, "{inbox}");
+
+    let (exit, shown) = asked(&world, DORA, "s\n");
+    assert_eq!(exit, 0, "{shown}");
+    let told = [
+        "alice@example.com: delivered, sealed, signed and encrypted (post-quantum)",
+        "dora@example.net: handed to your server, ordinary mail, signed, not encrypted",
+    ];
+    assert!(told.iter().all(|told| shown.contains(told)), "{shown}");
+    let (there, here) = came(&world, &ordinary).await;
+    assert!(
+        there.contains("multipart/signed") && there.contains("Noon."),
+        "{there}"
+    );
+    assert!(
+        here.contains("multipart/encrypted") && !here.contains("Noon."),
+        "{here}"
+    );
+    world.stop().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mixed_set_is_asked_about_and_sent_in_the_clear_to_all() {
+    let mut world = World::start().unwrap();
+    let ordinary = OrdinaryServer::start(&mut world.testbed, "example.net").await;
+    let ordinary = ordinary.unwrap();
+    let (exit, shown) = asked(&world, DORA, "c\n");
+    assert_eq!(exit, 0, "{shown}");
+    let told = "alice@example.com: delivered, sealed, signed, not encrypted";
+    assert!(shown.contains(told), "{shown}");
+    let (there, here) = came(&world, &ordinary).await;
+    assert!(
+        there.contains("multipart/signed") && there.contains("Noon."),
+        "{there}"
+    );
+    assert!(
+        here.contains("multipart/signed") && here.contains("Noon."),
+        "{here}"
+    );
+    world.stop().unwrap();
+}
+
+/// Her server speaks Email 2.0, and nothing proves that it is her domain's.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_nothing_authenticates_is_asked_about() {
+    let mut world = World::start().unwrap();
+    let bare = Plan {
+        certified: false,
+        ..Plan::new("example.net")
+    };
+    let server = ServerProcess::start(&mut world.testbed, &bare).unwrap();
+    server.administer(&["user", "add", DORA]).unwrap();
+    let without = ["send", "--to", DORA, "--subject", "x", "--body", "Noon.\n"];
+    let error = world.bob.run(&without).unwrap_err().to_string();
+    for part in [
+        "nothing proves that the server that answers for dora@example.net is their domain's",
+        "--no-encrypt sends it to all signed only",
+    ] {
+        assert!(error.contains(part), "{error}");
+    }
+    let (exit, shown) = asked(&world, DORA, "\n");
+    assert_eq!(exit, 77, "{shown}");
+    let (exit, shown) = asked(&world, DORA, "s\n");
+    assert_eq!(exit, 0, "{shown}");
+    let told = "dora@example.net: delivered, sealed, signed, not encrypted, to a server that nothing proves to be their domain's";
+    assert!(shown.contains(told), "{shown}");
+    server.stop().unwrap();
     world.stop().unwrap();
 }

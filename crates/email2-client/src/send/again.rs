@@ -8,13 +8,15 @@ use email2_store::StoreError;
 use email2_store::queue::{QueueEntry, RecipientState};
 
 use super::compose::Composed;
+use super::deliver::Trying;
 use super::import::{File, import};
 use super::keys::{self, Found, Keyed, RecipientKey};
 use super::outbox::{self, Kind};
+use super::protect::ProtectError;
 use super::report::{Mail, Unwatched};
 use super::route::Routed;
 use super::settle::{Next, recipient};
-use super::{Author, Encryption, Options, Way, protect, seal};
+use super::{Author, Encryption, Options, protect, seal};
 use crate::Client;
 use crate::learnt::Teller;
 use crate::pin::{self, PinError};
@@ -104,7 +106,7 @@ fn demands_email2(entry: &QueueEntry) -> bool {
 pub(crate) async fn prepare(
     client: &Client,
     author: &Author<'_>,
-    (entry, way): (&QueueEntry, Way),
+    (entry, trying): (&QueueEntry, Trying),
     next: &mut Next,
 ) -> Result<(), StoreError> {
     let (Some(to), Some(kind)) = (entry.recipients.first(), Kind::of(entry)) else {
@@ -115,6 +117,7 @@ pub(crate) async fn prepare(
         encryption,
         blind,
         email2_only,
+        ..
     } = kind
     else {
         next.retry = true;
@@ -124,12 +127,16 @@ pub(crate) async fn prepare(
         address: to.address.clone(),
         blind,
     };
+    let encryption = trying.decided.unwrap_or(encryption);
     let options = Options {
         encryption,
         email2_only,
-        way,
+        way: trying.way,
+        since: Some(entry.created),
         ..Options::default()
     };
+    // What its author decided stays, whatever comes of this attempt.
+    next.details = Some(still_unprepared(&options, blind, false));
     let found = keys::fetch(client, vec![routed], &options, &Unwatched).await?;
     let Found {
         mut keyed,
@@ -176,9 +183,15 @@ async fn anew(
         );
     }
     let etag = to.key.as_ref().and_then(|key| key.etag.clone());
+    let blind = to.blind;
     let sealed = match remade(client, author, entry, to, options).await? {
         Ok(sealed) => sealed,
-        Err(why) => return hold(next, entry, &who, &why),
+        Err(unmade) => {
+            if unmade.undecided && next.details.is_some() {
+                next.details = Some(still_unprepared(options, blind, true));
+            }
+            return hold(next, entry, &who, &unmade.why);
+        }
     };
     next.body = Some(outbox::spool(&client.store, &sealed.octets).await?);
     let manner = sealed.manner;
@@ -195,30 +208,66 @@ async fn anew(
     Ok(())
 }
 
-/// The copy for one recipient; the inner error is for people.
+/// What is noted of an entry that is not prepared yet.
+fn still_unprepared(options: &Options, blind: bool, undecided: bool) -> String {
+    let kind = Kind::Unprepared {
+        encryption: options.encryption,
+        blind,
+        email2_only: options.email2_only,
+        undecided,
+    };
+    kind.text()
+}
+
+/// Why no copy was made.
+struct Unmade {
+    /// For people.
+    why: String,
+    /// Its author can decide how it may leave.
+    undecided: bool,
+}
+
+impl From<String> for Unmade {
+    fn from(why: String) -> Unmade {
+        Unmade {
+            why,
+            undecided: false,
+        }
+    }
+}
+
+impl From<ProtectError> for Unmade {
+    fn from(error: ProtectError) -> Unmade {
+        Unmade {
+            why: error.to_string(),
+            undecided: matches!(error, ProtectError::NoKey(_) | ProtectError::Mixed(_)),
+        }
+    }
+}
+
+/// The copy for one recipient.
 async fn remade(
     client: &Client,
     author: &Author<'_>,
     entry: &QueueEntry,
     to: Keyed,
     options: &Options,
-) -> Result<Result<seal::Sealed, String>, StoreError> {
+) -> Result<Result<seal::Sealed, Unmade>, StoreError> {
     let (now, mut rng) = (client.world.now(), client.world.rng());
     let Some(composed) = source(client, author, entry).await? else {
-        return Ok(Err(
-            "the text of the message is no longer here; send it again".to_owned(),
-        ));
+        let why = "the text of the message is no longer here; send it again";
+        return Ok(Err(why.to_owned().into()));
     };
     let copies = protect::protect(&composed, vec![to], options, author, now, &mut rng);
     let copies = match copies {
         Ok(copies) => copies,
-        Err(error) => return Ok(Err(error.to_string())),
+        Err(error) => return Ok(Err(error.into())),
     };
     let sealed = seal::seal(author, copies, now, &mut rng);
     Ok(match sealed.map(|mut copies| copies.pop()) {
         Ok(Some(copy)) => Ok(copy),
-        Ok(None) => Err("nothing was made".to_owned()),
-        Err(error) => Err(error.to_string()),
+        Ok(None) => Err("nothing was made".to_owned().into()),
+        Err(error) => Err(error.to_string().into()),
     })
 }
 
@@ -266,6 +315,7 @@ fn keyed(who: &Address, key: Option<RecipientKey>) -> Keyed {
         mail: Mail::Sealed,
         by_server: false,
         key,
+        doubt: None,
         encrypted_before: true,
     }
 }

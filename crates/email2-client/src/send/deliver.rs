@@ -12,8 +12,8 @@ use email2_store::queue::{Claimed, QueueEntry, QueueId, RecipientState};
 use futures::future::join_all;
 
 use super::outbox::{self, Kind};
-use super::report::{Manner, Report, Step, Watch};
-use super::{Author, Way, settle};
+use super::report::{Doubt, Manner, Report, Step, Watch};
+use super::{Author, Encryption, Way, settle};
 use crate::{Client, home};
 
 /// First pause between attempts, doubled each time.
@@ -23,8 +23,19 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 /// How long a claim holds, seconds: longer than any delivery takes.
 const LEASE: u64 = 30 * 60;
 
-/// Delivers these entries one way; what is refused for now is tried again for as long as the
-/// time given. One report a recipient. With the author's key at hand a seal can be renewed, and a key that
+/// How entries are tried.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Trying {
+    /// How long what is refused for now is tried again.
+    pub wait: Duration,
+    /// Which way they leave.
+    pub way: Way,
+    /// What the author decided about those that wait for that (spec §5.5.2).
+    pub decided: Option<Encryption>,
+}
+
+/// Delivers these entries; what is refused for now is tried again for as long as the time given.
+/// One report a recipient. With the author's key at hand a seal can be renewed, and a key that
 /// changed be followed.
 ///
 /// # Errors
@@ -33,11 +44,11 @@ pub async fn until(
     client: &Client,
     author: Option<&Author<'_>>,
     ids: &[QueueId],
-    (wait, way): (Duration, Way),
+    trying: Trying,
     watch: &dyn Watch,
 ) -> Result<Vec<Report>, StoreError> {
     let clock = &*client.world.clock;
-    let deadline = clock.monotonic() + wait;
+    let deadline = clock.monotonic() + trying.wait;
     let mut pause = FIRST_PAUSE;
     let mut reports = Vec::new();
     loop {
@@ -47,7 +58,7 @@ pub async fn until(
             .await?;
         let worked = claimed
             .into_iter()
-            .map(|claim| attempt(client, author, claim, way, watch));
+            .map(|claim| attempt(client, author, claim, trying, watch));
         for settled in join_all(worked).await {
             reports.extend(settled?);
         }
@@ -84,7 +95,7 @@ async fn attempt(
     client: &Client,
     author: Option<&Author<'_>>,
     claim: Claimed,
-    way: Way,
+    trying: Trying,
     watch: &dyn Watch,
 ) -> Result<Vec<Report>, StoreError> {
     let entry = &claim.entry;
@@ -94,8 +105,8 @@ async fn attempt(
                 domain: entry.domain.clone(),
                 size: entry.size,
             });
-            let request = request(client, entry).await?;
-            let way = if manner.by_server { Way::Server } else { way };
+            let request = request(client, entry, manner).await?;
+            let way = way_of(manner, trying.way);
             let (outcomes, by_server) = carry(client, &request, way).await;
             let manner = Manner {
                 by_server,
@@ -104,8 +115,18 @@ async fn attempt(
             settle::sealed(client, author, claim, (outcomes, manner)).await
         }
         Some(Kind::Copy { .. }) => settle::copy(client, claim).await,
-        Some(Kind::Unprepared { .. }) => settle::unprepared(client, author, claim, way).await,
+        Some(Kind::Unprepared { .. }) => settle::unprepared(client, author, claim, trying).await,
         None => settle::untouched(client, claim).await,
+    }
+}
+
+/// Ordinary mail leaves by one's own server; what its author lets go to a host that nothing
+/// authenticates does not, for that server would keep it waiting (spec §5.5.5).
+fn way_of(manner: Manner, asked: Way) -> Way {
+    match manner.doubt {
+        Some(Doubt::Unauthenticated) => Way::Direct,
+        _ if manner.by_server => Way::Server,
+        _ => asked,
     }
 }
 
@@ -129,7 +150,11 @@ async fn carry(client: &Client, request: &DeliveryRequest, way: Way) -> (Outcome
     }
 }
 
-async fn request(client: &Client, entry: &QueueEntry) -> Result<DeliveryRequest, StoreError> {
+async fn request(
+    client: &Client,
+    entry: &QueueEntry,
+    manner: Manner,
+) -> Result<DeliveryRequest, StoreError> {
     let octets = outbox::octets(&client.store, entry.id).await?;
     let waiting = entry
         .recipients
@@ -153,7 +178,7 @@ async fn request(client: &Client, entry: &QueueEntry) -> Result<DeliveryRequest,
             recipients: recipients.collect(),
         },
         content: Arc::new(octets),
-        assured: true,
+        assured: manner.doubt != Some(Doubt::Unauthenticated),
     })
 }
 

@@ -11,10 +11,11 @@ use email2::Assurance;
 use email2::address::Address;
 use email2::certificate::Certificate;
 use email2::key_query::Etag;
-use email2_remote::{FoundKey, KeyError, Spoken};
+use email2::limits;
+use email2_remote::{FoundKey, KeyError, Spoken, WayError};
 use email2_store::StoreError;
 
-use super::report::{Mail, Report, State, Step, Watch};
+use super::report::{Doubt, Mail, Report, State, Step, Watch};
 use super::route::Routed;
 use super::{Options, Way};
 use crate::learnt::{self, Teller};
@@ -32,8 +33,10 @@ pub struct Keyed {
     pub mail: Mail,
     /// The recipient's server cannot be reached from here: one's own carries the mail on.
     pub by_server: bool,
-    /// The key; none when it is definite that there is none.
+    /// The key; none when it is definite that there is none, or nothing vouches for it.
     pub key: Option<RecipientKey>,
+    /// What is not certain about the recipient's domain: the author decides.
+    pub doubt: Option<Doubt>,
     /// Mail was encrypted to this recipient before.
     pub encrypted_before: bool,
 }
@@ -125,12 +128,14 @@ struct Asking<'a> {
 struct Reach {
     mail: Mail,
     by_server: bool,
+    doubt: Option<Doubt>,
 }
 
 /// By the recipient's own server, without a go-between.
 const DIRECTLY: Reach = Reach {
     mail: Mail::Sealed,
     by_server: false,
+    doubt: None,
 };
 
 /// A key as it was told.
@@ -163,7 +168,8 @@ impl Asking<'_> {
                     .push(refused(recipient, State::Unavailable, &error));
                 Ok(())
             }
-            Ok(Spoken::Ordinary) => ordinary::find(self, recipient, found).await,
+            Ok(Spoken::Ordinary) => ordinary::find(self, recipient, None, found).await,
+            Err(WayError::Unanswered(why)) => self.unanswered(recipient, why, found).await,
             Err(error) if error.is_temporary() => {
                 self.later(recipient, error.to_string(), found).await
             }
@@ -184,22 +190,53 @@ impl Asking<'_> {
         why: String,
         found: &mut Found,
     ) -> Result<(), StoreError> {
+        let later = self.elsewhere(recipient, why, found).await?;
+        found.later.extend(later);
+        Ok(())
+    }
+
+    /// Asks one's own server, unless its user does without; whoever nobody knows more of comes
+    /// back, with the reason.
+    async fn elsewhere(
+        self,
+        recipient: Routed,
+        why: String,
+        found: &mut Found,
+    ) -> Result<Option<(Routed, String)>, StoreError> {
         if self.options.way == Way::Direct {
-            found.later.push((recipient, why));
-            return Ok(());
+            return Ok(Some((recipient, why)));
         }
         own_server::ask(self, recipient, why, found).await
     }
 
+    /// The domain's records cannot be looked up. For an hour it waits; then its author is asked
+    /// whether it may leave as ordinary mail (spec §12.1.4).
+    async fn unanswered(
+        self,
+        recipient: Routed,
+        why: String,
+        found: &mut Found,
+    ) -> Result<(), StoreError> {
+        let Some((recipient, why)) = self.elsewhere(recipient, why, found).await? else {
+            return Ok(());
+        };
+        if self.options.email2_only || !self.has_waited() {
+            found.later.push((recipient, why));
+            return Ok(());
+        }
+        ordinary::find(self, recipient, Some(Doubt::Unanswered), found).await
+    }
+
+    fn has_waited(self) -> bool {
+        let now = self.client.world.now();
+        let since = self.options.since.unwrap_or(now);
+        now.saturating_sub(since) >= limits::DNS_PATIENCE
+    }
+
     async fn ask_its_server(self, recipient: Routed, found: &mut Found) -> Result<(), StoreError> {
         match current(self.client, &recipient.address).await {
-            // Whoever forged the MX records would read the message (spec §2.2).
-            Ok(key) if key.assurance.is_none() => {
-                let error = KeyError::Unauthenticated(recipient.address.clone());
-                let report = refused(recipient, State::Refused, &error);
-                found.refused.push(report);
-                Ok(())
-            }
+            Ok(key) if key.assurance.is_none() => self.unauthenticated(recipient, found).await,
+            Err(KeyError::Unauthenticated(_)) => self.unauthenticated(recipient, found).await,
             Ok(key) => {
                 let told = Told::by_server(key);
                 self.settle(recipient, told, (Teller::Domain, DIRECTLY), found)
@@ -208,15 +245,33 @@ impl Asking<'_> {
             // spec §5.5.1: only a definite "no key" lets cleartext be thought of.
             Err(KeyError::NoKey(_)) => self.keyed(recipient, DIRECTLY, None, found).await,
             Err(error) if !error.is_temporary() => {
-                let state = match error {
-                    KeyError::Unauthenticated(_) => State::Refused,
-                    _ => State::Unavailable,
-                };
-                found.refused.push(refused(recipient, state, &error));
+                let report = refused(recipient, State::Unavailable, &error);
+                found.refused.push(report);
                 Ok(())
             }
             Err(error) => self.later(recipient, error.to_string(), found).await,
         }
+    }
+
+    /// Whoever forged the MX records would read the message: nothing is encrypted to what such a
+    /// host says (spec §5.5.3). One's own server may have found the true one; else the author decides
+    /// (spec §5.5.4).
+    async fn unauthenticated(self, recipient: Routed, found: &mut Found) -> Result<(), StoreError> {
+        let error = KeyError::Unauthenticated(recipient.address.clone());
+        if self.options.email2_only {
+            let report = refused(recipient, State::Refused, &error);
+            found.refused.push(report);
+            return Ok(());
+        }
+        let asked = self.elsewhere(recipient, error.to_string(), found).await?;
+        let Some((recipient, _)) = asked else {
+            return Ok(());
+        };
+        let reach = Reach {
+            doubt: Some(Doubt::Unauthenticated),
+            ..DIRECTLY
+        };
+        self.keyed(recipient, reach, None, found).await
     }
 
     /// Compares a key with the one that is known, and takes the one to use.
@@ -279,6 +334,7 @@ impl Asking<'_> {
             mail: reach.mail,
             by_server: reach.by_server,
             key,
+            doubt: reach.doubt,
             encrypted_before,
         });
         Ok(())

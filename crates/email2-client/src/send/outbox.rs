@@ -43,6 +43,9 @@ pub enum Kind {
         /// Only as Email 2.0.
         #[serde(default)]
         email2_only: bool,
+        /// Held until its author decides how it may leave (spec §5.5.2).
+        #[serde(default)]
+        undecided: bool,
     },
 }
 
@@ -57,6 +60,18 @@ impl Kind {
     pub(crate) fn text(&self) -> String {
         serde_json::to_string(self).unwrap_or_default()
     }
+}
+
+/// Whether the entry is held until its author decides how it may leave (spec §5.5.2).
+#[must_use]
+pub fn is_undecided(entry: &QueueEntry) -> bool {
+    matches!(
+        Kind::of(entry),
+        Some(Kind::Unprepared {
+            undecided: true,
+            ..
+        })
+    )
 }
 
 /// The author's own copy: encrypted to the author when anything was encrypted.
@@ -219,6 +234,7 @@ impl Shelf<'_> {
             encryption,
             blind: recipient.blind,
             email2_only: self.email2_only,
+            undecided: false,
         };
         let domain = recipient.address.domain().clone();
         NewEntry {
@@ -278,6 +294,7 @@ mod tests {
                 by_server: false,
                 key: None,
                 email2_only: false,
+                doubt: None,
             },
             expires: NOW,
         }

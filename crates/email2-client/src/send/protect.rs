@@ -1,6 +1,8 @@
 //! Who gets which copy: signed, or signed and encrypted, blind recipients each
 //! apart (spec §5.4.1, §5.5.2, §5.8.1).
 
+use std::fmt;
+
 use email2::address::Address;
 use email2::autocrypt::Autocrypt;
 use email2::capability;
@@ -11,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::compose::Composed;
 use super::keys::Keyed;
-use super::report::{Mail, Manner};
+use super::report::{Doubt, Mail, Manner};
 use super::{Author, Encryption, Options};
 
 /// How the content of a copy is protected.
@@ -41,17 +43,71 @@ pub struct Protected {
 #[derive(Debug, thiserror::Error)]
 pub enum ProtectError {
     /// Encryption was demanded and somebody has no key. Sysexits 77.
-    #[error("not sent: no key for {}; --no-encrypt sends it signed only", list(.0))]
-    NoKey(Vec<Address>),
-    /// Some have a key and some have none, or somebody who was encrypted to before has none now:
-    /// the person decides (spec §5.5.2). Sysexits 77.
+    #[error("not sent: {0}; --no-encrypt sends it signed only")]
+    NoKey(Undecided),
+    /// Some have a key and some have none, or somebody who was encrypted to before has none now, or
+    /// it is not certain what somebody's domain takes: the person decides (spec §5.5.2, §5.5.4).
+    /// Sysexits 77.
     #[error(
-        "not sent: no key for {}, while others are or were encrypted to; --split encrypts it to the others only, --no-encrypt sends it to all signed only", list(.0)
+        "not sent: {0}; --split encrypts it to whoever has a key and sends it to the others signed only, --no-encrypt sends it to all signed only"
     )]
-    Mixed(Vec<Address>),
+    Mixed(Undecided),
     /// The message, or a key, does not allow it. Sysexits 65.
     #[error(transparent)]
     Content(#[from] ContentError),
+}
+
+/// Recipients whom their author has to decide about.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Undecided {
+    /// Who has no key.
+    pub keyless: Vec<Address>,
+    /// Whose server nothing authenticates for their domain.
+    pub unauthenticated: Vec<Address>,
+    /// Of whose domain it could not be looked up for an hour which mail it takes.
+    pub unanswered: Vec<Address>,
+}
+
+impl Undecided {
+    fn of(recipients: &[Keyed]) -> Undecided {
+        let mut undecided = Undecided::default();
+        for to in recipients {
+            let group = match to.doubt {
+                Some(Doubt::Unauthenticated) => &mut undecided.unauthenticated,
+                Some(Doubt::Unanswered) => &mut undecided.unanswered,
+                None if to.key.is_none() => &mut undecided.keyless,
+                None => continue,
+            };
+            group.push(to.address.clone());
+        }
+        undecided
+    }
+
+    /// One sentence for each reason, without a full stop.
+    #[must_use]
+    pub fn sentences(&self) -> Vec<String> {
+        let groups = [
+            (&self.keyless, "there is no key for {}"),
+            (
+                &self.unauthenticated,
+                "nothing proves that the server that answers for {} is their domain's: somebody else may read what is sent to it",
+            ),
+            (
+                &self.unanswered,
+                "DNS has not told for an hour whether the domain of {} speaks Email 2.0",
+            ),
+        ];
+        let named = groups.into_iter().filter(|(who, _)| !who.is_empty());
+        named
+            .map(|(who, sentence)| sentence.replace("{}", &list(who)))
+            .collect()
+    }
+}
+
+impl fmt::Display for Undecided {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.sentences().join("; "))
+    }
 }
 
 /// Makes the copies.
@@ -154,22 +210,21 @@ pub const OWN_BCC: &str = "X-Own-Bcc";
 
 /// Encrypt or not (spec §5.5).
 fn decide(recipients: &[Keyed], encryption: Encryption) -> Result<Clear, ProtectError> {
-    let without: Vec<Address> = recipients
-        .iter()
-        .filter(|to| to.key.is_none())
-        .map(|to| to.address.clone())
-        .collect();
-    let nobody_has_one = without.len() == recipients.len();
-    let before = recipients
-        .iter()
-        .any(|to| to.key.is_none() && to.encrypted_before);
+    let undecided = Undecided::of(recipients);
+    let keyless = || recipients.iter().filter(|to| to.key.is_none());
     match encryption {
         Encryption::Refuse => Ok(Clear::Everybody),
-        _ if without.is_empty() => Ok(Clear::Nobody),
-        Encryption::Demand => Err(ProtectError::NoKey(without)),
         Encryption::Split => Ok(Clear::Keyless),
-        Encryption::Default if nobody_has_one && !before => Ok(Clear::Everybody),
-        Encryption::Default => Err(ProtectError::Mixed(without)),
+        _ if undecided == Undecided::default() => Ok(Clear::Nobody),
+        Encryption::Demand if keyless().next().is_some() => Err(ProtectError::NoKey(undecided)),
+        // Nobody has a key, nobody had one, and it is certain of each.
+        Encryption::Default
+            if undecided.keyless.len() == recipients.len()
+                && !keyless().any(|to| to.encrypted_before) =>
+        {
+            Ok(Clear::Everybody)
+        }
+        _ => Err(ProtectError::Mixed(undecided)),
     }
 }
 
@@ -274,7 +329,9 @@ impl Maker<'_> {
             let same = |copy: &&mut Protected| {
                 let first = copy.recipients.first();
                 first.is_some_and(|first| {
-                    first.address.domain() == to.address.domain() && first.by_server == to.by_server
+                    first.address.domain() == to.address.domain()
+                        && first.by_server == to.by_server
+                        && first.doubt == to.doubt
                 }) && copy.recipients.len() < email2::limits::SEAL_RECIPIENTS
             };
             let manner = self.manner(&to, protection);
@@ -301,6 +358,7 @@ impl Maker<'_> {
             by_server: to.by_server,
             key: key.filter(|_| protection != Protection::Signed),
             email2_only: self.email2_only,
+            doubt: to.doubt,
         }
     }
 }

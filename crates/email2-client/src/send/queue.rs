@@ -9,10 +9,10 @@ use serde::Serialize;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::Way;
-use super::outbox::Kind;
+use super::deliver::Trying;
+use super::outbox::{Kind, is_undecided};
 use super::report::{Report, Watch};
-use super::{Author, deliver};
+use super::{Author, Encryption, deliver};
 use crate::Client;
 use crate::pin::{self, PinError};
 
@@ -33,6 +33,8 @@ pub struct Entry {
     pub next: String,
     /// How often it was tried.
     pub attempts: u32,
+    /// It is held until its author decides how it may leave: [`retry`] takes the decision.
+    pub undecided: bool,
 }
 
 /// A recipient of an entry.
@@ -71,11 +73,24 @@ pub async fn run(
     if ids.is_empty() {
         return Ok(Vec::new());
     }
-    deliver::until(client, author, &ids, (wait, Way::default()), watch).await
+    let trying = Trying {
+        wait,
+        ..Trying::default()
+    };
+    deliver::until(client, author, &ids, trying, watch).await
 }
 
-/// Tries one entry now. With `accept_new` its author consents to a recipient's new
-/// key of this fingerprint.
+/// What the author decides about an entry.
+#[derive(Clone, Debug, Default)]
+pub struct Decision {
+    /// Encrypt to a recipient's new key of this fingerprint.
+    pub accept_new: Option<Fingerprint>,
+    /// How it may leave for whom there is no key, or of whose domain nothing is certain
+    /// (spec §5.5.2); it is remembered with the entry.
+    pub encryption: Option<Encryption>,
+}
+
+/// Tries one entry now, as its author decides.
 ///
 /// # Errors
 /// No such entry, a key that cannot be read, or the store failed.
@@ -83,7 +98,7 @@ pub async fn retry(
     client: &Client,
     author: &Author<'_>,
     id: i64,
-    accept_new: Option<&Fingerprint>,
+    decision: &Decision,
     watch: &dyn Watch,
 ) -> Result<Vec<Report>, PinError> {
     let id = QueueId(id);
@@ -95,14 +110,17 @@ pub async fn retry(
         let what = format!("entry {} in the outbox", id.0);
         return Err(StoreError::NotFound(what).into());
     };
-    if let Some(seen) = accept_new {
+    if let Some(seen) = &decision.accept_new {
         consent(client, entry, seen).await?;
     }
     client
         .store()
         .retry_now(&[id], client.world().now())
         .await?;
-    let once = (Duration::ZERO, Way::default());
+    let once = Trying {
+        decided: decision.encryption,
+        ..Trying::default()
+    };
     Ok(deliver::until(client, Some(author), &[id], once, watch).await?)
 }
 
@@ -151,6 +169,7 @@ fn entry(entry: &QueueEntry) -> Entry {
         created: date(entry.created),
         next: date(entry.next_attempt),
         attempts: entry.attempts,
+        undecided: is_undecided(entry),
     }
 }
 

@@ -87,6 +87,17 @@ pub enum Mail {
     Ordinary,
 }
 
+/// Why it is not certain what a recipient's domain takes: the author was asked (spec §5.5.4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Doubt {
+    /// Its server speaks Email 2.0, and nothing authenticates it for the domain (spec §2.2).
+    Unauthenticated,
+    /// Its records could not be looked up for an hour, and its mail hosts are there
+    /// (spec §12.1.4).
+    Unanswered,
+}
+
 /// How a message leaves for a recipient; its author is told (spec §12.6.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Manner {
@@ -104,6 +115,9 @@ pub struct Manner {
     /// Nobody carries it on as ordinary mail: its author demands that (spec §12.5.2).
     #[serde(default)]
     pub email2_only: bool,
+    /// What was not certain about its domain, and its author decided.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub doubt: Option<Doubt>,
 }
 
 /// What became of one recipient.
@@ -121,6 +135,8 @@ pub struct Report {
     pub words: String,
     /// The outbox entry, while there is one.
     pub outbox: Option<i64>,
+    /// It is held until its author decides how it may leave (spec §5.5.2).
+    pub undecided: bool,
 }
 
 impl Report {
@@ -133,6 +149,7 @@ impl Report {
             manner: None,
             words: String::new(),
             outbox: None,
+            undecided: false,
         }
     }
 

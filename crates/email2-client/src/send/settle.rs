@@ -9,11 +9,11 @@ use email2_remote::{Outcome, deliver::Reason};
 use email2_store::StoreError;
 use email2_store::queue::{Claimed, QueueEntry, QueueRecipient, RecipientState, Settlement};
 
-use super::deliver::Outcomes;
+use super::deliver::{Outcomes, Trying};
 use super::outbox::{self, Kind};
 use super::protect::Protection;
 use super::report::{Manner, Report, State};
-use super::{Author, Way, again, seal};
+use super::{Author, again, seal};
 use crate::learnt::Teller;
 use crate::{Client, autocrypt, pin};
 
@@ -115,11 +115,11 @@ pub async fn unprepared(
     client: &Client,
     author: Option<&Author<'_>>,
     claim: Claimed,
-    way: Way,
+    trying: Trying,
 ) -> Result<Vec<Report>, StoreError> {
     let mut next = Next::default();
     match author {
-        Some(author) => again::prepare(client, author, (&claim.entry, way), &mut next).await?,
+        Some(author) => again::prepare(client, author, (&claim.entry, trying), &mut next).await?,
         None => next.retry = true,
     }
     next.settle(client, claim).await
@@ -174,7 +174,10 @@ impl Next {
     }
 
     async fn settle(self, client: &Client, claim: Claimed) -> Result<Vec<Report>, StoreError> {
-        let entry = after(&claim.entry, &self.recipients);
+        let mut entry = after(&claim.entry, &self.recipients);
+        if let Some(details) = &self.details {
+            entry.details.clone_from(details);
+        }
         let now = client.world.now();
         let open = |to: &QueueRecipient| {
             matches!(to.state, RecipientState::Waiting | RecipientState::Held)
@@ -276,6 +279,7 @@ fn report(entry: &QueueEntry, to: &QueueRecipient) -> Report {
         manner: manner(entry),
         words: to.reply.clone().unwrap_or_default(),
         outbox: matches!(state, State::Waiting | State::Held).then_some(entry.id.0),
+        undecided: state == State::Held && outbox::is_undecided(entry),
         ..Report::of(to.address.clone(), state)
     }
 }

@@ -9,6 +9,7 @@ use email2::address::Address;
 use email2::secret::SecretKey;
 use email2_client::Client;
 use email2_client::send::compose::{Letter as Draft, Source};
+use email2_client::send::deliver::Trying;
 use email2_client::send::outbox::Kind;
 use email2_client::send::report::Unwatched;
 use email2_client::send::{self, Author, Options, Way, deliver, settle};
@@ -90,7 +91,7 @@ impl Life {
                 true => Way::Server,
                 false => Way::Direct,
             },
-            email2_only: false,
+            ..Options::default()
         };
         let source = Source::Letter(draft);
         let sent = send::send(&self.client, &self.author(), source, &options, &Unwatched).await;
@@ -127,7 +128,11 @@ impl Life {
     /// One entry at a time, so that it is known which letter a report is about.
     async fn try_again(&self, entry: &QueueEntry) -> Outcome<()> {
         let author = self.author();
-        let (ids, how) = ([entry.id], (Duration::ZERO, Way::Direct));
+        let ids = [entry.id];
+        let how = Trying {
+            way: Way::Direct,
+            ..Trying::default()
+        };
         let reports = deliver::until(&self.client, Some(&author), &ids, how, &Unwatched);
         let reports = reports.await.step("outbox")?;
         let number = self.ledger.letter_of(&self.address, &entry.group);

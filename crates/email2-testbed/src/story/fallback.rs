@@ -262,8 +262,8 @@ fn told(sent: &Result<Vec<Report>, SendError>) -> String {
             let lines: Vec<String> = reports.iter().map(line).collect();
             lines.join("; ")
         }
-        Err(SendError::Protect(ProtectError::Mixed(keyless))) => {
-            let named: Vec<String> = keyless.iter().map(ToString::to_string).collect();
+        Err(SendError::Protect(ProtectError::Mixed(undecided))) => {
+            let named: Vec<String> = undecided.keyless.iter().map(ToString::to_string).collect();
             format!("not sent: no key for {}", named.join(", "))
         }
         Err(error) => error.to_string(),

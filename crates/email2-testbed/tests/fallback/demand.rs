@@ -46,7 +46,7 @@ impl Scene {
     }
 
     /// Everything in the queue is tried until nothing is left.
-    async fn drained(&self) {
+    pub(super) async fn drained(&self) {
         for _ in 0..100 {
             let entries = self.queue().await;
             if entries.is_empty() {
@@ -62,7 +62,7 @@ impl Scene {
         panic!("it does not end: {:?}", self.queue().await);
     }
 
-    async fn pause(&self, milliseconds: u64) {
+    pub(super) async fn pause(&self, milliseconds: u64) {
         let pause = Duration::from_millis(milliseconds);
         self.testbed.world.clock.sleep(pause).await;
     }

@@ -11,7 +11,7 @@ use super::{Asking, Found, Reach, RecipientKey, Told};
 use crate::learnt::{self, Teller};
 use crate::pin::{self, PinError};
 use crate::send::Encryption;
-use crate::send::report::{Mail, State, Step};
+use crate::send::report::{Doubt, Mail, State, Step};
 use crate::send::route::Routed;
 use crate::{Client, autocrypt};
 
@@ -19,6 +19,7 @@ use crate::{Client, autocrypt};
 const BY_SERVER: Reach = Reach {
     mail: Mail::Ordinary,
     by_server: true,
+    doubt: None,
 };
 
 /// Finds the key of such a recipient. A directory that cannot be asked holds no mail (spec
@@ -26,11 +27,13 @@ const BY_SERVER: Reach = Reach {
 pub(super) async fn find(
     asking: Asking<'_>,
     recipient: Routed,
+    doubt: Option<Doubt>,
     found: &mut Found,
 ) -> Result<(), StoreError> {
     let (client, who) = (asking.client, &recipient.address);
+    let reach = Reach { doubt, ..BY_SERVER };
     if asking.options.encryption == Encryption::Refuse {
-        return asking.keyed(recipient, BY_SERVER, None, found).await;
+        return asking.keyed(recipient, reach, None, found).await;
     }
     match client.remote.ordinary_key(who).await {
         Ok(Some(key)) => {
@@ -40,7 +43,7 @@ pub(super) async fn find(
                 etag: None,
             };
             return asking
-                .settle(recipient, told, (Teller::Directory, BY_SERVER), found)
+                .settle(recipient, told, (Teller::Directory, reach), found)
                 .await;
         }
         Ok(None) => {}
@@ -50,7 +53,7 @@ pub(super) async fn find(
         }),
     }
     match known(client, who).await {
-        Ok(key) => asking.keyed(recipient, BY_SERVER, key, found).await,
+        Ok(key) => asking.keyed(recipient, reach, key, found).await,
         Err(PinError::Store(error)) => Err(error),
         Err(error) => {
             let report = super::refused(recipient, State::Refused, &error);

@@ -10,13 +10,14 @@ use crate::send::report::{Mail, Step};
 use crate::send::route::Routed;
 
 /// Asks one's own server, because the recipient's could not be asked: `why`. It can say which key
-/// there is; that there is none is not its to say (spec §5.5.1).
+/// there is; that there is none is not its to say (spec §5.5.1). Whoever it knows no more of comes
+/// back, with both reasons.
 pub(super) async fn ask(
     asking: Asking<'_>,
     recipient: Routed,
     why: String,
     found: &mut Found,
-) -> Result<(), StoreError> {
+) -> Result<Option<(Routed, String)>, StoreError> {
     let too = match home::foreign_key(asking.client, &recipient.address).await {
         Ok(key) if key.assurance.is_some() => {
             asking.watch.step(Step::ByServer {
@@ -26,16 +27,17 @@ pub(super) async fn ask(
             let reach = Reach {
                 mail: Mail::Sealed,
                 by_server: true,
+                doubt: None,
             };
             let told = Told::by_server(key);
-            return asking
+            asking
                 .settle(recipient, told, (Teller::OwnServer, reach), found)
-                .await;
+                .await?;
+            return Ok(None);
         }
         Ok(_) => "it does not say what authenticates the key".to_owned(),
         Err(error) => error.to_string(),
     };
     let words = format!("{why}; nor does your own server know more: {too}");
-    found.later.push((recipient, words));
-    Ok(())
+    Ok(Some((recipient, words)))
 }
