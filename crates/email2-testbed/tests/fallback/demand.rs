@@ -115,6 +115,29 @@ async fn what_was_demanded_arrives_with_the_demand_outside_and_says_so() {
     scene.testbed.stop().await;
 }
 
+/// Bob's program knows her domain as one of Email 2.0, and his server has never heard of it.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_made_for_email2_comes_back_rather_than_leave_as_ordinary_mail() {
+    let mut scene = scene().await.unwrap();
+    let reports = scene.send(letter(&[ALICE], "before"), Options::default());
+    assert_eq!(of(&reports.await.unwrap(), ALICE).state, State::Delivered);
+    scene.alices_server_stops().await;
+    let ordinary = scene.turns_ordinary().await;
+    for encryption in [Encryption::Default, Encryption::Refuse] {
+        let options = Options {
+            encryption,
+            ..Options::default()
+        };
+        scene.hand_over("Noon?\n", options).await;
+        scene.drained().await;
+        assert_eq!(ordinary.take(), [], "nothing may leave");
+        let told = scene.told().await;
+        let sentence = "made for example.com as a domain that speaks Email 2.0";
+        assert!(told.contains(sentence), "{told}");
+    }
+    scene.testbed.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_demanded_waits_then_comes_back_and_never_leaves_as_ordinary_mail() {
     let mut scene = scene().await.unwrap();

@@ -63,9 +63,12 @@ async fn ordinary(site: &Site, entry: &QueueEntry) -> Route {
     if entry.announced.is_none() && !Words::parse(&entry.details).unprotected {
         return Route::Ordinary;
     }
+    // By the key its author's program says that it found a domain of Email 2.0 there.
+    let made_for_email2 = entry.recipients.iter().any(|to| to.etag.is_some());
     match demands_email2(site, entry).await {
-        Ok(false) => Route::Ordinary,
         Ok(true) => Route::Stays(Outcome::Refused(no_email2_onward(&entry.domain))),
+        Ok(false) if made_for_email2 => Route::Stays(Outcome::Refused(email2_gone(&entry.domain))),
+        Ok(false) => Route::Ordinary,
         Err(error) => {
             tracing::error!(%error, id = entry.id.0, "a queued message cannot be read");
             Route::Stays(Outcome::Temporary(here("it cannot be read now".to_owned())))
@@ -87,6 +90,17 @@ fn no_email2_onward(domain: &Domain) -> Reason {
     Reason {
         enhanced: Some(rejection.enhanced().to_string()),
         ..here(rejection.sentence())
+    }
+}
+
+/// What was made for a domain of Email 2.0 need not be readable in another (spec §12.5.2).
+fn email2_gone(domain: &Domain) -> Reason {
+    let text = format!(
+        "It was made for {domain} as a domain that speaks Email 2.0, which it does not do any more: send it again"
+    );
+    Reason {
+        text,
+        ..no_email2_onward(domain)
     }
 }
 
