@@ -7,6 +7,8 @@
 mod asked;
 #[path = "fallback/demand.rs"]
 mod demand;
+#[path = "fallback/expired.rs"]
+mod expired;
 
 use email2::Address;
 use email2::autocrypt::Autocrypt;

@@ -4,8 +4,10 @@
 use std::time::Duration;
 
 use email2::address::Address;
+use email2_client::send::State;
+use email2_client::send::protect::Protection;
 use email2_store::{Alias, AliasTarget, List, Member, NewAccount, Origin, Standing, Store};
-use email2_testbed::domain::Plan;
+use email2_testbed::domain::{Domain, Plan};
 use email2_testbed::failure::{Outcome, Step};
 use email2_testbed::person::Person;
 use email2_testbed::testbed::Testbed;
@@ -23,10 +25,23 @@ struct Scene {
 }
 
 async fn scene() -> Outcome<Scene> {
+    scene_where("").await
+}
+
+/// With this line in what example.com's server is configured with for its domain.
+async fn scene_where(line: &str) -> Outcome<Scene> {
     let folder = tempfile::tempdir().step("folder")?;
     let mut testbed = Testbed::start(folder.path())?;
     for name in DOMAINS {
-        testbed.add_domain(&Plan::new(name)).await?;
+        let place = testbed.prepare(&Plan::new(name))?;
+        if name == "example.com" {
+            let file = place.configuration();
+            let text = std::fs::read_to_string(&file).step("configuration")?;
+            let text = text.replace("local = true\n", &format!("local = true\n{line}\n"));
+            std::fs::write(&file, text).step("configuration")?;
+        }
+        let domain = Domain::start(place, &testbed.network, &testbed.world).await?;
+        testbed.domains.insert(name, domain);
     }
     Ok(Scene {
         alice: Person::set_up(&testbed, &address("alice@example.com")?).await?,
@@ -264,32 +279,142 @@ async fn a_list_of_50_members_over_3_domains_shows_its_author_to_all() {
     scene.testbed.stop().await;
 }
 
+/// A hidden list: no copy names another member, not even one of the same domain; that one of them is
+/// gone is told to the list's owner alone.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hidden_list_names_no_member_to_others_nor_to_its_author() {
+    let scene = scene().await.unwrap();
+    let list = List {
+        address: address("circle@example.com").unwrap(),
+        announcement: false,
+        moderated: false,
+        open: false,
+        hidden: true,
+        owner: scene.alice.address.clone(),
+        created: scene.testbed.world.now(),
+    };
+    let home = scene.store("example.com").unwrap();
+    home.add_list(&list).await.unwrap();
+    scene.account("dan@example.net").await.unwrap();
+    let readers = ["carol@example.net", "dan@example.net", "bob@example.org"];
+    let gone = "gone@example.net";
+    for who in readers.iter().chain([&gone]) {
+        scene.join(&list, &address(who).unwrap()).await.unwrap();
+    }
+    for who in readers {
+        let to = address(who).unwrap();
+        let registered = scene
+            .testbed
+            .set(&to, "forwarders", "circle@example.com\n")
+            .await;
+        registered.unwrap();
+    }
+    let sent = scene.bob.send(&list.address, "news", "All is well.\n");
+    sent.await.unwrap();
+    scene.settled().await.unwrap();
+    for who in readers {
+        let inbox = scene.inbox(&address(who).unwrap()).await.unwrap();
+        assert_eq!(inbox.len(), 1, "{who}");
+        let (text, origin) = &inbox[0];
+        let shown = shown(origin);
+        assert!(shown.contains("author=bob@example.org"), "{who}: {shown}");
+        let seals = email2::seal::reported::reported(text.as_bytes());
+        let to: Vec<String> = seals[0]
+            .recipients
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        assert_eq!(to, [who], "the seal of the list is for one");
+        for other in ["carol@example.net", "dan@example.net", gone] {
+            assert!(
+                other == who || !text.contains(other),
+                "{who} reads of {other}"
+            );
+        }
+    }
+    let owner = scene.inbox(&scene.alice.address).await.unwrap();
+    assert!(
+        owner.iter().any(|(text, _)| text.contains(gone)),
+        "{owner:?}"
+    );
+    scene.testbed.stop().await;
+}
+
+/// Mail for an address that nobody has is the catch-all's; it shows who wrote, and nobody can tell
+/// such an address from others.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_catch_all_gets_what_nobody_has_and_tells_nobody() {
+    let line = "catch_all = \"alice@example.com\"";
+    let scene = scene_where(line).await.unwrap();
+    let nobody = address("whoever@example.com").unwrap();
+    let reports = scene
+        .bob
+        .send(&nobody, "lunch", "At noon?\n")
+        .await
+        .unwrap();
+    let report = reports.first().unwrap();
+    assert_eq!(report.state, State::Delivered, "{reports:?}");
+    // It has no key: that of the one behind would tell who that is.
+    assert_eq!(report.protection(), Some(Protection::Signed), "{reports:?}");
+    assert!(!report.words.contains("alice"), "{reports:?}");
+    let inbox = scene.inbox(&scene.alice.address).await.unwrap();
+    assert_eq!(inbox.len(), 1);
+    let shown = shown(&inbox[0].1);
+    assert!(
+        shown.contains("verified; author=bob@example.org"),
+        "{shown}"
+    );
+    let read = scene.alice.read_newest().await.unwrap();
+    assert_eq!(read.verdict.author.as_deref(), Some("bob@example.org"));
+    let listed = email2_client::inbox::list(&scene.alice.client, "INBOX", 1).await;
+    assert!(listed.unwrap()[0].verified);
+    // Another domain has none, and says so in the session.
+    let unknown = address("whoever@example.net").unwrap();
+    let reports = scene
+        .bob
+        .send(&unknown, "lunch", "At noon?\n")
+        .await
+        .unwrap();
+    let report = reports.first().unwrap();
+    assert_eq!(report.state, State::Refused, "{reports:?}");
+    scene.testbed.stop().await;
+}
+
 impl Scene {
+    async fn account(&self, who: &str) -> Outcome<()> {
+        let account = NewAccount {
+            address: address(who)?,
+            quota: None,
+            strict: false,
+            unlisted: false,
+        };
+        let store = self.store(account.address.domain().as_str())?;
+        let now = self.testbed.world.now();
+        store.add_account(&account, now).await.step("account")?;
+        Ok(())
+    }
+
+    async fn join(&self, list: &List, member: &Address) -> Outcome<()> {
+        let row = Member {
+            address: member.clone(),
+            standing: Standing::Member,
+            since: list.created,
+        };
+        let home = self.store(list.address.domain().as_str())?;
+        home.set_member(&list.address, &row).await.step("member")
+    }
+
     /// Bob, Carol, Alice and as many accounts as are wanted, spread over the domains.
     async fn members(&self, list: &List) -> Outcome<Vec<Address>> {
         let people = [&self.alice, &self.bob, &self.carol];
         let mut members: Vec<Address> = people.iter().map(|who| who.address.clone()).collect();
         for (number, domain) in (members.len()..MEMBERS).zip(DOMAINS.iter().cycle()) {
-            let member = address(&format!("member{number}@{domain}"))?;
-            let account = NewAccount {
-                address: member.clone(),
-                quota: None,
-                strict: false,
-                unlisted: false,
-            };
-            let store = self.store(domain)?;
-            let now = self.testbed.world.now();
-            store.add_account(&account, now).await.step("account")?;
-            members.push(member);
+            let member = format!("member{number}@{domain}");
+            self.account(&member).await?;
+            members.push(address(&member)?);
         }
-        let home = self.store(list.address.domain().as_str())?;
         for member in &members {
-            let row = Member {
-                address: member.clone(),
-                standing: Standing::Member,
-                since: list.created,
-            };
-            home.set_member(&list.address, &row).await.step("member")?;
+            self.join(list, member).await?;
             self.testbed
                 .set(member, "forwarders", &list.address.to_string())
                 .await?;

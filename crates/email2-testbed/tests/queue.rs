@@ -259,6 +259,29 @@ fn what_nobody_takes_for_five_days_is_returned_with_the_reason() {
     );
 }
 
+/// Nobody here can seal it again: its author gets it back, with what the last attempt met.
+#[test]
+fn what_came_sealed_is_returned_with_the_reason_when_its_seal_ends() {
+    let office = Office::open(None);
+    let life = 2 * HOUR;
+    office.queue_as(&people(1), "", |entry| {
+        entry.announced = sealed_by_bob();
+        entry.expires = entry.created + life.as_secs();
+    });
+    office.pass(HOUR);
+    assert_eq!(office.waiting().len(), 1);
+    office.pass(2 * HOUR);
+    assert_eq!(office.waiting(), []);
+    let inbox = office.inbox("bob@example.org");
+    assert_eq!(inbox.len(), 1, "{inbox:?}");
+    let report = &inbox[0];
+    assert!(
+        report.contains("Action: failed\r\nStatus: 4.4.7\r\n"),
+        "{report}"
+    );
+    assert!(report.contains("mail.example.net"), "{report}");
+}
+
 #[test]
 fn s15_a_report_that_nobody_takes_is_dropped_after_its_time_and_causes_none() {
     let office = Office::open(None);

@@ -1,6 +1,9 @@
 //! A person whose ordinary program does not seal: their server holds the key, and what they send
 //! arrives everywhere sealed, verified and shown as what it is (spec §13.2, §13.3, §13.4).
 
+#[path = "server_keys/waiting.rs"]
+mod waiting;
+
 use std::sync::Arc;
 use std::time::Duration;
 
