@@ -127,25 +127,32 @@ async fn with_key(
         Some((id, decision)) => queue::retry(client, &author, *id, decision, &watch()).await?,
         None => queue::run(client, Some(&author), Duration::ZERO, &watch()).await?,
     };
-    if !undo::is_asked(context) {
-        return Ok(reports);
-    }
-    for report in &mut reports {
-        let Some(id) = report.outbox.filter(|_| report.undecided) else {
-            continue;
-        };
-        let encryption = split::ask_about(&report.words).await;
-        if encryption.is_none() {
-            continue;
+    if undo::is_asked(context) {
+        let only = one.map(|(id, _)| id);
+        for entry in queue::entries(client).await? {
+            let Some(decision) = asked_about(&entry, only).await else {
+                continue;
+            };
+            let decided = queue::retry(client, &author, entry.id, &decision, &watch()).await?;
+            reports.retain(|report| report.outbox != Some(entry.id));
+            reports.extend(decided);
         }
-        let decision = Decision {
-            encryption,
-            ..Decision::default()
-        };
-        let decided = queue::retry(client, &author, id, &decision, &watch()).await?;
-        *report = decided.into_iter().next().unwrap_or_else(|| report.clone());
     }
     Ok(reports)
+}
+
+/// What the person says about an entry that waits for their decision, if it is the one that is
+/// meant; `None`: it waits on.
+async fn asked_about(entry: &Entry, only: Option<i64>) -> Option<Decision> {
+    if !entry.undecided || only.is_some_and(|id| id != entry.id) {
+        return None;
+    }
+    let why = entry.recipients.first().map(|to| to.words.as_str());
+    let encryption = split::ask_about(why.unwrap_or_default()).await?;
+    Some(Decision {
+        encryption: Some(encryption),
+        ..Decision::default()
+    })
 }
 
 fn number(id: &str) -> Result<i64, Failure> {

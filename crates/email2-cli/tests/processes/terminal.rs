@@ -271,3 +271,48 @@ async fn a_server_that_nothing_authenticates_is_asked_about() {
     server.stop().unwrap();
     world.stop().unwrap();
 }
+
+/// Her server was down; when it is up, it is one that nothing authenticates.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waits_in_the_outbox_for_a_decision_is_asked_about() {
+    let mut world = World::start().unwrap();
+    let bare = Plan {
+        certified: false,
+        ..Plan::new("example.net")
+    };
+    world.testbed.prepare(&bare).unwrap();
+    let letter = ["send", "--to", DORA, "--subject", "x", "--body", "Noon.\n"];
+    let page = world.bob.page(&[&letter[..], &["--wait", "0"]].concat());
+    let page = page.unwrap();
+    assert!(
+        page.contains("dora@example.net: waits in the outbox ["),
+        "{page}"
+    );
+    let server = ServerProcess::start(&mut world.testbed, &bare).unwrap();
+    server.administer(&["user", "add", DORA]).unwrap();
+    std::thread::sleep(std::time::Duration::from_millis(1_500));
+
+    let open = (OPEN, "a passphrase\n", true);
+    let leave = ("any other line: leave it in the outbox", "\n", false);
+    let listed = world.bob.run(&["outbox", "list"]).unwrap();
+    let id = listed[0]["id"].to_string();
+    let retry = ["outbox", "retry", id.as_str()];
+    let (exit, shown) = typed(&world.bob, &retry, &[open, leave]).unwrap();
+    assert_ne!(exit, 0, "{shown}");
+    let why = "nothing proves that the server that answers for dora@example.net";
+    assert!(shown.contains(why), "{shown}");
+    let page = world.bob.page(&["outbox", "list"]).unwrap();
+    let decide = format!("decide: email2 outbox retry {id} --split, or --no-encrypt");
+    assert!(
+        page.contains("waits for your decision") && page.contains(&decide),
+        "{page}"
+    );
+
+    let split = ("any other line: leave it in the outbox", "s\n", false);
+    let (exit, shown) = typed(&world.bob, &["outbox", "run"], &[open, split]).unwrap();
+    assert_eq!(exit, 0, "{shown}");
+    let told = "dora@example.net: delivered, sealed, signed, not encrypted";
+    assert!(shown.contains(told), "{shown}");
+    server.stop().unwrap();
+    world.stop().unwrap();
+}

@@ -199,11 +199,11 @@ async fn anew(
     if let Some(known) = recipient(entry, &who) {
         let mut known = known.clone();
         known.etag = etag;
-        next.set(
-            &known,
-            RecipientState::Waiting,
-            "made again for the new key".to_owned(),
-        );
+        let words = match Kind::of(entry) {
+            Some(Kind::Unprepared { .. }) => "made, and not delivered yet",
+            _ => "made again for the new key",
+        };
+        next.set(&known, RecipientState::Waiting, words.to_owned());
     }
     Ok(())
 }

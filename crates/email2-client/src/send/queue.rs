@@ -80,6 +80,10 @@ pub async fn run(
     deliver::until(client, author, &ids, trying, watch).await
 }
 
+/// How long an entry is tried that its author wants to go now: what the first attempt only makes or
+/// seals again leaves with the next one.
+const MADE: Duration = Duration::from_secs(2);
+
 /// What the author decides about an entry.
 #[derive(Clone, Debug, Default)]
 pub struct Decision {
@@ -118,6 +122,7 @@ pub async fn retry(
         .retry_now(&[id], client.world().now())
         .await?;
     let once = Trying {
+        wait: MADE,
         decided: decision.encryption,
         ..Trying::default()
     };
