@@ -142,7 +142,8 @@ pub(crate) struct DeliveryArgs {
     /// server cannot be reached from here
     #[arg(long)]
     pub(crate) via_server: bool,
-    /// Deliver to the servers of its recipients, or leave it in the outbox
+    /// Deliver what is sealed to the servers of its recipients, or leave it in the outbox; ordinary
+    /// mail leaves by your own server all the same
     #[arg(long, conflicts_with = "via_server")]
     pub(crate) direct: bool,
     /// Send at once; on a terminal it can else be taken back for 10 seconds

@@ -18,14 +18,17 @@ const EXCHANGE: [&str; 9] = [
 ];
 
 /// What people of today have to do with it.
-const FALLBACK: [&str; 7] = [
+const FALLBACK: [&str; 10] = [
     "ordinary-send",
     "ordinary-arrived",
     "mixed-asked",
     "mixed-split",
+    "ordinary-encrypted",
+    "ordinary-encrypted-arrived",
     "email2-demanded",
     "ordinary-refused",
     "ordinary-read",
+    "downgrade-over",
 ];
 
 /// What a forger must have tried, at least.

@@ -10,12 +10,10 @@ use email2::secret::SecretKey;
 use email2_client::Client;
 use email2_client::contact;
 use email2_client::display::shown;
-use email2_client::learnt::Teller;
 use email2_client::send::compose::{self, Attachment, File, Letter, Source};
-use email2_client::send::protect::{ProtectError, Protection};
+use email2_client::send::protect::ProtectError;
 use email2_client::send::{
-    self, Author, Doubt, Encryption, Mail, Manner, Options, Report, SendError, State, Step, Watch,
-    Way,
+    self, Author, Encryption, Options, Report, SendError, State, Step, Watch, Way,
 };
 
 use super::context::Context;
@@ -143,7 +141,7 @@ fn line(report: &Report) -> String {
         State::Refused => "refused",
         State::Unavailable => "not sent",
     };
-    let manner = report.manner.map(|manner| format!(", {}", words(manner)));
+    let manner = report.manner.map(|manner| format!(", {manner}"));
     let manner = manner.unwrap_or_default();
     let entry = report
         .outbox
@@ -157,33 +155,6 @@ fn line(report: &Report) -> String {
         "{}: {state}{entry}{manner}: {words}\n{decide}",
         report.recipient
     )
-}
-
-/// What a recipient got, in words.
-fn words(manner: Manner) -> String {
-    let protection = match manner.protection {
-        Protection::Signed => "signed, not encrypted",
-        Protection::Encrypted => "signed and encrypted (not post-quantum)",
-        Protection::EncryptedPostQuantum => "signed and encrypted (post-quantum)",
-    };
-    let key = match manner.key {
-        Some(Teller::Autocrypt) => ", to a key that nothing vouches for (Autocrypt)",
-        Some(Teller::OwnServer) => ", to the key that your own server told",
-        Some(Teller::Directory) => ", to the key in the directory of their domain",
-        Some(Teller::Domain) | None => "",
-    };
-    let doubt = match manner.doubt {
-        Some(Doubt::Unauthenticated) => ", to a server that nothing proves to be their domain's",
-        Some(Doubt::Unanswered) => ", to a domain that DNS tells nothing of",
-        None => "",
-    };
-    match manner.mail {
-        Mail::Sealed if manner.email2_only => {
-            format!("sealed, {protection}{key}, Email 2.0 all the way")
-        }
-        Mail::Sealed => format!("sealed, {protection}{key}{doubt}"),
-        Mail::Ordinary => format!("ordinary mail, {protection}{key}{doubt}"),
-    }
 }
 
 fn options(args: &DeliveryArgs) -> Options {

@@ -1,6 +1,8 @@
 //! What is told about sending: steps while it goes on, one report a recipient
 //! when it is done.
 
+use std::fmt;
+
 use email2::address::{Address, Domain};
 use serde::{Deserialize, Serialize};
 
@@ -118,6 +120,38 @@ pub struct Manner {
     /// What was not certain about its domain, and its author decided.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub doubt: Option<Doubt>,
+}
+
+impl fmt::Display for Manner {
+    /// What a recipient got, in words.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.mail {
+            Mail::Sealed => "sealed, ",
+            Mail::Ordinary => "ordinary mail, ",
+        })?;
+        f.write_str(match self.protection {
+            Protection::Signed => "signed, not encrypted",
+            Protection::Encrypted => "signed and encrypted (not post-quantum)",
+            Protection::EncryptedPostQuantum => "signed and encrypted (post-quantum)",
+        })?;
+        f.write_str(match self.key {
+            Some(Teller::Autocrypt) => ", to a key that nothing vouches for (Autocrypt)",
+            Some(Teller::OwnServer) => ", to the key that your own server told",
+            Some(Teller::Directory) => ", to the key in the directory of their domain",
+            Some(Teller::Domain) | None => "",
+        })?;
+        f.write_str(match self.doubt {
+            Some(Doubt::Unauthenticated) => {
+                ", to a server that nothing proves to be their domain's"
+            }
+            Some(Doubt::Unanswered) => ", to a domain of which DNS tells nothing",
+            None => "",
+        })?;
+        match (self.mail, self.email2_only) {
+            (Mail::Sealed, true) => f.write_str(", as Email 2.0 all the way or not at all"),
+            _ => Ok(()),
+        }
+    }
 }
 
 /// What became of one recipient.

@@ -3,13 +3,14 @@
 
 use std::time::Duration;
 
+use email2::address::Address;
+use email2::certificate::generate::generate;
 use email2::rejection::Rejection;
 use email2_client::send::compose::{Letter, Source};
 use email2_client::send::protect::ProtectError;
+use email2_client::send::queue::{self, Decision};
 use email2_client::send::report::Unwatched;
-use email2_client::send::{
-    Author, Encryption, Mail, Manner, Options, Report, SendError, State, Way, send,
-};
+use email2_client::send::{Author, Encryption, Options, Report, SendError, State, Way, send};
 
 use email2_client::settings::{self, Setting};
 
@@ -22,8 +23,10 @@ use crate::testbed::Testbed;
 
 /// The domain of today.
 const ORDINARY: &str = "example.net";
-/// Whom bob writes to there.
+/// Whom bob writes to there: she has no key,
 const DORA: &str = "dora@example.net";
+/// and his stands in the directory of their domain.
+const ERIK: &str = "erik@example.net";
 
 /// How long bob's program tries where mail is to stay in the outbox.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -37,7 +40,7 @@ pub async fn play(
     cast: &Cast,
     narrator: &mut Narrator<'_>,
 ) -> Outcome<OrdinaryServer> {
-    let server = OrdinaryServer::start(testbed, ORDINARY).await?;
+    let mut server = OrdinaryServer::start(testbed, ORDINARY).await?;
     let stage = Stage {
         testbed,
         cast,
@@ -45,15 +48,45 @@ pub async fn play(
     };
     stage.write(narrator).await?;
     stage.write_to_both(narrator).await?;
+    let key = erik(testbed)?;
+    server.publish_key(testbed, key).await?;
+    let stage = Stage {
+        testbed,
+        cast,
+        server: &server,
+    };
+    stage.write_encrypted(narrator).await?;
     stage.demand(narrator).await?;
     stage.hear(narrator).await?;
-    for (word, step, did) in [
-        ("STARTTLS", "starttls-stripped", "strips STARTTLS"),
-        ("EMAIL2", "email2-stripped", "strips EMAIL2, inside of TLS"),
-    ] {
+    for (word, step, did) in DOWNGRADES {
         stage.strip(word, (step, did), narrator).await?;
     }
+    stage.go_on(narrator).await?;
     Ok(server)
+}
+
+/// What is taken away on the wire, the step, and what for.
+const DOWNGRADES: [(&str, &str, &str); 2] = [
+    (
+        "STARTTLS",
+        "starttls-stripped",
+        "takes the offer of TLS away (STARTTLS), so that mail would go in the open",
+    ),
+    (
+        "EMAIL2",
+        "email2-stripped",
+        "takes the offer of Email 2.0 away (EMAIL2), so that mail would go unsealed",
+    ),
+];
+
+/// The certificate of somebody there who reads by a program of today.
+fn erik(testbed: &Testbed) -> Outcome<Vec<u8>> {
+    let who = Address::parse(ERIK).step(ERIK)?;
+    let (now, mut rng) = (testbed.world.now(), testbed.world.rng());
+    let key = generate(&who.into(), now, &mut rng).step("erik's key")?;
+    let key = key.for_classic_reader(now, &mut rng).step("erik's key")?;
+    let certificate = key.certificate().without_post_quantum();
+    Ok(certificate.octets().to_vec())
 }
 
 struct Stage<'a> {
@@ -71,7 +104,7 @@ impl Stage<'_> {
             actor: "bob".to_owned(),
             did: format!("writes to {DORA}, whose domain does not speak Email 2.0"),
             ..expect(
-                "ordinary mail, Signed, handed to bob's server",
+                "handed to bob's server, ordinary mail, signed, not encrypted",
                 told(&reports),
             )
         });
@@ -96,8 +129,12 @@ impl Stage<'_> {
         narrator.tell(Told {
             step: "mixed-asked".to_owned(),
             actor: "bob".to_owned(),
-            did: "writes to alice, who has a key, and dora, who has none, undecided".to_owned(),
-            ..expect(&format!("not sent: no key for {DORA}"), told(&unasked))
+            did: "writes to alice, who has a key, and dora, who has none; his program asks"
+                .to_owned(),
+            ..expect(
+                &format!("not sent yet: there is no key for {DORA}"),
+                told(&unasked),
+            )
         });
         let split = Options {
             encryption: Encryption::Split,
@@ -107,13 +144,38 @@ impl Stage<'_> {
         narrator.tell(Told {
             step: "mixed-split".to_owned(),
             actor: "bob".to_owned(),
-            did: "decides: encrypted to alice, signed for dora".to_owned(),
+            did: "decides: encrypted to alice, signed only for dora".to_owned(),
             ..expect(
-                "sealed, EncryptedPostQuantum, delivered; ordinary mail, Signed, handed to bob's server",
+                "delivered, sealed, signed and encrypted (post-quantum); handed to bob's server, ordinary mail, signed, not encrypted",
                 told(&reports),
             )
         });
         self.server.next().await.map(drop)
+    }
+
+    /// Bob writes to somebody of today whose key is found.
+    async fn write_encrypted(&self, narrator: &mut Narrator<'_>) -> Outcome<()> {
+        let reports = self.send(&[ERIK], Options::default()).await;
+        narrator.tell(Told {
+            step: "ordinary-encrypted".to_owned(),
+            actor: "bob".to_owned(),
+            did: format!("writes to {ERIK}, whose key is in his domain's Web Key Directory"),
+            ..expect(
+                "handed to bob's server, ordinary mail, signed and encrypted (not post-quantum), to the key in the directory of their domain",
+                told(&reports),
+            )
+        });
+        let came = self.server.next().await?;
+        narrator.tell(Told {
+            step: "ordinary-encrypted-arrived".to_owned(),
+            actor: "server".to_owned(),
+            did: format!("an ordinary server takes it for {}", came.to.join(", ")),
+            ..expect(
+                "over TLS, encrypted for today's programs, with bob's key for the answer",
+                seen(&came),
+            )
+        });
+        Ok(())
     }
 
     /// Email 2.0 all the way, or not at all.
@@ -213,16 +275,41 @@ impl Stage<'_> {
         narrator.tell(Told {
             step: step.to_owned(),
             actor: "mallory".to_owned(),
-            did: format!("sits on the wire to {TO} and {did}"),
+            did: format!("sits on the wire to {TO} and {did}; bob writes to alice"),
             ..expect(
-                "waits in the outbox, and nothing was said",
+                "waits in the outbox, and no word of it was said to that server",
                 match (told(&reports), mail) {
-                    (told, false) => format!("{told}, and nothing was said"),
+                    (told, false) => format!("{told}, and no word of it was said to that server"),
                     (told, true) => told,
                 },
             )
         });
         tap.strip(None);
+        Ok(())
+    }
+
+    /// Mallory goes, and what waited arrives.
+    async fn go_on(&self, narrator: &mut Narrator<'_>) -> Outcome<()> {
+        let bob = &self.cast.bob;
+        let author = Author {
+            key: bob.key(),
+            address: &bob.address,
+        };
+        let mut reports = Vec::new();
+        for entry in queue::entries(&bob.client).await.step("outbox")? {
+            let nothing = Decision::default();
+            let tried = queue::retry(&bob.client, &author, entry.id, &nothing, &Unwatched);
+            reports.extend(tried.await.step("outbox")?);
+        }
+        narrator.tell(Told {
+            step: "downgrade-over".to_owned(),
+            actor: "bob".to_owned(),
+            did: "tries what waits, once mallory is gone".to_owned(),
+            ..expect(
+                "delivered, sealed, signed and encrypted (post-quantum); delivered, sealed, signed and encrypted (post-quantum)",
+                told(&Ok(reports)),
+            )
+        });
         Ok(())
     }
 
@@ -263,8 +350,7 @@ fn told(sent: &Result<Vec<Report>, SendError>) -> String {
             lines.join("; ")
         }
         Err(SendError::Protect(ProtectError::Mixed(undecided))) => {
-            let named: Vec<String> = undecided.keyless.iter().map(ToString::to_string).collect();
-            format!("not sent: no key for {}", named.join(", "))
+            format!("not sent yet: {undecided}")
         }
         Err(error) => error.to_string(),
     }
@@ -281,15 +367,7 @@ fn line(report: &Report) -> String {
         State::Unavailable => return format!("not sent: {}", report.words),
     };
     match report.manner {
-        Some(Manner {
-            mail, protection, ..
-        }) => {
-            let mail = match mail {
-                Mail::Sealed => "sealed",
-                Mail::Ordinary => "ordinary mail",
-            };
-            format!("{mail}, {protection:?}, {state}")
-        }
+        Some(manner) => format!("{state}, {manner}"),
         None => format!("{state}: {}", report.words),
     }
 }
@@ -302,16 +380,18 @@ fn seen(came: &Received) -> String {
     } else {
         "in the open"
     };
-    let signed = has("Content-Type: multipart/signed") && has("application/pgp-signature");
-    let signed = if signed {
+    let kind = |kind: &str| has(&format!("Content-Type: multipart/{kind};"));
+    let protected = if kind("signed") && has("application/pgp-signature") {
         "signed for today's programs"
+    } else if kind("encrypted") && !has("It still stands.") {
+        "encrypted for today's programs"
     } else {
-        "unsigned"
+        "unprotected"
     };
     let key = if has("Autocrypt: addr=bob@example.org;") {
         "with bob's key for the answer"
     } else {
         "without a key"
     };
-    format!("{tls}, {signed}, {key}")
+    format!("{tls}, {protected}, {key}")
 }
