@@ -234,6 +234,32 @@ async fn k10_a_key_in_the_directory_is_encrypted_to_and_pinned() {
     scene.testbed.stop().await;
 }
 
+/// Her key in the directory has ended: that is said, and she is not written to in the clear.
+#[tokio::test(flavor = "multi_thread")]
+async fn k08_an_expired_key_in_the_directory_is_an_error_and_never_cleartext() {
+    let mut scene = scene().await.unwrap();
+    let dora = address(DORA).unwrap();
+    let (now, mut rng) = (scene.testbed.world.now(), scene.testbed.world.rng());
+    let key = generate(&dora.into(), now - 3_600, &mut rng).unwrap();
+    let ended = key.expiring(Some(now - 60), now - 600, &mut rng).unwrap();
+    let octets = ended.certificate().without_post_quantum().octets().to_vec();
+    let published = scene.ordinary.publish_key(&mut scene.testbed, octets).await;
+    published.unwrap();
+    let sent = scene.send(letter(&[DORA], "Noon?\n"), Options::default());
+    let error = sent.await.unwrap_err().to_string();
+    assert!(error.contains("expired"), "{error}");
+    assert_eq!(scene.ordinary.take(), []);
+    // Whoever wants it in the clear says so.
+    let clear = Options {
+        encryption: Encryption::Refuse,
+        ..Options::default()
+    };
+    let reports = scene.send(letter(&[DORA], "Noon?\n"), clear).await.unwrap();
+    assert_eq!(of(&reports, DORA).protection(), Some(Protection::Signed));
+    scene.came().await;
+    scene.testbed.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn c11_no_copy_for_ordinary_recipients_names_the_blind_one() {
     let scene = scene().await.unwrap();

@@ -39,7 +39,8 @@ impl KeySource {
 /// A certificate of somebody whose domain does not speak Email 2.0.
 #[derive(Clone, Debug)]
 pub struct OrdinaryKey {
-    /// The certificate, with the one User ID that was asked for; it can be encrypted to.
+    /// The certificate, with the one User ID that was asked for. Where none can be encrypted to, it is
+    /// one that ended or was revoked: who writes is told so, and not that there is none.
     pub certificate: Certificate,
     /// Where it was found.
     pub source: KeySource,
@@ -62,8 +63,7 @@ pub(crate) type Recalled = Result<Option<OrdinaryKey>, OrdinaryKeyError>;
 
 impl Remote {
     /// The certificate of `address`, whose domain does not speak Email 2.0: from its Web Key
-    /// Directory, else from DNS where DNSSEC secures it. `None`: neither has one that can be
-    /// encrypted to.
+    /// Directory, else from DNS where DNSSEC secures it. `None`: neither has one.
     ///
     /// # Errors
     /// One of them cannot be asked now, and the other has none (spec §12.3.4).
@@ -88,14 +88,15 @@ impl Remote {
             Err(NoEntry::Failed(why) | NoEntry::WrongName(why)) => (Vec::new(), Some(why)),
             Err(NoEntry::NoDirectory(_) | NoEntry::Nothing(_)) => (Vec::new(), None),
         };
-        if let Some(key) = self.usable(directory, KeySource::Directory) {
-            return Ok(Some(key));
-        }
+        let ended = match self.best(directory, KeySource::Directory) {
+            Some((key, true)) => return Ok(Some(key)),
+            other => other,
+        };
         let (dns, unasked) = match dns {
             Ok(found) => (found, None),
             Err(why) => (Vec::new(), Some(why)),
         };
-        if let Some(key) = self.usable(dns, KeySource::Dns) {
+        if let Some((key, _)) = self.best(dns, KeySource::Dns).or(ended) {
             return Ok(Some(key));
         }
         match failed.or(unasked) {
@@ -107,14 +108,17 @@ impl Remote {
         }
     }
 
-    /// The first that can be encrypted to: a directory may have the revoked one beside the new.
-    fn usable(&self, found: Vec<Certificate>, source: KeySource) -> Option<OrdinaryKey> {
+    /// The first that can be encrypted to, for a directory may have the revoked one beside the new;
+    /// else the first. Whether it can be.
+    fn best(&self, found: Vec<Certificate>, source: KeySource) -> Option<(OrdinaryKey, bool)> {
         let now = self.now();
-        let mut usable = found.into_iter().filter(|one| one.can_encrypt(now).is_ok());
-        usable.next().map(|certificate| OrdinaryKey {
+        let usable = found.iter().position(|one| one.can_encrypt(now).is_ok());
+        let certificate = found.into_iter().nth(usable.unwrap_or_default())?;
+        let key = OrdinaryKey {
             certificate,
             source,
             fetched: now,
-        })
+        };
+        Some((key, usable.is_some()))
     }
 }

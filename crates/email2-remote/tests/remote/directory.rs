@@ -5,6 +5,9 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use email2::certificate::CertificateError;
 use email2::evidence::SignerEvidence;
 use email2::secret::SecretKey;
 use email2::{Address, Assurance, Identity, KeyFlags, ReversePath, Strictness};
@@ -185,6 +188,88 @@ async fn of_several_certificates_the_one_that_can_be_encrypted_to_is_taken() {
     web.put(&advanced(BOB), Page::Is(OCTETS, both));
     let found = stage.remote.ordinary_key(&bob()).await.unwrap().unwrap();
     assert_eq!(found.certificate.primary(), key.certificate().primary());
+}
+
+/// A case's certificate in the directory of example.org, for the local part with this hash.
+async fn case_in_directory(stage: &mut Stage, hash: &str, case: &str) -> Arc<Web> {
+    let name = "openpgpkey.example.org";
+    let web = stage.web(name, &[name]).await;
+    web.put(&advanced(hash), binary(case));
+    web
+}
+
+/// The binary form of an armored certificate.
+fn binary(armored: &str) -> Page {
+    let lines = armored.lines().skip_while(|line| !line.is_empty());
+    let base64: String = lines
+        .take_while(|line| !line.starts_with(['=', '-']))
+        .collect();
+    Page::Is(OCTETS, STANDARD.decode(base64).unwrap())
+}
+
+/// K07: what strangers hung on the key is stripped, and the rest is small and good.
+#[tokio::test]
+async fn k07_a_flooded_key_in_a_directory_is_stripped() {
+    let mut stage = Stage::set().await;
+    let flooded = include_str!("../../../email2-testbed/cases/K07-flooded.txt");
+    let hash = "o4wcfswfr6ohpfhm51upxgdxhffqnt96";
+    case_in_directory(&mut stage, hash, flooded).await;
+    let frank = Address::parse("frank@example.org").unwrap();
+    let found = stage.remote.ordinary_key(&frank).await.unwrap().unwrap();
+    let size = found.certificate.octets().len();
+    assert!(size < 1_000, "{size}");
+    assert_eq!(found.certificate.can_encrypt(found.fetched), Ok(()));
+}
+
+/// K07: a page longer than any answer is not read to its end.
+#[tokio::test]
+async fn k07_a_page_over_the_bound_is_none() {
+    let mut stage = Stage::set().await;
+    let flooded = include_str!("../../../email2-testbed/cases/K07-flooded.txt");
+    let hash = "o4wcfswfr6ohpfhm51upxgdxhffqnt96";
+    let web = case_in_directory(&mut stage, hash, flooded).await;
+    web.put(
+        &advanced(hash),
+        Page::Is(OCTETS, flooded.as_bytes().to_vec()),
+    );
+    let frank = Address::parse("frank@example.org").unwrap();
+    let why = stage.remote.ordinary_key(&frank).await.unwrap_err();
+    assert!(why.to_string().contains("cannot ask"), "{why}");
+}
+
+/// K08: an expired key is no absence of one, and the extended one takes its place.
+#[tokio::test]
+async fn k08_an_expired_key_in_a_directory_is_told_as_one() {
+    let mut stage = Stage::set().await;
+    let hash = "9wqxmaut9i6f96zxs8riim53138bsmuf";
+    let expired = include_str!("../../../email2-testbed/cases/K08-expired.txt");
+    let web = case_in_directory(&mut stage, hash, expired).await;
+    let grace = Address::parse("grace@example.org").unwrap();
+    let found = stage.remote.ordinary_key(&grace).await.unwrap().unwrap();
+    let why = found.certificate.can_encrypt(found.fetched);
+    assert!(matches!(why, Err(CertificateError::Expired(_))), "{why:?}");
+    let extended = include_str!("../../../email2-testbed/cases/K08-extended.txt");
+    web.put(&advanced(hash), binary(extended));
+    stage.later(2 * 24 * 60 * 60);
+    let next = stage.remote.ordinary_key(&grace).await.unwrap().unwrap();
+    assert_eq!(next.certificate.primary(), found.certificate.primary());
+    // It holds until 2028.
+    let renewed_at = 1_795_700_000;
+    assert_eq!(next.certificate.can_encrypt(renewed_at), Ok(()));
+}
+
+/// K12: the revoked certificate stands before the new one.
+#[tokio::test]
+async fn k12_of_the_revoked_and_the_new_key_in_a_directory_the_new_one_is_taken() {
+    let mut stage = Stage::set().await;
+    let hash = "b9ihga7sm5jmxbqa3miidyuedgoc7xsx";
+    let both = include_str!("../../../email2-testbed/cases/K12-revoked-and-new.txt");
+    case_in_directory(&mut stage, hash, both).await;
+    let heidi = Address::parse("heidi@example.org").unwrap();
+    let found = stage.remote.ordinary_key(&heidi).await.unwrap().unwrap();
+    assert_eq!(found.certificate.revocation(), None);
+    let new = "c619880008cfaa0ebbceaffca924a3ece3e0763b";
+    assert_eq!(found.certificate.primary().to_string(), new);
 }
 
 /// spec §12.3.3

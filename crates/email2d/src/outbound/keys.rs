@@ -65,10 +65,7 @@ pub(super) async fn of(site: &Site, to: &Address, asking: Asking) -> Result<Foun
 async fn ordinary(site: &Site, to: &Address, since: u64) -> Found {
     let waited = site.world.now().saturating_sub(since);
     match site.remote.ordinary_key(to).await {
-        Ok(Some(key)) => Found::Key {
-            certificate: key.certificate,
-            etag: None,
-        },
+        Ok(Some(key)) => judged(site, to, key.certificate, None),
         Err(error) if waited < limits::DNS_PATIENCE => Found::Not(Outcome::Temporary(Reason {
             text: error.to_string(),
             ..Reason::default()
