@@ -3,6 +3,7 @@
 //! is loaded, no key is imported, no file is opened.
 
 mod charset;
+mod checks;
 mod event;
 mod known;
 mod known_keys;
@@ -31,6 +32,8 @@ pub use verdict::Verdict;
 pub struct Shown {
     /// What the reader's server proved when it took the message in.
     pub verdict: Verdict,
+    /// What that server found out about the way of ordinary mail (SPF, DKIM, DMARC), in words.
+    pub checks: Option<String>,
     /// What the message's own protection proves.
     pub protection: Protection,
     /// The author; `None` when there is not exactly one address in From.
@@ -83,7 +86,11 @@ pub struct Difference {
 pub fn read(raw: &[u8], reader: &Reader<'_>) -> Result<Shown, ContentError> {
     let (verdict, message) = Verdict::take(raw);
     let reading = unprotect(message, reader)?;
-    Ok(show(verdict, &reading))
+    let checks = verdict.is_ordinary().then(|| checks::words(message));
+    Ok(Shown {
+        checks: checks.flatten(),
+        ..show(verdict, &reading)
+    })
 }
 
 /// The address in From of a message as the server gave it: whose certificate a
@@ -112,6 +119,7 @@ fn show(verdict: Verdict, reading: &Reading) -> Shown {
     let reply_to = list("Reply-To");
     let notes = notes(reading, from.as_ref(), &reply_to, &found);
     Shown {
+        checks: None,
         protection: Protection::of(reading),
         to: list("To"),
         cc: list("Cc"),

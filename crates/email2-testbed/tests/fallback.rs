@@ -9,6 +9,8 @@ mod asked;
 mod demand;
 #[path = "fallback/expired.rs"]
 mod expired;
+#[path = "fallback/told.rs"]
+mod told;
 
 use email2::Address;
 use email2::autocrypt::Autocrypt;

@@ -81,6 +81,7 @@ fn verdict(entry: &Entry) -> &'static str {
     let word = entry.verdict.split([';', ' ']).next();
     match word {
         _ if entry.verified => "verified",
+        Some("checked") => "checked ",
         Some("appended") => "appended",
         Some("generated") => "service ",
         Some("unreadable") => "damaged ",

@@ -83,9 +83,14 @@ fn page(message: &Shown, all_fields: bool) -> String {
 }
 
 fn verdict(message: &Shown) -> Vec<String> {
-    let author = match &message.verdict.author {
-        Some(author) => format!("VERIFIED: from {}", shown(author)),
-        None => "NOT VERIFIED".to_owned(),
+    let author = match (&message.verdict.author, &message.verdict.checked) {
+        (Some(author), _) => format!("VERIFIED: from {}", shown(author)),
+        (None, Some(checked)) => format!(
+            "CHECKED by {}, not verified: from {}",
+            shown(&checked.by),
+            shown(&checked.author)
+        ),
+        (None, None) => "NOT VERIFIED".to_owned(),
     };
     let protection = &message.protection;
     let secrecy = match (protection.encrypted, protection.post_quantum) {
@@ -98,6 +103,8 @@ fn verdict(message: &Shown) -> Vec<String> {
         format!("server:  {}", shown(&message.verdict.words)),
         format!("content: {}; {secrecy}", shown(&protection.words)),
     ];
+    let checks = message.checks.as_deref();
+    lines.extend(checks.map(|checks| format!("checks:  {}", shown(checks))));
     let advice = message.verdict.advice.as_deref();
     lines.extend(advice.map(|advice| format!("note:    {}", shown(advice))));
     lines

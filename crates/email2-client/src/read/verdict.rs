@@ -11,11 +11,23 @@ use super::Person;
 pub struct Verdict {
     /// The author, where it is proved who that is.
     pub author: Option<String>,
+    /// Who is said to have written it by a mediator that the reader registered and that checked the
+    /// seal: less than proved (spec §4.6.5).
+    pub checked: Option<Checked>,
     /// In words.
     pub words: String,
     /// Why it is not verified, and what its reader can do: register the mediator that it came by
     /// (spec §11.6.2), or know why it is where it is (spec §12.6.9).
     pub advice: Option<String>,
+}
+
+/// An author whom a mediator checked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Checked {
+    /// The author.
+    pub author: String,
+    /// The mediator's domain.
+    pub by: String,
 }
 
 /// The field that the server puts in front of a message, and no message can
@@ -44,6 +56,13 @@ impl Verdict {
                 Some(Provenance::Verified { author, .. }) => Some(author.to_string()),
                 _ => None,
             },
+            checked: match &provenance {
+                Some(Provenance::CheckedBy { author, domain, .. }) => Some(Checked {
+                    author: author.to_string(),
+                    by: domain.to_string(),
+                }),
+                _ => None,
+            },
             words: words.to_owned(),
             advice: provenance.as_ref().and_then(advice),
         }
@@ -52,6 +71,7 @@ impl Verdict {
     fn unproved(words: &str) -> Verdict {
         Verdict {
             author: None,
+            checked: None,
             words: words.to_owned(),
             advice: None,
         }
@@ -59,7 +79,8 @@ impl Verdict {
 
     /// The verdict is about one author: it holds for no other that is shown.
     pub(super) fn for_author(self, shown: Option<&Person>) -> Verdict {
-        match &self.author {
+        let checked = self.checked.as_ref().map(|checked| &checked.author);
+        match self.author.as_ref().or(checked) {
             Some(proved) if shown.is_none_or(|person| person.address != *proved) => {
                 Verdict::unproved("the author who was proved is not the one in From")
             }
@@ -99,8 +120,22 @@ fn advice(provenance: &Provenance) -> Option<String> {
             ))
         }
         Provenance::Unverified { reason, .. } => Some(why(*reason).to_owned()),
-        _ => None,
+        Provenance::CheckedBy { author, domain, .. } => Some(format!(
+            "{domain} passed this on and checked that {author} wrote it; your own server did not"
+        )),
+        Provenance::Verified { via, .. } => passed_on(via),
+        Provenance::Service { .. } => None,
     }
+}
+
+/// The way that a verified message took.
+fn passed_on(via: &[Via]) -> Option<String> {
+    let address = |via: &Via| match via {
+        Via::Forwarder { address, .. } => Some(address.to_string()),
+        _ => None,
+    };
+    let by: Vec<String> = via.iter().rev().filter_map(address).collect();
+    (!by.is_empty()).then(|| format!("it came by {}, as you registered", by.join(", then ")))
 }
 
 /// For whom a message was that came by somebody who is not registered.
@@ -158,6 +193,33 @@ mod tests {
         }
         let later = Verdict::of("unverified; reason=of-a-later-version; at=1");
         assert!(later.is_ordinary() && later.author.is_none());
+    }
+
+    #[test]
+    fn who_checked_and_the_way_are_told() {
+        let checked = Verdict::of("checked; author=bob@example.org; by=example.com; at=1");
+        let said = checked.checked.as_ref().unwrap();
+        assert_eq!(
+            (said.author.as_str(), said.by.as_str()),
+            ("bob@example.org", "example.com")
+        );
+        assert!(checked.author.is_none() && !checked.is_ordinary());
+        assert!(
+            checked
+                .advice
+                .as_ref()
+                .unwrap()
+                .starts_with("example.com passed this on")
+        );
+        let eve = Person::new(None, "eve@example.org");
+        assert_eq!(checked.for_author(Some(&eve)).checked, None);
+        let words = "verified; author=bob@example.org; assurance=dnssec; at=1; \
+            via=@example.com/club@example.com";
+        let advice = Verdict::of(words).advice;
+        assert_eq!(
+            advice.as_deref(),
+            Some("it came by club@example.com, as you registered")
+        );
     }
 
     #[test]
