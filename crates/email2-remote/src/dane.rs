@@ -29,6 +29,18 @@ pub fn is_usable(record: &Tlsa) -> bool {
     matches!(record.usage, AUTHORITY | OWN) && record.selector <= 1 && length
 }
 
+/// The record that names this certificate by its public key: `3 1 1` (RFC 7671 §5.1).
+#[must_use]
+pub fn pin(certificate: &[u8]) -> Option<Tlsa> {
+    let key = der::public_key(certificate)?;
+    Some(Tlsa {
+        usage: OWN,
+        selector: 1,
+        matching: 1,
+        data: Sha256::digest(key).to_vec(),
+    })
+}
+
 /// What `records` say of `chain`, the server's own certificate first.
 #[must_use]
 pub fn judge(records: &[Tlsa], chain: &[&[u8]]) -> Pinned {

@@ -8,6 +8,7 @@ mod alias;
 mod block;
 mod config;
 mod dkim;
+mod dns;
 mod failure;
 mod forward;
 mod key;
@@ -87,6 +88,8 @@ enum Command {
     Queue(queue::Command),
     /// Keys that sign mail to ordinary domains: make them, print their records
     Dkim(dkim::Arguments),
+    /// The DNS records of the domains: print them, check them
+    Dns(dns::Arguments),
     /// The configuration: check
     #[command(subcommand)]
     Config(config::Command),
@@ -156,6 +159,7 @@ fn perform(program: &Program) -> Result<(), Failure> {
         Command::Quickstart(arguments) => {
             wait(quickstart::run(arguments, &common.config, common.json))
         }
+        Command::Dns(arguments) => wait(dns::run(arguments, &common.config, common.json)),
         Command::Config(command) => config::run(command, &common.config, common.json),
         Command::User(command) => wait(user::run(command, Desk::open(common)?)),
         Command::Key(command) => wait(key::run(command, Desk::open(common)?)),

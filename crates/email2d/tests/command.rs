@@ -83,13 +83,20 @@ fn quickstart_makes_all_that_a_server_needs() {
     assert_eq!(said["account"], "postmaster@example.org");
     assert_eq!(said["code"].as_str().unwrap().len(), 34);
     let records = said["records"].as_array().unwrap();
-    assert_eq!(records.len(), 9);
+    assert_eq!(records.len(), 11);
     assert!(
-        records[7]
+        records[9]
             .as_str()
             .unwrap()
             .starts_with("e2ed._domainkey.example.org. TXT \"v=DKIM1; ")
     );
+    // The same are printed at any time; the pin of a certificate for trying out is not.
+    let dns = host.run(&["dns", "example.org"]);
+    let lines: Vec<&str> = std::str::from_utf8(&dns.stdout).unwrap().lines().collect();
+    let of_quickstart: Vec<&str> = records.iter().filter_map(Value::as_str).collect();
+    let others = lines.iter().filter(|line| !line.contains(" TLSA 3 1 1 "));
+    assert_eq!(others.copied().collect::<Vec<_>>(), of_quickstart);
+    assert_eq!(lines.len(), of_quickstart.len() + 1);
     assert_eq!(mode(&host.path("data")), 0o700);
     for secret in [
         "etc/tls/key.pem",

@@ -77,6 +77,13 @@ impl ServerTls {
         self.certificates.first_end()
     }
 
+    /// The certificate that a client is shown who asks for `name`, lower case: DER.
+    #[must_use]
+    pub fn shown(&self, name: &str) -> Option<Vec<u8>> {
+        let shown = self.certificates.shown(Some(name))?;
+        shown.end_entity_cert().ok().map(|own| own.to_vec())
+    }
+
     /// Performs the handshake on `stream`; `alpn` lists the protocols spoken here (empty: none
     /// is negotiated). A client that offers only others is refused; one that offers none gets
     /// through with `alpn: None`: who demands one checks that.

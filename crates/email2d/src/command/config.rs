@@ -6,13 +6,15 @@ use std::path::Path;
 use std::sync::Arc;
 
 use clap::Subcommand;
+use email2::address::Domain;
 use email2_io::clock::{Clock as _, SystemClock};
 use email2_io::tls::{CertificateFiles, ServerTls};
+use email2_io::world::World;
 use serde_json::json;
 
 use super::Failure;
 use super::output::{Output, rfc3339};
-use crate::config::{Config, TlsConfig};
+use crate::config::{Config, DomainConfig, TlsConfig};
 
 /// What can be done to the configuration.
 #[derive(Debug, Subcommand)]
@@ -80,7 +82,22 @@ pub(super) fn check_certificates(config: &Config, path: &Path) -> Result<Vec<Str
     Ok(warnings)
 }
 
-fn files(tls: &TlsConfig) -> CertificateFiles {
+/// The domain of that name, which is served here.
+pub(super) fn served<'a>(config: &'a Config, text: &str) -> Result<&'a DomainConfig, Failure> {
+    let domain =
+        Domain::parse(text).map_err(|error| Failure::data(format!("{text:?}: {error}")))?;
+    let found = config.domain(&domain);
+    found.ok_or_else(|| Failure::no_domain(format!("{domain} is not served here")))
+}
+
+/// The world as `[network]` describes it.
+pub(super) fn world(config: &Config) -> Result<World, Failure> {
+    World::real(&config.network)
+        .map_err(|error| Failure::configuration(format!("[network]: {error}")))
+}
+
+/// The two files of a certificate.
+pub(super) fn files(tls: &TlsConfig) -> CertificateFiles {
     CertificateFiles {
         certificate: tls.certificate.clone(),
         key: tls.key.clone(),

@@ -67,6 +67,11 @@ impl Failure {
         Failure::new(INPUT_OUTPUT, message)
     }
 
+    /// It may work later: 75.
+    pub(super) fn try_again(message: impl Into<String>) -> Failure {
+        Failure::new(TRY_AGAIN, message)
+    }
+
     /// The configuration is wrong: 78.
     pub(super) fn configuration(message: impl Into<String>) -> Failure {
         Failure::new(CONFIGURATION, message)

@@ -2,7 +2,6 @@
 
 mod certificate;
 mod made;
-mod records;
 mod template;
 
 use std::net::IpAddr;
@@ -16,11 +15,11 @@ use email2_io::entropy::{OsEntropy, Rng};
 use email2_store::{Opening, Purpose, Secret, Store};
 use serde_json::json;
 
+use super::dns::{self, Record};
 use super::output::Output;
-use super::{CONFIGURATION, Desk, Failure, user};
+use super::{CONFIGURATION, Desk, Failure, config, user};
 use crate::config::Config;
-use crate::dkim_key::{self, DkimRecord};
-use crate::{https, service_key};
+use crate::{dkim_key, https, service_key};
 use made::Made;
 use template::{Ports, Template};
 
@@ -89,14 +88,14 @@ struct Tls {
 pub(super) async fn run(arguments: &Arguments, path: &Path, json: bool) -> Result<(), Failure> {
     let plan = plan(arguments, path)?;
     let mut made = Made::before(&plan);
-    let (tls, code, dkim) = match set_up(arguments, &plan, json, &mut made).await {
+    let (tls, code, records) = match set_up(arguments, &plan, json, &mut made).await {
         Ok(done) => done,
         Err(failure) => {
             made.undo();
             return Err(failure);
         }
     };
-    report(&plan, &tls, (&code, &dkim), Output::new(json))
+    report(&plan, &tls, (&code, &records), Output::new(json))
 }
 
 async fn set_up(
@@ -104,14 +103,16 @@ async fn set_up(
     plan: &Plan,
     json: bool,
     made: &mut Made,
-) -> Result<(Tls, Secret, Vec<DkimRecord>), Failure> {
+) -> Result<(Tls, Secret, Vec<Record>), Failure> {
     let tls = tls(arguments, plan, made)?;
     write_configuration(plan, &tls, made)?;
     let mut desk = open(plan, json).await?;
     let account = user::open_account(&desk, plan.account.clone(), None).await?;
     let code = user::issue(&mut desk, &account, Purpose::Add).await?;
-    let dkim = dkim_key::ensure(&plan.data, &plan.domain, &mut desk.rng)?;
-    Ok((tls, code, dkim))
+    dkim_key::ensure(&plan.data, &plan.domain, &mut desk.rng)?;
+    let domain = config::served(&desk.config, plan.domain.as_str())?;
+    let records = dns::wanted(&desk.config, domain, None)?;
+    Ok((tls, code, records))
 }
 
 fn plan(arguments: &Arguments, path: &Path) -> Result<Plan, Failure> {
@@ -213,14 +214,10 @@ async fn open(plan: &Plan, json: bool) -> Result<Desk, Failure> {
 fn report(
     plan: &Plan,
     tls: &Tls,
-    (code, dkim): (&Secret, &[DkimRecord]),
+    (code, records): (&Secret, &[Record]),
     output: Output,
 ) -> Result<(), Failure> {
-    let records = records::records(&plan.domain, &plan.hostname, plan.listen, &plan.ports);
-    let records = records.iter().map(ToString::to_string);
-    let records: Vec<String> = records
-        .chain(dkim.iter().map(ToString::to_string))
-        .collect();
+    let records: Vec<String> = records.iter().map(ToString::to_string).collect();
     let lines: Vec<String> = records.iter().map(|record| format!("  {record}")).collect();
     let authority = tls
         .authority

@@ -3,12 +3,11 @@
 use std::io::IsTerminal;
 use std::path::Path;
 
-use email2_io::world::World;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
 use super::Failure;
-use super::config::check_certificates;
+use super::config::{check_certificates, world};
 use crate::Server;
 use crate::config::Config;
 
@@ -46,8 +45,7 @@ fn say_of_certificates(config: &Config, path: &Path) {
 }
 
 async fn serve(config: Config) -> Result<(), Failure> {
-    let world = World::real(&config.network)
-        .map_err(|error| Failure::configuration(format!("[network]: {error}")))?;
+    let world = world(&config)?;
     // Taken before anything listens, so that no signal is lost.
     let wrong = |error| Failure::input_output(format!("signals: {error}"));
     let mut terminate = signal(SignalKind::terminate()).map_err(wrong)?;

@@ -79,6 +79,15 @@ impl Certificates {
         ends.min_by_key(|(_, end)| *end)
     }
 
+    /// The first that is valid for `name`, lower case; else the first of all.
+    pub(super) fn shown(&self, name: Option<&str>) -> Option<Arc<CertifiedKey>> {
+        let pairs = self.pairs.read().unwrap_or_else(PoisonError::into_inner);
+        let named = name.and_then(|name| pairs.iter().find(|pair| pair.is_for(name)));
+        named
+            .or(pairs.first())
+            .map(|pair| Arc::clone(&pair.certified))
+    }
+
     /// Reads again what changed on disk: a renewed certificate is served without a restart.
     pub(super) fn reload_if_changed(&self) {
         if !self.is_time_to_look() {
@@ -118,14 +127,8 @@ impl Certificates {
 
 impl ResolvesServerCert for Certificates {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        let pairs = self.pairs.read().unwrap_or_else(PoisonError::into_inner);
-        let named = hello.server_name().and_then(|name| {
-            let name = name.to_ascii_lowercase();
-            pairs.iter().find(|pair| pair.is_for(&name))
-        });
-        named
-            .or(pairs.first())
-            .map(|pair| Arc::clone(&pair.certified))
+        let name = hello.server_name().map(str::to_ascii_lowercase);
+        self.shown(name.as_deref())
     }
 }
 
