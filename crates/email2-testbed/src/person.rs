@@ -46,13 +46,21 @@ impl Person {
     /// The server or the home refuses.
     pub async fn set_up(testbed: &Testbed, address: &Address) -> Outcome<Person> {
         let code = testbed.add_account(address).await?;
+        Person::enrol(testbed, address, &code).await
+    }
+
+    /// Sets a home up with a one-time code for an account that there is.
+    ///
+    /// # Errors
+    /// The server or the home refuses.
+    pub async fn enrol(testbed: &Testbed, address: &Address, code: &str) -> Outcome<Person> {
         let home = testbed.folder.join("homes").join(address.to_string());
         std::fs::create_dir_all(&home).step("home")?;
         let place = Place::at(&home);
         std::fs::write(place.config_file(), testbed.network_section()).step("configuration")?;
         std::fs::write(home.join("passphrase"), PASSPHRASE).step("passphrase")?;
         let client = open(&place)?;
-        let enrolled = enrol::enrol(&client, address, &code, PASSPHRASE, None).await;
+        let enrolled = enrol::enrol(&client, address, code, PASSPHRASE, None).await;
         let enrolled = enrolled.step(format!("setting up {address}"))?;
         Ok(Person {
             address: address.clone(),

@@ -7,9 +7,9 @@ mod waiting;
 use std::sync::Arc;
 use std::time::Duration;
 
-use email2::address::Address;
+use email2::address::{Address, Identity};
 use email2_client::send::report::State;
-use email2_store::{NewAccount, Secret};
+use email2_store::{NewAccount, Purpose, Secret};
 use email2_testbed::domain::Plan;
 use email2_testbed::failure::{Outcome, Step};
 use email2_testbed::forger::session::{Letter, Reply, Session, deliver};
@@ -237,5 +237,84 @@ async fn an_ordinary_domain_gets_it_signed_by_the_author_and_the_domain() {
     }
     assert!(message.starts_with("DKIM-Signature: "), "{message}");
     assert!(!message.contains("Email2-Seal"), "{message}");
+    scene.testbed.stop().await;
+}
+
+impl Scene {
+    /// As `email2d user invite` issues it for bob.
+    async fn invite(&self) -> Outcome<String> {
+        let testbed = &self.testbed;
+        let store = testbed.store(testbed.domain("example.org")?)?;
+        let account = store.account(&self.bob).await.step("account")?;
+        let account = account.step("bob's account")?.id;
+        let code = Secret::code(&mut testbed.world.rng());
+        let issued = store.issue_code(account, Purpose::Add, &code, testbed.world.now());
+        issued.await.step("code")?;
+        Ok(code.reveal().to_owned())
+    }
+}
+
+/// spec §13.2.5, §3.7.4: correspondents see that the old key named the new one, and no alarm.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_device_of_ones_own_takes_over_from_the_server_by_a_signed_transition() {
+    let scene = scene().await.unwrap();
+    let who = Identity::Address(scene.bob.clone());
+    let store = scene
+        .testbed
+        .store(scene.testbed.domain("example.org").unwrap());
+    let store = store.unwrap();
+    let held = store.served(&who).await.unwrap().unwrap().primary;
+    let reply = scene.submit(&["alice@example.com"], LETTER).await.unwrap();
+    assert_eq!(reply.code, 250, "{reply}");
+    let before = scene.arrived(&scene.alice).await.unwrap();
+    assert_eq!(before.protection.standing, "verified", "{before:?}");
+
+    let code = scene.invite().await.unwrap();
+    let device = Person::enrol(&scene.testbed, &scene.bob, &code)
+        .await
+        .unwrap();
+    let own = device.key().certificate().primary().clone();
+    assert_ne!(own, held);
+    assert_eq!(store.served(&who).await.unwrap().unwrap().primary, own);
+    let versions = store.versions(&who).await.unwrap();
+    let old = versions.iter().find(|version| version.primary == held);
+    assert!(old.is_some_and(|old| old.until.is_some() && !old.hard));
+
+    let alice = scene.alice.address.clone();
+    let reports = device.send(&alice, "from my own", "hi\n").await.unwrap();
+    assert_eq!(reports[0].state, State::Delivered, "{}", reports[0].words);
+    let shown = scene.alice.read_newest().await.unwrap();
+    assert_eq!(shown.subject, "from my own");
+    assert_eq!(shown.protection.standing, "verified", "{:?}", shown.notes);
+    let alarming = |note: &String| note.contains("another key") || note.contains("holds this key");
+    assert!(!shown.notes.iter().any(alarming), "{:?}", shown.notes);
+    // Alice's program follows: it encrypts to the new key without a question.
+    let reports = scene.alice.send(&scene.bob, "to you", "x\n").await.unwrap();
+    assert_eq!(reports[0].state, State::Delivered, "{}", reports[0].words);
+    let read = device.read_newest().await.unwrap();
+    assert!(read.protection.encrypted, "{read:?}");
+
+    // The held key is gone: the ordinary program is told, and an administrator cannot bring it back.
+    let account = store.account(&scene.bob).await.unwrap().unwrap();
+    assert!(!held_key::release(&store, &account).await.unwrap());
+    let reply = scene.submit(&["alice@example.com"], LETTER).await.unwrap();
+    assert!(reply.code >= 500, "{reply}");
+    scene.testbed.stop().await;
+}
+
+/// spec §3.7.4: who has a key of their own keeps it, whatever a further code brings.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_of_ones_own_is_not_replaced_by_a_code_that_adds() {
+    let scene = scene().await.unwrap();
+    let code = scene.invite().await.unwrap();
+    Person::enrol(&scene.testbed, &scene.bob, &code)
+        .await
+        .unwrap();
+    let home = scene.testbed.folder.join("homes");
+    std::fs::rename(home.join("bob@example.org"), home.join("lost")).unwrap();
+    let code = scene.invite().await.unwrap();
+    let refused = Person::enrol(&scene.testbed, &scene.bob, &code).await;
+    let words = refused.err().unwrap().to_string();
+    assert!(words.contains("does not take the key"), "{words}");
     scene.testbed.stop().await;
 }

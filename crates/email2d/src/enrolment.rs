@@ -16,6 +16,7 @@ use email2_store::{
 };
 use sha2::{Digest, Sha256};
 
+use crate::held_key;
 use crate::site::Site;
 
 /// How often a certificate is merged again because another one came first.
@@ -165,12 +166,11 @@ async fn merge(
     put: &Certificate,
     octets: &[u8],
 ) -> Result<Option<KeyPutAnswer>, Rejection> {
-    let purpose = login.code.map(|(_, purpose)| purpose);
     let Next {
         certificate,
         replaces,
         over,
-    } = replacing(site, who, put.clone(), purpose).await?;
+    } = replacing(site, login, who, put.clone()).await?;
     let version = version(who, &certificate);
     let Some((code, _)) = login.code else {
         return keep(site, version, replaces, over).await;
@@ -216,10 +216,11 @@ fn usable(who: &Identity, octets: &[u8]) -> Result<Certificate, Rejection> {
 /// How the certificate follows the one served (spec §3.6.2, §6.5).
 async fn replacing(
     site: &Site,
+    login: &Login,
     who: &Identity,
     put: Certificate,
-    purpose: Option<Purpose>,
 ) -> Result<Next, Rejection> {
+    let purpose = login.code.map(|(_, purpose)| purpose);
     let served = site.store.served(who).await.map_err(local)?;
     let reset = purpose == Some(Purpose::Reset);
     let Some(served) = served else {
@@ -244,6 +245,11 @@ async fn replacing(
         Succession::Same => (known, Replaces::Keep),
         Succession::Merged(both) => (both, Replaces::Keep),
         _ if reset => (put, Replaces::Reset),
+        Succession::New if purpose.is_some() => {
+            let linked = linked_by_held(site, login, &put).await?;
+            let next = linked.ok_or(Rejection::CodeKeepsPrimary)?;
+            (next, Replaces::Transition)
+        }
         _ if purpose.is_some() => return Err(Rejection::CodeKeepsPrimary),
         Succession::Transition(next) => (next, Replaces::Transition),
         Succession::New => return Err(Rejection::PrimaryUnlinked),
@@ -252,6 +258,22 @@ async fn replacing(
         certificate,
         replaces,
         over: Some(served.etag),
+    })
+}
+
+/// The first key of somebody's own, when this server held one for them until now: that one signs
+/// that the other follows (spec §13.2.5). `None`: none is held.
+async fn linked_by_held(
+    site: &Site,
+    login: &Login,
+    put: &Certificate,
+) -> Result<Option<Certificate>, Rejection> {
+    let (data, now) = (&site.config.data_directory, site.world.now());
+    let mut rng = site.world.rng();
+    let account = &login.account;
+    let linked = held_key::succeeded_by(data, &site.store, account, put, (now, &mut rng)).await;
+    linked.map_err(|error| Rejection::LocalError {
+        why: error.to_string(),
     })
 }
 
@@ -295,6 +317,8 @@ async fn enrol(
         .await;
     match outcome.map_err(local)? {
         EnrolmentOutcome::Enrolled | EnrolmentOutcome::TokenReplaced => {
+            let forgotten = held_key::forget_replaced(&site.store, &login.account).await;
+            forgotten.map_err(local)?;
             tracing::info!(account = %login.account.address, "device enrolled");
             Ok(Some(KeyPutAnswer {
                 token: Some(token.map_err(|error| Rejection::LocalError {

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use email2::address::{Address, Identity};
 use email2::certificate::generate::generate_held;
-use email2::certificate::{CertificateError, Fingerprint};
+use email2::certificate::{Certificate, CertificateError, Fingerprint};
 use email2::secret::{SecretKey, SecretKeyError};
 use email2_store::{Account, Replaces, Scope, Store, StoreError};
 use rand_core::{CryptoRng, RngCore};
@@ -165,6 +165,37 @@ pub async fn release(store: &Store, account: &Account) -> Result<bool, StoreErro
     }
     keep(store, account, None).await?;
     Ok(held)
+}
+
+/// `next` with the signature by which the key held for an account names it as its successor
+/// (spec §13.2.5); `None`: none is held.
+///
+/// # Errors
+/// See [`HeldKeyError`].
+pub(crate) async fn succeeded_by(
+    data_directory: &Path,
+    store: &Store,
+    account: &Account,
+    next: &Certificate,
+    (now, rng): (u64, &mut (impl CryptoRng + RngCore)),
+) -> Result<Option<Certificate>, HeldKeyError> {
+    let Some(held) = open(data_directory, store, account).await? else {
+        return Ok(None);
+    };
+    Ok(Some(held.transition_to(next, now, rng)?))
+}
+
+/// Destroys a key held for an account when it is no longer the one served: its successor has come
+/// (spec §13.2.5).
+///
+/// # Errors
+/// The store failed.
+pub(crate) async fn forget_replaced(store: &Store, account: &Account) -> Result<(), StoreError> {
+    let kept = store.setting(Scope::Account(account.id), SETTING).await?;
+    match kept.is_some() && !is_held(store, account).await? {
+        true => keep(store, account, None).await,
+        false => Ok(()),
+    }
 }
 
 async fn keep(store: &Store, account: &Account, value: Option<Vec<u8>>) -> Result<(), StoreError> {
