@@ -12,9 +12,12 @@ use std::path::Path;
 
 use futures::future::BoxFuture;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, TcpStream, UnixStream};
+use tokio::net::{TcpListener, TcpStream, UnixStream, lookup_host};
 
 pub use network::{IpNetwork, IpNetworkError, unwrapped};
+
+/// Addresses of one name that are looked at.
+const ADDRESSES: usize = 16;
 
 /// A stream of octets in both directions.
 pub trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -57,6 +60,20 @@ pub trait Net: Debug + Send + Sync {
         Box::pin(async move { Err(io::Error::new(io::ErrorKind::Unsupported, why)) })
     }
 
+    /// The addresses of a host of the administrator's own network, as the system knows them (its
+    /// `hosts` file, its resolvers): never for a name that came from outside.
+    ///
+    /// # Errors
+    /// As the system says; there is no such name.
+    fn look_up<'a>(
+        &'a self,
+        host: &'a str,
+        port: u16,
+    ) -> BoxFuture<'a, io::Result<Vec<SocketAddr>>> {
+        let why = format!("{host}:{port}: names are not known here");
+        Box::pin(async move { Err(io::Error::new(io::ErrorKind::Unsupported, why)) })
+    }
+
     /// Listens at `address` (port 0: any free port).
     ///
     /// # Errors
@@ -91,6 +108,14 @@ impl Net for SystemNet {
 
     fn connect_path<'a>(&'a self, path: &'a Path) -> BoxFuture<'a, io::Result<Stream>> {
         Box::pin(async move { Ok(Box::new(UnixStream::connect(path).await?) as Stream) })
+    }
+
+    fn look_up<'a>(
+        &'a self,
+        host: &'a str,
+        port: u16,
+    ) -> BoxFuture<'a, io::Result<Vec<SocketAddr>>> {
+        Box::pin(async move { Ok(lookup_host((host, port)).await?.take(ADDRESSES).collect()) })
     }
 
     #[expect(

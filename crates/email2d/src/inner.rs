@@ -206,10 +206,26 @@ async fn connect(site: &Site, inner: &Inner) -> io::Result<Stream> {
         match &inner.place {
             InnerPlace::Path(path) => net.connect_path(path).await,
             InnerPlace::Address(address) => Ok(net.connect(*address).await?.stream),
+            InnerPlace::Host(name, port) => connect_name(site, name, *port).await,
         }
     };
     let connected = within(&*site.world.clock, CONNECT_LIMIT, connecting).await;
     connected.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+}
+
+/// At the first of the name's addresses where somebody listens. The administrator wrote the name:
+/// it may lead anywhere, into the house above all.
+async fn connect_name(site: &Site, name: &str, port: u16) -> io::Result<Stream> {
+    let net = &site.world.net;
+    let none = format!("{name}: it has no address");
+    let mut last = io::Error::new(io::ErrorKind::NotFound, none);
+    for address in net.look_up(name, port).await? {
+        match net.connect(address).await {
+            Ok(connection) => return Ok(connection.stream),
+            Err(error) => last = io::Error::new(error.kind(), format!("{address}: {error}")),
+        }
+    }
+    Err(last)
 }
 
 #[cfg(test)]

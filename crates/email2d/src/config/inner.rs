@@ -22,13 +22,18 @@ pub struct Inner {
 pub enum InnerPlace {
     /// At an address.
     Address(SocketAddr),
+    /// At a port of a host with this name, which is looked up whenever it is connected to.
+    Host(String, u16),
     /// At a socket of Unix.
     Path(PathBuf),
 }
 
 /// What may stand there.
-const FORMS: &str =
-    "allowed are \"lmtp://ADDRESS:PORT\", \"smtp://ADDRESS:PORT\" and \"lmtp:/PATH\"";
+const FORMS: &str = "allowed are \"lmtp://HOST:PORT\", \"smtp://HOST:PORT\" (HOST: an address, \
+    IPv6 in brackets, or a name) and \"lmtp:/PATH\"";
+
+/// The longest name of a host (RFC 1035 §2.3.4), characters.
+const NAME_LIMIT: usize = 253;
 
 impl FromStr for Inner {
     type Err = String;
@@ -41,12 +46,27 @@ impl FromStr for Inner {
             _ => return Err(wrong()),
         };
         let place = match (rest.strip_prefix("//"), dialect) {
-            (Some(address), _) => InnerPlace::Address(address.parse().map_err(|_| wrong())?),
+            (Some(at), _) => place(at).ok_or_else(wrong)?,
             (None, Dialect::Lmtp) if rest.starts_with('/') => InnerPlace::Path(rest.into()),
             _ => return Err(wrong()),
         };
         Ok(Inner { dialect, place })
     }
+}
+
+/// An address or a name, and a port.
+fn place(at: &str) -> Option<InnerPlace> {
+    if let Ok(address) = at.parse() {
+        return Some(InnerPlace::Address(address));
+    }
+    let (name, port) = at.split_once(':')?;
+    let letter = |c: u8| c.is_ascii_alphanumeric() || matches!(c, b'-' | b'_');
+    let is_label = |label: &str| !label.is_empty() && label.bytes().all(letter);
+    // Digits and dots that are no address are no name either.
+    let named = name.bytes().any(|c| c.is_ascii_alphabetic());
+    let good = named && name.len() <= NAME_LIMIT && name.split('.').all(is_label);
+    let port = port.parse().ok().filter(|port| *port != 0)?;
+    good.then(|| InnerPlace::Host(name.to_ascii_lowercase(), port))
 }
 
 impl fmt::Display for Inner {
@@ -57,6 +77,7 @@ impl fmt::Display for Inner {
         };
         match &self.place {
             InnerPlace::Address(address) => write!(f, "{dialect}://{address}"),
+            InnerPlace::Host(name, port) => write!(f, "{dialect}://{name}:{port}"),
             InnerPlace::Path(path) => write!(f, "{dialect}:{}", path.display()),
         }
     }
@@ -74,11 +95,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_three_forms_come_back() {
+    fn the_forms_come_back() {
         for text in [
             "lmtp://127.0.0.1:24",
             "smtp://[::1]:25",
             "lmtp:/run/dovecot/lmtp",
+            "lmtp://dovecot:24",
+            "smtp://mail.example.lan:2525",
         ] {
             assert_eq!(text.parse::<Inner>().unwrap().to_string(), text);
         }
@@ -87,7 +110,11 @@ mod tests {
             "lmtp",
             "smtp:/run/x",
             "http://127.0.0.1:80",
-            "lmtp://mx.example:24",
+            "lmtp://mx.example",
+            "lmtp://mx.example:0",
+            "smtp://127.0.0:25",
+            "smtp://mx..example:25",
+            "smtp://bob@mx.example:25",
         ] {
             let said = wrong.parse::<Inner>().unwrap_err();
             assert!(said.contains("allowed are"), "{said}");
