@@ -77,7 +77,8 @@ pub(crate) async fn keep(
     let mut bodies: Vec<(String, SpooledBody)> = Vec::new();
     let mut passages = Vec::new();
     for (to, accepted) in envelope.recipients.iter().zip(accepted) {
-        let said = accepted.provenance().to_string();
+        let place = to.preferences.mailbox_for(&accepted, verdict.authors());
+        let said = handed_on_verdict(&accepted, place);
         if !bodies.iter().any(|(known, _)| *known == said) {
             let received = trace::handed_on(&hop, accepted.provenance(), &id);
             let front = [
@@ -109,6 +110,13 @@ pub(crate) async fn keep(
         Some(author) => format!("sealed by {author}, kept as {id}"),
         None => format!("kept as {id}"),
     })
+}
+
+/// The verdict as it is handed on, with the mailbox that the recipient's decisions lead to
+/// (spec §15.1.3).
+fn handed_on_verdict(accepted: &Accepted, place: &str) -> String {
+    let place = place.to_ascii_lowercase();
+    format!("{}; place={place}", accepted.provenance())
 }
 
 fn entry(site: &Site, envelope: &Envelope, to: &Address, body: &SpooledBody, id: &str) -> NewEntry {
