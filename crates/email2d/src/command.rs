@@ -17,6 +17,7 @@ mod output;
 mod queue;
 mod quickstart;
 mod serve;
+mod smarthost;
 mod user;
 
 use std::ffi::OsString;
@@ -86,6 +87,9 @@ enum Command {
     /// Mail on its way: list, show, domains, retry, drop, hold, release, tls
     #[command(subcommand)]
     Queue(queue::Command),
+    /// Names by which mail systems behind sign in: add, list, remove
+    #[command(subcommand)]
+    Smarthost(smarthost::Command),
     /// Keys that sign mail to ordinary domains: make them, print their records
     Dkim(dkim::Arguments),
     /// The DNS records of the domains: print them, check them
@@ -164,6 +168,7 @@ fn perform(program: &Program) -> Result<(), Failure> {
         Command::User(command) => wait(user::run(command, Desk::open(common)?)),
         Command::Key(command) => wait(key::run(command, Desk::open(common)?)),
         Command::Dkim(arguments) => dkim::run(arguments, Desk::open(common)?),
+        Command::Smarthost(command) => wait(smarthost::run(command, Desk::open(common)?)),
         Command::Queue(command) => wait(queue::run(command, Desk::open(common)?)),
         Command::Alias(command) => wait(alias::run(command, Desk::open(common)?)),
         Command::Forward(command) => wait(forward::run(command, Desk::open(common)?)),

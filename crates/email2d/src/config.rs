@@ -4,7 +4,7 @@ mod check;
 mod inner;
 mod read;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use email2::address::{Address, Domain};
@@ -136,11 +136,23 @@ impl From<LegacyConfig> for Legacy {
 pub struct SmarthostConfig {
     /// Where it listens: SMTP, with STARTTLS for whoever wants it.
     pub listen: Vec<SocketAddr>,
-    /// Networks that may connect; nobody else is listened to.
+    /// Networks whose word is taken; without `names`, nobody else is listened to.
+    #[serde(default)]
     pub networks: Vec<IpNetwork>,
+    /// Names that may sign in under TLS, wherever they come from (`email2d smarthost add`).
+    #[serde(default)]
+    pub names: Vec<String>,
     /// Domains whose people's mail is taken.
     #[serde(deserialize_with = "domains")]
     pub domains: Vec<Domain>,
+}
+
+impl SmarthostConfig {
+    /// Does a network of it hold this address?
+    #[must_use]
+    pub fn vouches_for(&self, peer: IpAddr) -> bool {
+        self.networks.iter().any(|network| network.contains(peer))
+    }
 }
 
 /// Addresses to listen at; an empty list is a listener that is not there.

@@ -44,6 +44,7 @@ pub mod config;
 pub mod dkim_key;
 pub mod held_key;
 pub mod service_key;
+pub mod smarthost;
 
 use std::sync::Arc;
 use std::time::Duration;

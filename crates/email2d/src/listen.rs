@@ -103,16 +103,24 @@ impl Door {
         matches!(self, Door::Submissions | Door::Submission)
     }
 
-    /// May somebody from there speak at all (spec §15.2.1)?
+    /// May somebody from there speak at all (spec §15.2.1)? Whoever may sign in must be heard.
     fn listens_to(self, site: &Site, peer: SocketAddr) -> bool {
         let Door::Smarthost(index) = self else {
             return true;
         };
         let smarthost = site.config.smarthosts.get(index);
         smarthost.is_some_and(|smarthost| {
-            let mut networks = smarthost.networks.iter();
-            networks.any(|network| network.contains(peer.ip()))
+            !smarthost.names.is_empty() || smarthost.vouches_for(peer.ip())
         })
+    }
+
+    /// Do names sign in there that are no accounts?
+    pub(crate) fn has_names(self, site: &Site) -> bool {
+        let Door::Smarthost(index) = self else {
+            return false;
+        };
+        let smarthost = site.config.smarthosts.get(index);
+        smarthost.is_some_and(|smarthost| !smarthost.names.is_empty())
     }
 
     fn alpn(self) -> &'static [&'static [u8]] {

@@ -24,6 +24,7 @@ use crate::inbound::envelope::Envelope;
 use crate::listen::Door;
 use crate::sign_in::Exchange;
 use crate::site::Site;
+use crate::smarthost::Behind;
 use crate::submission::{self, Written};
 use crate::{key_service, mx};
 
@@ -36,8 +37,8 @@ pub(crate) struct Session {
     pub(crate) driver: Driver<Server>,
     envelope: Option<Envelope>,
     written: Option<Written>,
-    /// Where its mail comes from a mail system behind: the number of its table.
-    smarthost: Option<usize>,
+    /// Where its mail comes from a mail system behind.
+    behind: Option<Behind>,
     signing_in: SigningIn,
     /// The questions for keys under way, at most 8 (spec §3.4.4).
     questions: FuturesUnordered<BoxFuture<'static, Asked>>,
@@ -126,10 +127,7 @@ pub(crate) async fn serve(
         },
         envelope: None,
         written: None,
-        smarthost: match door {
-            Door::Smarthost(index) => Some(index),
-            _ => None,
-        },
+        behind: Behind::at(door),
         signing_in: SigningIn::NotBegun,
         questions: FuturesUnordered::new(),
     };
@@ -170,6 +168,7 @@ fn machine_config(site: &Site, door: Door) -> ServerConfig {
         auth: match door {
             _ if door.is_submission() => Auth::Demanded,
             Door::Direct => Auth::Offered,
+            _ if door.has_names(site) => Auth::Offered,
             _ => Auth::NotOffered,
         },
         size_limit: site.config.limits.message_size,
@@ -278,7 +277,7 @@ impl Session {
     /// STARTTLS: the handshake, after which nothing is known any more (spec §3.1.1).
     async fn secured(self) -> Option<Session> {
         let Caller { site, peer, .. } = self.caller;
-        let smarthost = self.smarthost;
+        let behind = self.behind.map(Behind::anew);
         let tls = &site.tls;
         let secure = |stream| async { tls.accept(stream, &[]).await.map(|arrived| arrived.stream) };
         let mut driver = match self.driver.upgrade(secure).await {
@@ -300,7 +299,7 @@ impl Session {
             driver,
             envelope: None,
             written: None,
-            smarthost,
+            behind,
             signing_in: SigningIn::NotBegun,
             questions: FuturesUnordered::new(),
         })
@@ -314,6 +313,9 @@ impl Session {
     /// One step of signing in; only the last makes the user known.
     async fn sign_in(&mut self, step: SignIn) -> Result<Answer, Rejection> {
         let (site, source) = (Arc::clone(&self.caller.site), self.caller.peer.ip());
+        if let Some(behind) = &mut self.behind {
+            return behind.sign_in(&site, source, step).await;
+        }
         let begun = std::mem::take(&mut self.signing_in);
         match (step, begun) {
             (SignIn::Plain(credentials), _) => {
@@ -354,10 +356,14 @@ impl Session {
     }
 
     async fn begin(&mut self, mail: Mail) -> Result<(), Rejection> {
-        let Caller { site, login, .. } = &self.caller;
-        let smarthost = self.smarthost.and_then(|at| site.config.smarthosts.get(at));
-        self.written = match smarthost {
-            Some(smarthost) => Some(Written::behind(site, smarthost, &mail).await?),
+        let Caller {
+            site, login, peer, ..
+        } = &self.caller;
+        self.written = match &self.behind {
+            Some(behind) => {
+                let smarthost = behind.admitted(site, peer.ip())?;
+                Some(Written::behind(site, smarthost, &mail).await?)
+            }
             None => Written::begin(site, login.as_ref(), &mail).await?,
         };
         if self.written.is_none() {

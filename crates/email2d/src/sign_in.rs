@@ -48,9 +48,8 @@ impl Exchange {
         let address = Address::parse(&first.user).ok();
         let salt = salt(site, address.as_ref(), &first.user).await;
         let salt = salt.map_err(auth_unavailable)?;
-        let nonce = format!("{:016x}{:016x}", random(site), random(site));
         Ok(Exchange {
-            challenge: first.challenge(&nonce, &salt, ITERATIONS),
+            challenge: first.challenge(&nonce(site), &salt, ITERATIONS),
             address,
         })
     }
@@ -90,18 +89,28 @@ impl Exchange {
     }
 }
 
-fn random(site: &Site) -> u64 {
-    site.world.rng().next_u64()
+/// The server's part of an exchange's nonce.
+pub(crate) fn nonce(site: &Site) -> String {
+    let mut rng = site.world.rng();
+    format!("{:016x}{:016x}", rng.next_u64(), rng.next_u64())
 }
 
 /// The salt of the address; else one that only this server can make, always the same.
 async fn salt(site: &Site, address: Option<&Address>, user: &str) -> Result<Vec<u8>, StoreError> {
-    let mask = mask(site).await?;
+    let made_up = made_up_salt(site, user).await?;
     let known = match address {
         Some(address) => site.store.salt(address).await?,
         None => None,
     };
-    Ok(known.unwrap_or_else(|| made_up(&mask, user)))
+    Ok(known.unwrap_or(made_up))
+}
+
+/// The salt of a name that is not here (spec §13.1.2).
+///
+/// # Errors
+/// The store failed.
+pub(crate) async fn made_up_salt(site: &Site, user: &str) -> Result<Vec<u8>, StoreError> {
+    Ok(made_up(&mask(site).await?, user))
 }
 
 fn made_up(mask: &[u8], user: &str) -> Vec<u8> {

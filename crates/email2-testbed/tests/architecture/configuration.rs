@@ -80,10 +80,11 @@ fn a_key_too_many_and_one_too_few_are_seen() {
     assert_eq!(found.len(), 2, "{found:?}");
 }
 
-/// What a server cannot do without.
+/// What a server, and a smarthost, cannot do without.
 const LEAST: &str = "hostname = 'mx.example.org'\ndata_directory = 'data'\n\
     [[domain]]\nname = 'example.org'\n[listen]\nmx = ['127.0.0.1:25']\n\
-    [[tls]]\ncertificate = 'c'\nkey = 'k'\n";
+    [[smarthost]]\nlisten = ['127.0.0.1:26']\nnetworks = ['127.0.0.0/8']\n\
+    domains = ['example.org']\n[[tls]]\ncertificate = 'c'\nkey = 'k'\n";
 
 /// A row of the reference: the table in which its key stands, its key and its default.
 #[derive(Debug, PartialEq, Eq)]

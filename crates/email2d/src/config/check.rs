@@ -81,9 +81,16 @@ impl Config {
             .iter()
             .flat_map(|smarthost| &smarthost.domains);
         let foreign = named.find(|name| self.domain(name).is_none());
-        foreign.map(|name| {
+        if let Some(name) = foreign {
             let reason = format!("{name} is not served here: it needs a [[domain]] of its own");
-            ("smarthost.domains", reason)
+            return Some(("smarthost.domains", reason));
+        }
+        let mut doors = self.smarthosts.iter();
+        let closed = doors.any(|door| door.networks.is_empty() && door.names.is_empty());
+        closed.then(|| {
+            let reason = "nobody could use it: give networks that may connect, or names that sign \
+                in (`email2d smarthost add`)";
+            ("smarthost.networks", reason.to_owned())
         })
     }
 

@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use email2d::smarthost;
+
 use crate::house::House;
 use crate::wire::Wire;
 
@@ -11,6 +13,67 @@ fn table(networks: &str) -> String {
         "[[smarthost]]\nlisten = ['127.0.0.1:0']\nnetworks = ['{networks}']\n\
          domains = ['example.org']\n"
     )
+}
+
+/// Behind STARTTLS, from a network that nobody vouches for.
+async fn secured(house: &House) -> (Wire, String) {
+    let at = house.running.listening().smarthosts[0];
+    let mut wire = Wire::plain(house, at).await;
+    assert!(wire.hear().await.starts_with("220 "));
+    // No password in plaintext, and no mail without one.
+    assert!(!wire.ask("EHLO postfix.example.org").await.contains("AUTH"));
+    assert_eq!(wire.code("AUTH PLAIN AGEAYg==").await, "530");
+    assert_eq!(wire.code("MAIL FROM:<dave@example.org>").await, "530");
+    assert!(wire.ask("STARTTLS").await.starts_with("220 "));
+    let mut wire = wire.handshake(None).await;
+    let offered = wire.ask("EHLO postfix.example.org").await;
+    (wire, offered)
+}
+
+#[tokio::test]
+async fn a_name_signs_in_under_tls_where_no_network_is_vouched_for() {
+    let door = table("192.0.2.0/24").replace("domains", "names = ['postfix', 'spare']\ndomains");
+    let house = House::with(&door).await;
+    let carol = house.held("carol@example.org").await;
+    let mut rng = house.world.rng();
+    let password = smarthost::add(&house.store, "postfix", &mut rng);
+    let password = password.await.unwrap();
+    let other = smarthost::add(&house.store, "elsewhere", &mut rng);
+    let other = other.await.unwrap();
+    let (mut wire, offered) = secured(&house).await;
+    assert!(offered.contains("AUTH PLAIN SCRAM-SHA-256"), "{offered}");
+    assert_eq!(wire.code("MAIL FROM:<dave@example.org>").await, "530");
+    // Wrong; a name without a password; one of another door; an account's own.
+    for (name, password) in [
+        ("postfix", "wrong"),
+        ("spare", ""),
+        ("elsewhere", other.reveal()),
+    ] {
+        let reply = wire.sign_in(name.to_owned(), password).await;
+        assert!(reply.starts_with("535 "), "{name}: {reply}");
+    }
+    let (mut wire, _) = secured(&house).await;
+    let reply = wire.sign_in("carol@example.org".to_owned(), &carol.token);
+    assert!(reply.await.starts_with("535 "));
+    let reply = wire.sign_in("postfix".to_owned(), password.reveal()).await;
+    assert!(reply.starts_with("235 "), "{reply}");
+    // It is nobody's account: it publishes no key, and writes for its domains alone.
+    assert_eq!(wire.code("MAIL FROM:<alice@example.com>").await, "550");
+    assert_eq!(wire.code("MAIL FROM:<dave@example.org>").await, "250");
+    assert_eq!(wire.code("RSET").await, "250");
+    // Forgotten, it signs in no more; nor does its old password after a new one.
+    let new = smarthost::add(&house.store, "postfix", &mut rng)
+        .await
+        .unwrap();
+    let (mut wire, _) = secured(&house).await;
+    let reply = wire.sign_in("postfix".to_owned(), password.reveal()).await;
+    assert!(reply.starts_with("535 "), "{reply}");
+    let removed = smarthost::remove(&house.store, "postfix");
+    assert!(removed.await.unwrap());
+    let reply = wire.sign_in("postfix".to_owned(), new.reveal());
+    assert!(reply.await.starts_with("535 "));
+    let names = smarthost::names(&house.store).await.unwrap();
+    assert_eq!(names, ["elsewhere"]);
 }
 
 /// As a program behind connects.
