@@ -29,6 +29,8 @@ pub struct Plan {
     pub lmtp: SocketAddr,
     /// Where it shows mail by IMAP, in plaintext.
     pub imap: SocketAddr,
+    /// A Sieve script that everybody's mail goes through first.
+    pub sieve: Option<String>,
 }
 
 /// A Dovecot that runs; stopped when dropped.
@@ -39,6 +41,12 @@ pub struct Dovecot {
     pub socket: PathBuf,
     master: Child,
     folder: PathBuf,
+}
+
+/// Can it run Sieve scripts here? Debian has that in a package of its own.
+#[must_use]
+pub fn has_sieve() -> bool {
+    Path::new("/usr/lib/dovecot/modules/lib90_sieve_plugin.so").exists()
 }
 
 /// Can it be run here? It needs root, and Debian's packages.
@@ -67,7 +75,16 @@ impl Dovecot {
         let users: String = plan.users.iter().map(line).collect();
         std::fs::write(folder.join("users"), users).step("users")?;
         let configuration = folder.join("dovecot.conf");
-        std::fs::write(&configuration, text(folder, plan)).step("dovecot.conf")?;
+        let mut configured = text(folder, plan);
+        if let Some(script) = &plan.sieve {
+            let file = folder.join("before.sieve");
+            std::fs::write(&file, script).step("Sieve script")?;
+            configured += &format!(
+                "protocol lmtp {{\n  mail_plugins = sieve\n}}\nplugin {{\n  sieve_before = {}\n}}\n",
+                file.display()
+            );
+        }
+        std::fs::write(&configuration, configured).step("dovecot.conf")?;
         let master = Command::new("dovecot")
             .arg("-F")
             .arg("-c")
@@ -118,9 +135,18 @@ impl Dovecot {
     /// # Errors
     /// The folder cannot be read.
     pub fn delivered(&self, user: &str) -> Outcome<Vec<String>> {
+        self.delivered_into(user, "")
+    }
+
+    /// The same in a mailbox: its folder in the Maildir, `.Junk` for Junk.
+    ///
+    /// # Errors
+    /// The folder cannot be read.
+    pub fn delivered_into(&self, user: &str, mailbox: &str) -> Outcome<Vec<String>> {
         let mut files = Vec::new();
         for part in ["new", "cur"] {
-            let folder = self.folder.join("mail").join(user).join(part);
+            let maildir = self.folder.join("mail").join(user).join(mailbox);
+            let folder = maildir.join(part);
             if let Ok(entries) = std::fs::read_dir(folder) {
                 files.extend(entries.filter_map(Result::ok).map(|entry| entry.path()));
             }
@@ -131,6 +157,15 @@ impl Dovecot {
             Ok(String::from_utf8_lossy(&octets).into_owned())
         };
         files.into_iter().map(read).collect()
+    }
+}
+
+impl Dovecot {
+    /// The keywords that messages of a user's Inbox have had.
+    #[must_use]
+    pub fn keywords(&self, user: &str) -> String {
+        let file = self.folder.join("mail").join(user).join("dovecot-keywords");
+        std::fs::read_to_string(file).unwrap_or_default()
     }
 }
 

@@ -122,10 +122,21 @@ impl Postfix {
     /// Postfix refuses its configuration, or does not listen in time.
     pub fn start(folder: &Path, plan: &Plan) -> Outcome<Postfix> {
         let etc = folder.join("etc");
-        let log = folder.join("log");
         prepare(folder)?;
-        std::fs::write(etc.join("main.cf"), main_cf(folder, &log, plan)).step("main.cf")?;
+        let main = main_cf(folder, &folder.join("log"), plan);
+        std::fs::write(etc.join("main.cf"), main).step("main.cf")?;
         std::fs::write(etc.join("master.cf"), master_cf(plan)).step("master.cf")?;
+        Postfix::start_as_it_is(folder, plan.at)
+    }
+
+    /// Starts what lies in `folder` already, with whatever was changed in its files; it listens at
+    /// `at`.
+    ///
+    /// # Errors
+    /// As [`Postfix::start`].
+    pub fn start_as_it_is(folder: &Path, at: SocketAddr) -> Outcome<Postfix> {
+        let etc = folder.join("etc");
+        let log = folder.join("log");
         let checked = Command::new("postfix")
             .arg("-c")
             .arg(&etc)
@@ -145,7 +156,7 @@ impl Postfix {
             .step("postfix's master")?;
         let postfix = Postfix {
             etc,
-            at: plan.at,
+            at,
             master,
             mail: folder.join("mail"),
             log,

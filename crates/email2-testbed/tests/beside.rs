@@ -3,14 +3,17 @@
 //! packages; else the tests say so and return.
 #![expect(clippy::unwrap_used, reason = "a test may fail loudly")]
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use email2::address::{Address, Identity, ReversePath};
 use email2::limits;
 use email2::seal::{ContentDigest, Nonce, Role, SealRequest, sign};
+use email2_store::Scope;
 use email2_testbed::device::Device;
 use email2_testbed::domain::{Domain, Plan};
 use email2_testbed::dovecot::{self, Dovecot};
@@ -25,6 +28,8 @@ const POSTFIX: u8 = 201;
 const LMTP: u16 = 12_024;
 const IMAP: u16 = 12_143;
 const SMTP: u16 = 12_025;
+/// Where Postfix listens beside us.
+const INNER: u16 = 12_525;
 const SMARTHOST: u16 = 12_026;
 
 /// What stands above the seal and in ordinary mail, and must not be believed.
@@ -50,6 +55,11 @@ fn installed() -> bool {
 
 impl Scene {
     async fn open() -> Scene {
+        Scene::with_sieve(None).await
+    }
+
+    /// Where Dovecot runs a script over everybody's mail.
+    async fn with_sieve(sieve: Option<String>) -> Scene {
         let folder = tempfile::tempdir().unwrap();
         // Neither Postfix nor Dovecot is root all the time.
         let open = std::fs::Permissions::from_mode(0o755);
@@ -66,6 +76,7 @@ impl Scene {
             ],
             lmtp: testbed.network.port(DOVECOT, LMTP),
             imap: testbed.network.port(DOVECOT, IMAP),
+            sieve,
         };
         let dovecot = Dovecot::start(&folder.path().join("dovecot"), &plan).unwrap();
         Scene {
@@ -78,6 +89,12 @@ impl Scene {
 
     /// Starts our server in front of `inner`; where its smarthost listens.
     async fn front(&mut self, inner: &str, legacy: &str) -> SocketAddr {
+        let networks = "networks = [\"127.0.0.0/8\"]";
+        self.front_with(inner, legacy, networks).await
+    }
+
+    /// The same with another line that says who may use the smarthost.
+    async fn front_with(&mut self, inner: &str, legacy: &str, who: &str) -> SocketAddr {
         let plan = Plan::new("example.org");
         let place = self.testbed.prepare(&plan).unwrap();
         let smarthost = self.testbed.network.port(place.number, SMARTHOST);
@@ -86,7 +103,7 @@ impl Scene {
         let lines = format!("local = true\ninner = \"{inner}\"\nlegacy = \"{legacy}\"");
         let text = text.replace("local = true", &lines);
         let table = format!(
-            "{text}\n[[smarthost]]\nlisten = [\"{smarthost}\"]\nnetworks = [\"127.0.0.0/8\"]\n\
+            "{text}\n[[smarthost]]\nlisten = [\"{smarthost}\"]\n{who}\n\
              domains = [\"example.org\"]\n"
         );
         std::fs::write(&file, table).unwrap();
@@ -96,15 +113,20 @@ impl Scene {
         smarthost
     }
 
-    /// Postfix in front of Dovecot, as it is without us and, with a relay, beside us.
-    fn postfix(&self, relay: Option<SocketAddr>) -> Postfix {
+    /// Postfix in front of Dovecot, as it is without us.
+    fn postfix(&self) -> Postfix {
+        self.postfix_with(&[])
+    }
+
+    /// The same with these parameters.
+    fn postfix_with(&self, parameters: &[(&str, String)]) -> Postfix {
         let lmtp = self.testbed.network.port(DOVECOT, LMTP);
         let at = self.testbed.network.port(POSTFIX, SMTP);
         let transport = format!("lmtp:inet:{}:{}", lmtp.ip(), lmtp.port());
         let mut plan = postfix::Plan::new("example.org", &["carol", "dave"], at)
             .with("virtual_transport", transport);
-        if let Some(relay) = relay {
-            plan = plan.with("relayhost", format!("[{}]:{}", relay.ip(), relay.port()));
+        for (name, value) in parameters {
+            plan = plan.with(name, value);
         }
         Postfix::start(&self.folder.path().join("postfix"), &plan).unwrap()
     }
@@ -120,6 +142,17 @@ impl Scene {
         let (now, mut rng) = (self.testbed.world.now(), self.testbed.world.rng());
         let held = email2d::held_key::hold(&data, &store, &account, now, &mut rng).await;
         held.unwrap();
+    }
+
+    /// Starts our server in front of a Postfix at `inner`, has it hold carol's key, and makes its
+    /// smarthost the relay in `main`; the line.
+    async fn relay_in(&mut self, main: &Path, inner: SocketAddr) -> String {
+        let smarthost = self.front(&format!("smtp://{inner}"), "accept").await;
+        self.hold_key("carol@example.org").await;
+        let relay = format!("relayhost = [{}]:{}\n", smarthost.ip(), smarthost.port());
+        let text = std::fs::read_to_string(main).unwrap();
+        std::fs::write(main, text + &relay).unwrap();
+        relay
     }
 
     /// Waits for the first message in bob's Inbox: its octets, and whether it is verified.
@@ -267,8 +300,34 @@ async fn dovecot_gets_sealed_mail_once_with_a_verdict_that_nobody_else_wrote() {
     scene.close().await;
 }
 
-/// Postfix before, beside and after: what is put in is a relay and a port, and taken out again
-/// nothing is missing.
+/// All files below a folder, by name, with what they hold.
+fn snapshot(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            match path.is_dir() {
+                true => folders.push(path),
+                false => {
+                    let octets = std::fs::read(&path).unwrap();
+                    found.insert(path, octets);
+                }
+            }
+        }
+    }
+    found
+}
+
+/// Replaces what stands once in a file.
+fn edit(file: &Path, from: &str, to: &str) {
+    let text = std::fs::read_to_string(file).unwrap();
+    assert_eq!(text.matches(from).count(), 1, "{from:?} in {text}");
+    std::fs::write(file, text.replace(from, to)).unwrap();
+}
+
+/// Postfix before, beside and after, its files edited as docs/beside.md says: what is put in is
+/// another port and a relay, and taken out again nothing is missing.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_postfix_user_sends_sealed_mail_and_without_us_all_is_as_it_was() {
     if !installed() {
@@ -279,17 +338,28 @@ async fn a_postfix_user_sends_sealed_mail_and_without_us_all_is_as_it_was() {
     let letter = |to: &str, body: &str| {
         format!("From: Carol <{from}>\r\nTo: {to}\r\nSubject: x\r\n\r\n{body}\r\n")
     };
-    let before = scene.postfix(None);
-    let configuration = std::fs::read(before.etc.join("main.cf")).unwrap();
+    let before = scene.postfix();
+    let (etc, public) = (before.etc.clone(), before.at);
+    let folder = etc.parent().unwrap().to_owned();
     let to = "dave@example.org";
     let given = before.give(from, &[to], &letter(to, "before")).unwrap();
     assert!(given.contains("queued as"), "{given}");
-    scene.delivered(to, 1).await;
+    let first = scene.delivered(to, 1).await;
     drop(before);
-    let inner = format!("smtp://{}", scene.testbed.network.port(POSTFIX, SMTP));
-    let smarthost = scene.front(&inner, "accept").await;
-    scene.hold_key(from).await;
-    let beside = scene.postfix(Some(smarthost));
+    let dovecot = scene.folder.path().join("dovecot");
+    let behind = || {
+        let files = ["dovecot.conf", "users"].map(|name| std::fs::read(dovecot.join(name)));
+        files.map(Result::unwrap)
+    };
+    let (postfix_files, dovecot_files) = (snapshot(&etc), behind());
+
+    // Put in: the port that the world reaches becomes an inner one, and mail leaves by a relay.
+    let inner = scene.testbed.network.port(POSTFIX, INNER);
+    let (main, master) = (etc.join("main.cf"), etc.join("master.cf"));
+    edit(&master, &format!("{public} inet"), &format!("{inner} inet"));
+    let relay = scene.relay_in(&main, inner).await;
+    let beside = Postfix::start_as_it_is(&folder, inner).unwrap();
+    assert!(std::net::TcpStream::connect(public).is_err());
     let given = beside.give(
         from,
         &["bob@example.com"],
@@ -298,21 +368,181 @@ async fn a_postfix_user_sends_sealed_mail_and_without_us_all_is_as_it_was() {
     assert!(given.unwrap().contains("queued as"));
     let (text, verified) = scene.bob_reads().await;
     assert!(verified && text.contains("Email2-Seal: "), "{text}");
-    // Among themselves their mail stays where it was.
+    // Among themselves their mail stays where it was; what comes from outside comes by us.
     beside.give(from, &[to], &letter(to, "among us")).unwrap();
     scene.delivered(to, 2).await;
+    let sealed = scene.sealed(to, "", "from outside");
+    assert!(scene.offer(&sealed).await.starts_with("250 "));
+    scene.delivered(to, 3).await;
     drop(beside);
+
+    // Take it out: the two edits back, and nothing else.
     let front = scene.testbed.domains.remove("example.org").unwrap();
     front.stop().await;
-    let after = scene.postfix(None);
-    let same = std::fs::read(after.etc.join("main.cf")).unwrap();
-    assert_eq!(same, configuration);
-    after.give(from, &[to], &letter(to, "after")).unwrap();
-    let found = scene.delivered(to, 3).await;
-    for word in ["before", "among us", "after"] {
+    edit(&master, &format!("{inner} inet"), &format!("{public} inet"));
+    edit(&main, &relay, "");
+    assert_eq!(snapshot(&etc), postfix_files);
+    assert_eq!(behind(), dovecot_files);
+    let after = Postfix::start_as_it_is(&folder, public).unwrap();
+    let given = after.give(from, &[to], &letter(to, "after")).unwrap();
+    assert!(given.contains("queued as"), "{given}");
+    let found = scene.delivered(to, 4).await;
+    assert!(first.iter().all(|message| found.contains(message)));
+    for word in ["before", "among us", "from outside", "after"] {
         assert!(found.iter().any(|message| message.contains(word)), "{word}");
     }
     drop(after);
+    scene.close().await;
+}
+
+/// A Postfix whose network is not vouched for signs in at the smarthost, under TLS, by each
+/// mechanism (spec §15.2.3).
+#[tokio::test(flavor = "multi_thread")]
+async fn postfix_signs_in_at_the_smarthost_and_is_not_listened_to_without() {
+    if !installed() {
+        return;
+    }
+    let mut scene = Scene::open().await;
+    let inner = format!("smtp://{}", scene.testbed.network.port(POSTFIX, SMTP));
+    let names = "names = [\"postfix\"]";
+    let at = scene.front_with(&inner, "accept", names).await;
+    scene.hold_key("carol@example.org").await;
+    let domain = scene.testbed.domain("example.org").unwrap();
+    let store = scene.testbed.store(domain).unwrap();
+    let mut rng = scene.testbed.world.rng();
+    let password = email2d::smarthost::add(&store, "postfix", &mut rng);
+    let password = password.await.unwrap();
+    let relay = format!("[{}]:{}", at.ip(), at.port());
+    let send = |mechanism: &str, password: &str| {
+        let keys = format!("inline:{{ {{{relay} = postfix:{password}}} }}");
+        let parameters = [
+            ("relayhost", relay.clone()),
+            ("smtp_tls_security_level", "encrypt".to_owned()),
+            ("smtp_sasl_auth_enable", "yes".to_owned()),
+            ("smtp_sasl_security_options", "noanonymous".to_owned()),
+            ("smtp_sasl_mechanism_filter", mechanism.to_owned()),
+            ("smtp_sasl_password_maps", keys),
+        ];
+        let postfix = scene.postfix_with(&parameters);
+        let content = format!(
+            "From: carol@example.org\r\nTo: bob@example.com\r\nSubject: {mechanism}\r\n\r\nx\r\n"
+        );
+        let given = postfix.give("carol@example.org", &["bob@example.com"], &content);
+        assert!(given.unwrap().contains("queued as"));
+        let settled = postfix.wait("Postfix has tried", |postfix| {
+            !postfix.outcomes("bob@example.com").is_empty()
+        });
+        settled.unwrap();
+        let outcomes = postfix.outcomes("bob@example.com");
+        drop(postfix);
+        std::fs::remove_dir_all(scene.folder.path().join("postfix")).unwrap();
+        outcomes[0].clone()
+    };
+    for mechanism in ["plain", "scram-sha-256"] {
+        let outcome = send(mechanism, password.reveal());
+        let sealed = "to be sealed for carol@example.org";
+        assert!(
+            outcome.contains("status=sent") && outcome.contains(sealed),
+            "{mechanism}: {outcome}"
+        );
+    }
+    let outcome = send("plain", "wrong");
+    assert!(outcome.contains("status=deferred"), "{outcome}");
+    let (text, verified) = scene.bob_reads().await;
+    assert!(verified && text.contains("Email2-Seal: "), "{text}");
+    scene.close().await;
+}
+
+/// The Sieve script of docs/beside.md files by the place that the verdict names.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_sieve_script_of_the_page_files_what_is_not_for_the_inbox() {
+    if !installed() || !dovecot::has_sieve() {
+        eprintln!("skipped: needs Debian's dovecot-sieve (scripts/test installs it)");
+        return;
+    }
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/beside.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    let script = page.split("```sieve\n").nth(1).unwrap();
+    let script = script.split("```").next().unwrap();
+    let mut scene = Scene::with_sieve(Some(script.to_owned())).await;
+    let socket = scene.dovecot.socket.display().to_string();
+    scene.front(&format!("lmtp:{socket}"), "junk").await;
+    // Dave lets strangers wait; carol does not.
+    let dave: Address = "dave@example.org".parse().unwrap();
+    scene.testbed.add_account(&dave).await.unwrap();
+    let domain = scene.testbed.domain("example.org").unwrap();
+    let store = scene.testbed.store(domain).unwrap();
+    let account = store.account(&dave).await.unwrap().unwrap();
+    let strangers = ("strangers".to_owned(), Some(b"requests".to_vec()));
+    let set = store.set(Scope::Account(account.id), vec![strangers]);
+    set.await.unwrap();
+    for (to, body) in [
+        ("carol@example.org", "At noon?"),
+        ("dave@example.org", "Who?"),
+    ] {
+        let letter = scene.sealed(to, "", body);
+        assert!(scene.offer(&letter).await.starts_with("250 "));
+    }
+    let unsealed = ordinary("carol@example.org", FORGED);
+    assert!(scene.offer(&unsealed).await.starts_with("250 "));
+    let inbox = scene.delivered("carol@example.org", 1).await;
+    let verdict = fields(&inbox[0], "Email2-Verdict")[0];
+    assert!(verdict.ends_with("; place=inbox"), "{verdict}");
+    let keywords = scene.dovecot.keywords("carol@example.org");
+    assert!(keywords.contains("$Email2Verified"), "{keywords}");
+    for (user, mailbox, body, place) in [
+        ("carol@example.org", ".Junk", "Send it.", "junk"),
+        ("dave@example.org", ".Requests", "Who?", "requests"),
+    ] {
+        let filed = scene.dovecot.wait("it is filed", |dovecot| {
+            dovecot
+                .delivered_into(user, mailbox)
+                .is_ok_and(|found| found.len() == 1)
+        });
+        filed.unwrap();
+        let found = scene.dovecot.delivered_into(user, mailbox).unwrap();
+        assert!(found[0].contains(body), "{}", found[0]);
+        let verdict = fields(&found[0], "Email2-Verdict")[0];
+        assert!(verdict.ends_with(&format!("; place={place}")), "{verdict}");
+    }
+    assert_eq!(
+        scene.dovecot.delivered("dave@example.org").unwrap().len(),
+        0
+    );
+    assert_eq!(
+        scene.dovecot.delivered("carol@example.org").unwrap().len(),
+        1
+    );
+    scene.close().await;
+}
+
+/// The system behind is named, and found by what the machine knows of names.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_system_behind_may_be_a_name() {
+    if !installed() {
+        return;
+    }
+    let mut scene = Scene::open().await;
+    let lmtp = scene.testbed.network.port(DOVECOT, LMTP);
+    // The one name that every machine knows; Dovecot listens at another address of loopback.
+    let net = std::sync::Arc::clone(&scene.testbed.world.net);
+    let door = net.listen("127.0.0.1:0".parse().unwrap()).await.unwrap();
+    let port = door.local_addr().port();
+    tokio::spawn(async move {
+        while let Ok(mut near) = door.accept().await {
+            let mut far = net.connect(lmtp).await.unwrap();
+            tokio::spawn(async move {
+                let _ = tokio::io::copy_bidirectional(&mut near.stream, &mut far.stream).await;
+            });
+        }
+    });
+    scene
+        .front(&format!("lmtp://localhost:{port}"), "reject")
+        .await;
+    let letter = scene.sealed("carol@example.org", "", "By name");
+    let reply = scene.offer(&letter).await;
+    assert!(reply.starts_with("250 2.0.0 sealed by "), "{reply}");
+    scene.delivered("carol@example.org", 1).await;
     scene.close().await;
 }
 
@@ -323,7 +553,7 @@ async fn postfix_behind_passes_sealed_and_ordinary_mail_on_to_dovecot() {
     }
     let mut scene = Scene::open().await;
     let at = scene.testbed.network.port(POSTFIX, SMTP);
-    let postfix = scene.postfix(None);
+    let postfix = scene.postfix();
     scene.front(&format!("smtp://{at}"), "accept").await;
     let sealed = scene.sealed("carol@example.org", "", "At noon?");
     assert!(
@@ -376,7 +606,7 @@ async fn while_the_system_behind_is_down_nobody_is_refused() {
         .store(scene.testbed.domain("example.org").unwrap());
     let entries = store.unwrap().entries().await.unwrap();
     assert_eq!(entries.len(), 1);
-    let postfix = scene.postfix(None);
+    let postfix = scene.postfix();
     let store = scene
         .testbed
         .store(scene.testbed.domain("example.org").unwrap())
