@@ -1,5 +1,9 @@
 //! A domain's keys for DKIM (RFC 6376, RFC 8463): made by `email2d dkim`, in files that only the
-//! server reads; their public halves stand in the domain's DNS.
+//! server reads; their public halves stand in the domain's DNS. They come in pairs of Ed25519 and
+//! RSA, counted from 1; each pair has selectors of its own, so that one can take the place of
+//! another while both stand in the DNS.
+
+mod pairs;
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -17,9 +21,12 @@ use zeroize::Zeroizing;
 
 use crate::service_key;
 
-/// The selector of the Ed25519 key: its name below `_domainkey`.
+pub use pairs::{Pair, Standing, activate, drop_old, pairs, published, rotate};
+
+/// The selector of the first pair's Ed25519 key: its name below `_domainkey`.
 const ED25519: &str = "e2ed";
-/// The selector of the RSA key, which everybody verifies.
+/// The selector of its RSA key, which everybody verifies. Those of later pairs have its number
+/// behind.
 const RSA: &str = "e2rsa";
 
 /// Why keys cannot be made or used.
@@ -44,8 +51,13 @@ pub enum DkimKeyError {
 /// Both keys of a domain.
 pub(crate) struct Keys([Signer; 2]);
 
-/// One key.
-pub(crate) enum Signer {
+/// One key, by its selector.
+pub(crate) struct Signer {
+    selector: String,
+    key: Key,
+}
+
+enum Key {
     /// RFC 8463.
     Ed25519(Ed25519KeyPair),
     /// RFC 6376 §3.3.1, 2,048 bits.
@@ -61,24 +73,43 @@ pub struct DkimRecord {
     pub text: String,
 }
 
+impl DkimRecord {
+    /// Do these texts say the same, and nothing else? Blanks say nothing.
+    pub(crate) fn is(&self, found: &[String]) -> bool {
+        let bare = |text: &str| {
+            let octets = text.chars().filter(|c| !c.is_whitespace());
+            octets.collect::<String>()
+        };
+        matches!(found, [one] if bare(one) == bare(&self.text))
+    }
+}
+
 impl Keys {
-    /// Those of a domain; `None` when none were made.
+    /// Those that sign for a domain; `None` when none were made.
     ///
     /// # Errors
     /// See [`DkimKeyError`].
     pub(crate) fn read(data: &Path, domain: &Domain) -> Result<Option<Keys>, DkimKeyError> {
-        let Some(ed25519) = read(&file(data, domain, ED25519))? else {
-            return Ok(None);
-        };
-        let rsa_file = file(data, domain, RSA);
-        let Some(rsa) = read(&rsa_file)? else {
+        Keys::of_pair(data, domain, pairs::active(data, domain)?)
+    }
+
+    fn of_pair(data: &Path, domain: &Domain, number: u32) -> Result<Option<Keys>, DkimKeyError> {
+        let [ed_selector, rsa_selector] = selectors(number);
+        let (ed_file, rsa_file) = (
+            file(data, domain, &ed_selector),
+            file(data, domain, &rsa_selector),
+        );
+        let (Some(ed25519), Some(rsa)) = (read(&ed_file)?, read(&rsa_file)?) else {
             return Ok(None);
         };
         let ed25519 = Ed25519KeyPair::from_seed_unchecked(&ed25519)
-            .map_err(|_| DkimKeyError::Content(file(data, domain, ED25519)))?;
+            .map_err(|_| DkimKeyError::Content(ed_file))?;
         let rsa = RsaKeyPair::from_pkcs8(&rsa).map_err(|_| DkimKeyError::Content(rsa_file))?;
-        let keys = [Signer::Ed25519(ed25519), Signer::Rsa(Box::new(rsa))];
-        Ok(Some(Keys(keys)))
+        let signer = |selector, key| Signer { selector, key };
+        Ok(Some(Keys([
+            signer(ed_selector, Key::Ed25519(ed25519)),
+            signer(rsa_selector, Key::Rsa(Box::new(rsa))),
+        ])))
     }
 
     /// Each of them.
@@ -90,18 +121,15 @@ impl Keys {
 impl Signer {
     /// The name of the algorithm.
     pub(crate) fn algorithm(&self) -> &'static str {
-        match self {
-            Signer::Ed25519(_) => "ed25519-sha256",
-            Signer::Rsa(_) => "rsa-sha256",
+        match self.key {
+            Key::Ed25519(_) => "ed25519-sha256",
+            Key::Rsa(_) => "rsa-sha256",
         }
     }
 
     /// The selector.
-    pub(crate) fn selector(&self) -> &'static str {
-        match self {
-            Signer::Ed25519(_) => ED25519,
-            Signer::Rsa(_) => RSA,
-        }
+    pub(crate) fn selector(&self) -> &str {
+        &self.selector
     }
 
     /// Signs the SHA-256 of these octets.
@@ -109,10 +137,10 @@ impl Signer {
     /// # Errors
     /// The key refused.
     pub(crate) fn sign(&self, octets: &[u8]) -> Result<Vec<u8>, DkimKeyError> {
-        match self {
+        match &self.key {
             // RFC 8463 §3: over the hash.
-            Signer::Ed25519(key) => Ok(key.sign(&Sha256::digest(octets)).as_ref().to_vec()),
-            Signer::Rsa(key) => {
+            Key::Ed25519(key) => Ok(key.sign(&Sha256::digest(octets)).as_ref().to_vec()),
+            Key::Rsa(key) => {
                 let mut signature = vec![0; key.public_modulus_len()];
                 let random = SystemRandom::new();
                 key.sign(&RSA_PKCS1_SHA256, &random, octets, &mut signature)
@@ -124,9 +152,9 @@ impl Signer {
 
     /// What stands in DNS (RFC 6376 §3.6.1, RFC 8463 §4).
     fn record(&self, domain: &Domain) -> Result<DkimRecord, DkimKeyError> {
-        let (kind, key) = match self {
-            Signer::Ed25519(key) => ("ed25519", STANDARD.encode(key.public_key().as_ref())),
-            Signer::Rsa(key) => {
+        let (kind, key) = match &self.key {
+            Key::Ed25519(key) => ("ed25519", STANDARD.encode(key.public_key().as_ref())),
+            Key::Rsa(key) => {
                 let public: PublicKeyX509Der<'_> = key
                     .public_key()
                     .as_der()
@@ -143,11 +171,14 @@ impl Signer {
     /// A key that is always the same.
     #[cfg(test)]
     pub(crate) fn for_tests() -> Signer {
-        Signer::Ed25519(Ed25519KeyPair::from_seed_unchecked(&[7; 32]).unwrap())
+        Signer {
+            selector: ED25519.to_owned(),
+            key: Key::Ed25519(Ed25519KeyPair::from_seed_unchecked(&[7; 32]).unwrap()),
+        }
     }
 }
 
-/// Makes the keys of a domain that it does not have yet; gives the records to publish.
+/// Makes the keys that sign for a domain, where there are none; gives the records to publish.
 ///
 /// # Errors
 /// See [`DkimKeyError`].
@@ -156,27 +187,35 @@ pub fn ensure(
     domain: &Domain,
     rng: &mut (impl CryptoRng + RngCore),
 ) -> Result<Vec<DkimRecord>, DkimKeyError> {
-    let path = file(data, domain, ED25519);
-    if read(&path)?.is_none() {
-        let mut seed = Zeroizing::new([0; 32]);
-        rng.fill_bytes(&mut *seed);
-        write(&path, &*seed)?;
-    }
-    let path = file(data, domain, RSA);
-    if read(&path)?.is_none() {
-        write(&path, &rsa()?)?;
-    }
+    make(data, domain, pairs::active(data, domain)?, rng)?;
     published(data, domain)
 }
 
-/// The records of the keys that a domain has; none when none were made.
-///
-/// # Errors
-/// See [`DkimKeyError`].
-pub fn published(data: &Path, domain: &Domain) -> Result<Vec<DkimRecord>, DkimKeyError> {
-    let keys = Keys::read(data, domain)?;
-    let signers = keys.iter().flat_map(Keys::signers);
-    signers.map(|signer| signer.record(domain)).collect()
+/// Makes what a pair lacks.
+fn make(
+    data: &Path,
+    domain: &Domain,
+    number: u32,
+    rng: &mut (impl CryptoRng + RngCore),
+) -> Result<(), DkimKeyError> {
+    let [ed25519_file, rsa_file] = selectors(number).map(|selector| file(data, domain, &selector));
+    if read(&ed25519_file)?.is_none() {
+        let mut seed = Zeroizing::new([0; 32]);
+        rng.fill_bytes(&mut *seed);
+        write(&ed25519_file, &*seed)?;
+    }
+    if read(&rsa_file)?.is_none() {
+        write(&rsa_file, &rsa()?)?;
+    }
+    Ok(())
+}
+
+/// The selectors of a pair.
+fn selectors(number: u32) -> [String; 2] {
+    [ED25519, RSA].map(|name| match number {
+        1 => name.to_owned(),
+        number => format!("{name}{number}"),
+    })
 }
 
 /// A new RSA key, PKCS #8.

@@ -1,4 +1,4 @@
-//! What is done now and then: the service keys of new domains, and forgetting.
+//! What is done now and then: the service keys of new domains, new keys of DKIM, and forgetting.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,6 +7,7 @@ use email2::limits;
 use email2_store::StoreError;
 use tokio_util::sync::CancellationToken;
 
+use crate::outbound::dkim;
 use crate::service_key::{self, ServiceKeyError};
 use crate::site::Site;
 
@@ -38,13 +39,14 @@ pub(crate) async fn serve_domains(site: &Site) -> Result<(), ServiceKeyError> {
     Ok(())
 }
 
-/// Forgets, until the server stops.
+/// Looks after keys, and forgets, until the server stops.
 pub(crate) async fn run(site: Arc<Site>, stop: CancellationToken) {
     while stop
         .run_until_cancelled(site.world.clock.sleep(EVERY))
         .await
         .is_some()
     {
+        dkim::activate_published(&site).await;
         match forget(&site).await {
             Ok((seals, answers)) => tracing::debug!(seals, answers, "forgotten"),
             Err(error) => tracing::warn!(%error, "nothing could be forgotten"),

@@ -188,6 +188,66 @@ fn keys_for_dkim_are_made_once_and_their_records_printed_again() {
 }
 
 #[test]
+fn names_of_the_smarthost_are_added_listed_and_removed() {
+    let (host, _) = Host::new();
+    let added = json(&host.run(&["--json", "smarthost", "add", "postfix"]));
+    assert_eq!(added["password"].as_str().unwrap().len(), 43);
+    let again = json(&host.run(&["--json", "smarthost", "add", "postfix"]));
+    assert_ne!(again["password"], added["password"]);
+    assert_eq!(host.refused(&["smarthost", "add", "a b"]).0, 65);
+    let list = host.run(&["smarthost", "list"]);
+    assert_eq!(list.stdout, b"postfix (no [[smarthost]] table names it)\n");
+    let config = host.path("etc/config.toml");
+    let text = std::fs::read_to_string(&config).unwrap();
+    let table = "[[smarthost]]\nlisten = [\"127.0.0.1:30026\"]\ndomains = [\"example.org\"]\n";
+    std::fs::write(&config, format!("{text}\n{table}")).unwrap();
+    let (code, said) = host.refused(&["config", "check"]);
+    assert_eq!(code, 78);
+    assert!(
+        said.contains("smarthost.networks: nobody could use it"),
+        "{said}"
+    );
+    std::fs::write(&config, format!("{text}\n{table}names = [\"postfix\"]\n")).unwrap();
+    assert_eq!(host.run(&["smarthost", "list"]).stdout, b"postfix\n");
+    json(&host.run(&["--json", "smarthost", "remove", "postfix"]));
+    assert_eq!(host.refused(&["smarthost", "remove", "postfix"]).0, 67);
+}
+
+#[test]
+fn keys_for_dkim_are_rotated_and_the_old_ones_dropped() {
+    let (host, _) = Host::new();
+    let (code, said) = host.refused(&["dkim"]);
+    assert_eq!(code, 64, "{said}");
+    let (code, said) = host.refused(&["dkim", "rotate", "example.org", "--activate"]);
+    assert_eq!(code, 65);
+    assert!(said.contains("no new pair waits"), "{said}");
+    let next = json(&host.run(&["--json", "dkim", "rotate", "example.org"]));
+    assert_eq!(
+        (&next["pair"], &next["standing"]),
+        (&2.into(), &"waiting".into())
+    );
+    let first = next["records"][0].as_str().unwrap();
+    assert!(
+        first.starts_with("e2ed2._domainkey.example.org. TXT"),
+        "{first}"
+    );
+    // Both are wanted in the DNS, in this order.
+    let dns = String::from_utf8(host.run(&["dns"]).stdout).unwrap();
+    let at = |name: &str| dns.find(&format!("{name}._domainkey.example.org. TXT"));
+    assert!(at("e2rsa").unwrap() < at("e2ed2").unwrap());
+    let activate = ["--json", "dkim", "rotate", "example.org", "--activate"];
+    assert_eq!(json(&host.run(&activate))["active"], 2);
+    let shown = json(&host.run(&["--json", "dkim", "example.org"]));
+    assert_eq!(shown["pairs"][0]["standing"], "old");
+    let dropped = json(&host.run(&["--json", "dkim", "drop", "example.org"]));
+    assert_eq!(dropped["dropped"][0], "e2ed._domainkey.example.org");
+    let shown = json(&host.run(&["--json", "dkim", "example.org"]));
+    assert_eq!(shown["pairs"].as_array().unwrap().len(), 1);
+    assert_eq!(shown["pairs"][0]["standing"], "active");
+    assert_eq!(host.refused(&["dkim", "drop", "example.net"]).0, 68);
+}
+
+#[test]
 fn a_revoked_service_key_is_replaced() {
     let (host, _) = Host::new();
     let before = json(&host.run(&["--json", "key", "show", "@example.org"]));

@@ -4,6 +4,7 @@
 
 mod canonical;
 mod field;
+mod rotation;
 
 use email2::address::Domain;
 use email2_io::aside::aside;
@@ -15,6 +16,7 @@ use crate::dkim_key::{DkimKeyError, Keys};
 use crate::site::Site;
 use canonical::BodyHash;
 use field::{Header, Unsigned};
+pub(crate) use rotation::activate_published;
 
 /// Octets read at a time: hashing them takes less than 100 µs.
 const STEP: usize = 32 * 1024;
@@ -183,7 +185,7 @@ mod tests {
         let zone = Zone::default();
         for record in dkim_key::ensure(folder.path(), &domain, &mut OsRng).unwrap() {
             let key = DomainKey::parse(record.text.as_bytes()).unwrap();
-            let name = record.name.into_boxed_str();
+            let name = format!("{}.", record.name).into_boxed_str();
             let mut records = zone.0.lock().unwrap();
             records.insert(name, Txt::DomainKey(Arc::new(key)));
         }
