@@ -10,7 +10,7 @@ use std::time::Duration;
 use email2::address::{Address, Identity};
 use email2_client::send::report::State;
 use email2_store::{NewAccount, Purpose, Secret};
-use email2_testbed::domain::Plan;
+use email2_testbed::domain::{Domain, Plan};
 use email2_testbed::failure::{Outcome, Step};
 use email2_testbed::forger::session::{Letter, Reply, Session, deliver};
 use email2_testbed::loopback::{MX_PORT, SUBMISSIONS_PORT};
@@ -317,4 +317,110 @@ async fn a_key_of_ones_own_is_not_replaced_by_a_code_that_adds() {
     let words = refused.err().unwrap().to_string();
     assert!(words.contains("does not take the key"), "{words}");
     scene.testbed.stop().await;
+}
+
+/// A server with more lines in the table of its domain, and in front of its file's end.
+async fn server_with(
+    testbed: &mut Testbed,
+    name: &'static str,
+    own: &str,
+    more: &str,
+) -> Outcome<()> {
+    let plan = Plan::new(name);
+    let place = testbed.prepare(&plan)?;
+    let file = place.configuration();
+    let text = std::fs::read_to_string(&file).step("configuration")?;
+    let text = text.replacen("local = true", &format!("local = true\n{own}"), 1);
+    std::fs::write(&file, format!("{text}\n{more}")).step("configuration")?;
+    let domain = Domain::start(place, &testbed.network, &testbed.world).await?;
+    testbed.domains.insert(plan.name, domain);
+    Ok(())
+}
+
+/// What lies in the Inbox of an account at example.com's server.
+async fn first_in_inbox(testbed: &Testbed, address: &Address) -> Outcome<String> {
+    let store = testbed.store(testbed.domain("example.com")?)?;
+    let account = store.account(address).await.step("account")?;
+    let account = account.step("account")?.id;
+    let inbox = store.mailbox(account, "INBOX").await.step("Inbox")?;
+    let messages = store.messages(inbox.step("Inbox")?.id).await;
+    let message = messages.step("messages")?.pop().step("a message")?;
+    let body = store.message_body(message.id).await.step("body")?;
+    let octets = body.read(0, usize::MAX).await.step("body")?;
+    Ok(String::from_utf8_lossy(&octets).into_owned())
+}
+
+/// spec §13.5.4: what an ordinary exchanger got is given to a server of ours that serves the
+/// recipient, and that follows the chain by mail-auth.
+#[tokio::test(flavor = "multi_thread")]
+async fn dkim2_of_ours_passes_where_it_arrives() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut testbed = Testbed::start(folder.path()).unwrap();
+    let plain = "[[domain]]\nname = \"plain.example\"\nlocal = true\nlegacy = \"accept\"\n";
+    server_with(&mut testbed, "example.com", "", plain)
+        .await
+        .unwrap();
+    server_with(&mut testbed, "example.org", "dkim2 = true", "")
+        .await
+        .unwrap();
+    let bob = address("bob@example.org").unwrap();
+    let token = held(&testbed, &bob).await.unwrap();
+    let domain = testbed.domain("example.org").unwrap();
+    let data = domain.place.folder.join("data");
+    let records = dkim_key::ensure(&data, bob.domain(), &mut testbed.world.rng()).unwrap();
+    let zone = testbed.authority.zone("example.org").cloned().unwrap();
+    let zone = records
+        .iter()
+        .fold(zone, |zone, record| zone.text(&record.name, &record.text));
+    testbed.authority.publish(zone).unwrap();
+    let taken = plain_host(&mut testbed).await.unwrap();
+
+    let erin = address("erin@plain.example").unwrap();
+    let at = testbed.door("example.org", SUBMISSIONS_PORT).unwrap();
+    let session = Session::log_in(&testbed.world, &at, &bob, &token);
+    let mut session = session.await.unwrap();
+    let mut letter = Letter {
+        from: bob.to_string(),
+        announced: None,
+        recipients: vec![erin.to_string()],
+        content: LETTER
+            .replace("alice@example.com", "erin@plain.example")
+            .into(),
+    };
+    let reply = deliver(&mut session, &letter).await.unwrap();
+    assert_eq!(reply.code, 250, "{reply}");
+    let mut message = String::new();
+    for _ in 0..200 {
+        if let Some(found) = taken.lock().await.first() {
+            message.clone_from(found);
+            break;
+        }
+        let clock = &testbed.world.clock;
+        clock.sleep(Duration::from_millis(100)).await;
+    }
+    assert!(
+        message.starts_with("DKIM2-Signature: i=1; m=1; "),
+        "{message}"
+    );
+
+    let domain = testbed.domain("example.com").unwrap();
+    let store = testbed.store(domain).unwrap();
+    let account = NewAccount {
+        address: erin.clone(),
+        quota: None,
+        strict: false,
+        unlisted: false,
+    };
+    let now = testbed.world.now();
+    store.add_account(&account, now).await.unwrap();
+    letter.content = message.into_bytes();
+    let at = testbed.exchanger("example.com").unwrap();
+    let session = Session::open(&testbed.world, &at, "mx.example.org");
+    let reply = deliver(&mut session.await.unwrap(), &letter).await.unwrap();
+    assert_eq!(reply.code, 250, "{reply}");
+    let kept = first_in_inbox(&testbed, &erin).await.unwrap();
+    for result in ["dkim2=pass", "dkim=pass"] {
+        assert!(kept.contains(result), "{result}: {kept}");
+    }
+    testbed.stop().await;
 }

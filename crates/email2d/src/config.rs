@@ -74,6 +74,9 @@ pub struct DomainConfig {
     /// Whose mail is that for addresses that nobody has (spec §14.1.4).
     #[serde(default, deserialize_with = "address")]
     pub catch_all: Option<Address>,
+    /// Is its mail to ordinary domains signed by DKIM2 besides, which is a draft (spec §13.5.4)?
+    #[serde(default)]
+    pub dkim2: bool,
     /// The MTA-STS policy that is served for it over HTTPS (RFC 8461); absent: none is.
     #[serde(default)]
     pub mta_sts: Option<MtaSts>,

@@ -21,7 +21,7 @@ mod rekey;
 
 mod behind;
 mod deliver;
-mod dkim;
+pub(crate) mod dkim;
 mod local;
 
 mod settle;

@@ -5,6 +5,7 @@
 mod canonical;
 mod field;
 mod rotation;
+mod second;
 
 use email2::address::Domain;
 use email2_io::aside::aside;
@@ -17,6 +18,7 @@ use crate::site::Site;
 use canonical::BodyHash;
 use field::{Header, Unsigned};
 pub(crate) use rotation::activate_published;
+use second::FirstHop;
 
 /// Octets read at a time: hashing them takes less than 100 µs.
 const STEP: usize = 32 * 1024;
@@ -54,18 +56,11 @@ pub(crate) async fn fields(
     let Some(keys) = Keys::read(&site.config.data_directory, &domain)? else {
         return Ok(Vec::new());
     };
-    let (header, hash) = read(body).await?;
-    let unsigned = Unsigned {
-        domain,
-        time: site.world.now(),
-        body_hash: hash,
-        header,
-    };
-    let signed = aside(move || {
-        let fields = keys.signers().map(|signer| unsigned.signed(signer));
-        fields.collect::<Result<Vec<_>, _>>()
-    });
-    Ok(signed.await??.concat())
+    let hop = FirstHop::of(site, entry, &domain);
+    let message = Hashed::read(body).await?;
+    let time = site.world.now();
+    let signed = aside(move || message.signed(&keys, domain, time, hop));
+    Ok(signed.await??)
 }
 
 /// The domain of ours whose word stands for the message: that of its top seal, which was judged
@@ -78,38 +73,85 @@ fn answers_for(site: &Site, entry: &QueueEntry) -> Option<Domain> {
     site.serves(domain).then(|| domain.clone())
 }
 
-/// The header section, and the hash of the body below it.
-async fn read(body: &dyn BodyReader) -> Result<(Header, [u8; 32]), DkimError> {
-    let mut header = Vec::new();
-    let mut hash = BodyHash::default();
-    let mut offset = 0;
-    let mut behind = None;
-    while offset < body.size() {
-        let some = body.read(offset, STEP).await?;
-        if some.is_empty() {
-            break;
-        }
-        offset += some.len() as u64;
-        match behind {
-            Some(()) => hash.push(&some),
-            None => {
-                header.extend_from_slice(&some);
-                behind = begin_body(&mut header, &mut hash);
-            }
-        }
-        if behind.is_none() && header.len() > 2 * email2::limits::HEADER_OCTETS {
-            return Err(DkimError::Header);
-        }
-    }
-    Ok((Header::parse(&header), hash.finish()))
+/// A message as far as signatures need it: its header section, and the hashes of its body.
+struct Hashed {
+    header: Vec<u8>,
+    relaxed: BodyHash,
+    simple: BodyHash,
+    /// The header section has ended.
+    in_body: bool,
 }
 
-/// Cuts the body off, when the header section has ended.
-fn begin_body(header: &mut Vec<u8>, hash: &mut BodyHash) -> Option<()> {
-    let end = header.windows(4).position(|four| four == b"\r\n\r\n")?;
-    hash.push(header.get(end + 4..).unwrap_or_default());
-    header.truncate(end + 2);
-    Some(())
+impl Hashed {
+    fn begin() -> Hashed {
+        Hashed {
+            header: Vec::new(),
+            relaxed: BodyHash::default(),
+            simple: BodyHash::simple(),
+            in_body: false,
+        }
+    }
+
+    async fn read(body: &dyn BodyReader) -> Result<Hashed, DkimError> {
+        let mut message = Hashed::begin();
+        let mut offset = 0;
+        while offset < body.size() {
+            let some = body.read(offset, STEP).await?;
+            if some.is_empty() {
+                break;
+            }
+            offset += some.len() as u64;
+            message.push(&some)?;
+        }
+        Ok(message)
+    }
+
+    fn push(&mut self, octets: &[u8]) -> Result<(), DkimError> {
+        if self.in_body {
+            self.push_body(octets);
+            return Ok(());
+        }
+        self.header.extend_from_slice(octets);
+        let mut fours = self.header.windows(4);
+        if let Some(end) = fours.position(|four| four == b"\r\n\r\n") {
+            let body = self.header.split_off(end + 2);
+            self.in_body = true;
+            self.push_body(body.get(2..).unwrap_or_default());
+        }
+        match self.header.len() > 2 * email2::limits::HEADER_OCTETS {
+            true => Err(DkimError::Header),
+            false => Ok(()),
+        }
+    }
+
+    fn push_body(&mut self, octets: &[u8]) {
+        self.relaxed.push(octets);
+        self.simple.push(octets);
+    }
+
+    /// The fields, by every key.
+    fn signed(
+        self,
+        keys: &Keys,
+        domain: Domain,
+        time: u64,
+        hop: Option<FirstHop>,
+    ) -> Result<Vec<u8>, DkimKeyError> {
+        let mut fields = match hop {
+            Some(hop) => hop.signed(keys, &self.header, self.simple.finish())?,
+            None => Vec::new(),
+        };
+        let unsigned = Unsigned {
+            domain,
+            time,
+            body_hash: self.relaxed.finish(),
+            header: Header::parse(&self.header),
+        };
+        for signer in keys.signers() {
+            fields.extend(unsigned.signed(signer)?);
+        }
+        Ok(fields)
+    }
 }
 
 #[cfg(test)]
@@ -124,7 +166,8 @@ mod tests {
     use mail_auth::common::parse::TxtRecordParser as _;
     use mail_auth::common::verify::DomainKey;
     use mail_auth::{
-        AuthenticatedMessage, DkimResult, MessageAuthenticator, Parameters, ResolverCache, Txt,
+        AuthenticatedMessage, Dkim2Result, DkimResult, MessageAuthenticator, Parameters,
+        ResolverCache, Txt,
     };
     use rand_core::OsRng;
 
@@ -161,11 +204,81 @@ mod tests {
         }
     }
 
-    fn header_and_hash(message: &str) -> (Header, [u8; 32]) {
-        let mut header = message.as_bytes().to_vec();
-        let mut hash = BodyHash::default();
-        begin_body(&mut header, &mut hash).unwrap();
-        (Header::parse(&header), hash.finish())
+    /// The message behind its signatures; read in pieces that end anywhere.
+    fn signed(keys: &Keys, message: &str, hop: Option<FirstHop>) -> String {
+        let mut hashed = Hashed::begin();
+        for piece in message.as_bytes().chunks(7) {
+            hashed.push(piece).unwrap();
+        }
+        let (domain, now) = ("example.org".parse().unwrap(), SystemClock::new().now());
+        let fields = hashed.signed(keys, domain, now, hop).unwrap();
+        String::from_utf8(fields).unwrap() + message
+    }
+
+    /// Keys, and the zone where a verifier finds them.
+    fn keys_and_zone() -> (Keys, Zone) {
+        let folder = tempfile::tempdir().unwrap();
+        let domain: Domain = "example.org".parse().unwrap();
+        let zone = Zone::default();
+        for record in dkim_key::ensure(folder.path(), &domain, &mut OsRng).unwrap() {
+            let key = DomainKey::parse(record.text.as_bytes()).unwrap();
+            let name = format!("{}.", record.name).into_boxed_str();
+            let mut records = zone.0.lock().unwrap();
+            records.insert(name, Txt::DomainKey(Arc::new(key)));
+        }
+        let keys = Keys::read(folder.path(), &domain).unwrap().unwrap();
+        (keys, zone)
+    }
+
+    fn first_hop() -> FirstHop {
+        FirstHop {
+            domain: "example.org".parse().unwrap(),
+            time: SystemClock::new().now(),
+            mail_from: "<bob@example.org>".to_owned(),
+            recipients: vec!["<alice@example.com>".to_owned()],
+        }
+    }
+
+    async fn chain_is_good(zone: &Zone, message: &str, to: &str) -> bool {
+        let authenticator = MessageAuthenticator::new_cloudflare().unwrap();
+        let parsed = AuthenticatedMessage::parse(message.as_bytes()).unwrap();
+        let parameters = Parameters::new(&parsed).with_txt_cache(zone);
+        let envelope = mail_auth::dkim2::Envelope::new("bob@example.org", [to]);
+        let output = authenticator.verify_dkim2(parameters, envelope).await;
+        *output.result() == Dkim2Result::Pass
+    }
+
+    /// spec §13.5.4: another implementation follows the chain, for this envelope only.
+    #[tokio::test]
+    async fn dkim2_is_good_for_the_message_and_its_envelope_only() {
+        let (keys, zone) = keys_and_zone();
+        let to = "alice@example.com";
+        for body in [
+            "",
+            "\r\n\r\n",
+            "Hello  there \r\n\r\n.\r\n\r\n\r\n",
+            "no end",
+        ] {
+            let message = format!("From: bob@example.org\r\nTo: {to}\r\n\r\n{body}");
+            let message = signed(&keys, &message, Some(first_hop()));
+            assert!(chain_is_good(&zone, &message, to).await, "{message}");
+        }
+        let message = signed(&keys, MESSAGE, Some(first_hop()));
+        assert!(
+            message.starts_with("DKIM2-Signature: i=1; m=1; t="),
+            "{message}"
+        );
+        assert!(chain_is_good(&zone, &message, to).await, "{message}");
+        assert_eq!(verified(&zone, &message).await, [true, true]);
+        assert!(!chain_is_good(&zone, &message, "eve@example.com").await);
+        for (from, into) in [("Hello  there", "Hello there"), ("lunch", "money")] {
+            let changed = message.replacen(from, into, 1);
+            assert!(!chain_is_good(&zone, &changed, to).await, "{into}");
+        }
+        // Others began a chain: it stays theirs.
+        let again = signed(&keys, &message, Some(first_hop()));
+        assert_eq!(again.matches("DKIM2-Signature:").count(), 1);
+        assert!(!signed(&keys, MESSAGE, None).contains("DKIM2-Signature"));
     }
 
     async fn verified(zone: &Zone, message: &str) -> Vec<bool> {
@@ -180,28 +293,8 @@ mod tests {
     /// Another implementation reads our signatures, and no change of what they cover.
     #[tokio::test]
     async fn both_signatures_are_good_for_the_message_as_it_is_only() {
-        let folder = tempfile::tempdir().unwrap();
-        let domain: Domain = "example.org".parse().unwrap();
-        let zone = Zone::default();
-        for record in dkim_key::ensure(folder.path(), &domain, &mut OsRng).unwrap() {
-            let key = DomainKey::parse(record.text.as_bytes()).unwrap();
-            let name = format!("{}.", record.name).into_boxed_str();
-            let mut records = zone.0.lock().unwrap();
-            records.insert(name, Txt::DomainKey(Arc::new(key)));
-        }
-        let (header, body_hash) = header_and_hash(MESSAGE);
-        let unsigned = Unsigned {
-            domain: domain.clone(),
-            time: SystemClock::new().now(),
-            body_hash,
-            header,
-        };
-        let keys = Keys::read(folder.path(), &domain).unwrap().unwrap();
-        let fields: Vec<u8> = keys
-            .signers()
-            .flat_map(|signer| unsigned.signed(signer).unwrap())
-            .collect();
-        let signed = String::from_utf8(fields).unwrap() + MESSAGE;
+        let (keys, zone) = keys_and_zone();
+        let signed = signed(&keys, MESSAGE, None);
         assert_eq!(verified(&zone, &signed).await, [true, true], "{signed}");
         // What relaxed canonicalization forgives.
         let rewrapped = signed.replace("Subject: lunch \t at", "subject:  lunch at");

@@ -1,4 +1,5 @@
-//! The canonical form `relaxed` of header fields and bodies (RFC 6376 §3.4.2, §3.4.4).
+//! The canonical form `relaxed` of header fields and bodies (RFC 6376 §3.4.2, §3.4.4), and
+//! `simple` of bodies (§3.4.3).
 
 use sha2::{Digest, Sha256};
 
@@ -6,13 +7,32 @@ use sha2::{Digest, Sha256};
 #[derive(Debug, Default)]
 pub(super) struct BodyHash {
     hash: Sha256,
+    form: Form,
     /// Line ends that are written before the next content, and not at the end of the body.
     line_ends: u64,
     blank: bool,
     any: bool,
 }
 
+/// What of a body is the same.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Form {
+    /// Blanks together, none at the end of a line, no empty lines at the end.
+    #[default]
+    Relaxed,
+    /// No empty lines at the end.
+    Simple,
+}
+
 impl BodyHash {
+    /// That of the form `simple`.
+    pub(super) fn simple() -> BodyHash {
+        BodyHash {
+            form: Form::Simple,
+            ..BodyHash::default()
+        }
+    }
+
     /// The next octets; lines end in CRLF, as everything that is kept here.
     pub(super) fn push(&mut self, octets: &[u8]) {
         let mut out = Vec::with_capacity(octets.len() + 2);
@@ -23,7 +43,7 @@ impl BodyHash {
                     self.line_ends += 1;
                     self.blank = false;
                 }
-                b' ' | b'\t' => self.blank = true,
+                b' ' | b'\t' if self.form == Form::Relaxed => self.blank = true,
                 octet => self.content(*octet, &mut out),
             }
         }
@@ -41,9 +61,9 @@ impl BodyHash {
         self.any = true;
     }
 
-    /// The hash; of an empty body that of nothing.
+    /// The hash; of an empty body that of nothing, in the simple form that of a line end.
     pub(super) fn finish(mut self) -> [u8; 32] {
-        if self.any {
+        if self.any || self.form == Form::Simple {
             self.hash.update(b"\r\n");
         }
         self.hash.finalize().into()
