@@ -319,7 +319,11 @@ async fn a_key_of_ones_own_is_not_replaced_by_a_code_that_adds() {
     scene.testbed.stop().await;
 }
 
-/// A server with more lines in the table of its domain, and in front of its file's end.
+/// Where a smarthost listens.
+const SMARTHOST: u16 = 12_026;
+
+/// A server with more lines in the table of its domain, and at the end of its file, where
+/// `SMARTHOST` stands for the address of one.
 async fn server_with(
     testbed: &mut Testbed,
     name: &'static str,
@@ -329,12 +333,27 @@ async fn server_with(
     let plan = Plan::new(name);
     let place = testbed.prepare(&plan)?;
     let file = place.configuration();
+    let smarthost = testbed.network.port(place.number, SMARTHOST);
+    let more = more.replace("SMARTHOST", &smarthost.to_string());
     let text = std::fs::read_to_string(&file).step("configuration")?;
     let text = text.replacen("local = true", &format!("local = true\n{own}"), 1);
     std::fs::write(&file, format!("{text}\n{more}")).step("configuration")?;
     let domain = Domain::start(place, &testbed.network, &testbed.world).await?;
     testbed.domains.insert(plan.name, domain);
     Ok(())
+}
+
+/// An account at example.com's server, of whichever of its domains.
+async fn account_at_com(testbed: &Testbed, address: &Address) -> Outcome<()> {
+    let store = testbed.store(testbed.domain("example.com")?)?;
+    let account = NewAccount {
+        address: address.clone(),
+        quota: None,
+        strict: false,
+        unlisted: false,
+    };
+    let added = store.add_account(&account, testbed.world.now()).await;
+    added.step("account").map(|_| ())
 }
 
 /// What lies in the Inbox of an account at example.com's server.
@@ -350,73 +369,97 @@ async fn first_in_inbox(testbed: &Testbed, address: &Address) -> Outcome<String>
     Ok(String::from_utf8_lossy(&octets).into_owned())
 }
 
-/// spec §13.5.4: what an ordinary exchanger got is given to a server of ours that serves the
-/// recipient, and that follows the chain by mail-auth.
-#[tokio::test(flavor = "multi_thread")]
-async fn dkim2_of_ours_passes_where_it_arrives() {
-    let folder = tempfile::tempdir().unwrap();
-    let mut testbed = Testbed::start(folder.path()).unwrap();
+/// example.com's server, which serves plain.example too, and example.org's, which signs by DKIM2
+/// and has a smarthost; the keys of DKIM stand in the DNS.
+async fn signing_world(folder: &std::path::Path) -> Outcome<Testbed> {
+    let mut testbed = Testbed::start(folder)?;
     let plain = "[[domain]]\nname = \"plain.example\"\nlocal = true\nlegacy = \"accept\"\n";
-    server_with(&mut testbed, "example.com", "", plain)
-        .await
-        .unwrap();
-    server_with(&mut testbed, "example.org", "dkim2 = true", "")
-        .await
-        .unwrap();
-    let bob = address("bob@example.org").unwrap();
-    let token = held(&testbed, &bob).await.unwrap();
-    let domain = testbed.domain("example.org").unwrap();
+    server_with(&mut testbed, "example.com", "", plain).await?;
+    let door = "[[smarthost]]\nlisten = [\"SMARTHOST\"]\nnetworks = [\"127.0.0.0/8\"]\n\
+        domains = [\"example.org\"]\n";
+    server_with(&mut testbed, "example.org", "dkim2 = true", door).await?;
+    let domain = testbed.domain("example.org")?;
     let data = domain.place.folder.join("data");
-    let records = dkim_key::ensure(&data, bob.domain(), &mut testbed.world.rng()).unwrap();
-    let zone = testbed.authority.zone("example.org").cloned().unwrap();
+    let name = email2::Domain::parse("example.org").step("domain")?;
+    let records = dkim_key::ensure(&data, &name, &mut testbed.world.rng()).step("keys")?;
+    let zone = testbed
+        .authority
+        .zone("example.org")
+        .cloned()
+        .step("zone")?;
     let zone = records
         .iter()
         .fold(zone, |zone, record| zone.text(&record.name, &record.text));
-    testbed.authority.publish(zone).unwrap();
-    let taken = plain_host(&mut testbed).await.unwrap();
+    testbed.authority.publish(zone)?;
+    Ok(testbed)
+}
 
-    let erin = address("erin@plain.example").unwrap();
-    let at = testbed.door("example.org", SUBMISSIONS_PORT).unwrap();
-    let session = Session::log_in(&testbed.world, &at, &bob, &token);
-    let mut session = session.await.unwrap();
-    let mut letter = Letter {
-        from: bob.to_string(),
-        announced: None,
-        recipients: vec![erin.to_string()],
-        content: LETTER
-            .replace("alice@example.com", "erin@plain.example")
-            .into(),
-    };
-    let reply = deliver(&mut session, &letter).await.unwrap();
-    assert_eq!(reply.code, 250, "{reply}");
-    let mut message = String::new();
+/// Waits until the ordinary host was given so many messages.
+async fn given(testbed: &Testbed, taken: &Mutex<Vec<String>>, count: usize) -> Vec<String> {
     for _ in 0..200 {
-        if let Some(found) = taken.lock().await.first() {
-            message.clone_from(found);
-            break;
+        let found = taken.lock().await.clone();
+        if found.len() >= count {
+            return found;
         }
         let clock = &testbed.world.clock;
         clock.sleep(Duration::from_millis(100)).await;
     }
-    assert!(
-        message.starts_with("DKIM2-Signature: i=1; m=1; "),
-        "{message}"
-    );
+    taken.lock().await.clone()
+}
 
-    let domain = testbed.domain("example.com").unwrap();
-    let store = testbed.store(domain).unwrap();
-    let account = NewAccount {
-        address: erin.clone(),
-        quota: None,
-        strict: false,
-        unlisted: false,
-    };
-    let now = testbed.world.now();
-    store.add_account(&account, now).await.unwrap();
-    letter.content = message.into_bytes();
+fn letter(from: &str, to: &Address, content: &str) -> Letter {
+    Letter {
+        from: from.to_owned(),
+        announced: None,
+        recipients: vec![to.to_string()],
+        content: content.as_bytes().to_vec(),
+    }
+}
+
+/// spec §13.5.4: what an ordinary exchanger got is given to a server of ours that serves the
+/// recipient, and that follows the chain by mail-auth. §13.5.2: whoever a mail system behind
+/// vouches for is signed as well.
+#[tokio::test(flavor = "multi_thread")]
+async fn dkim2_of_ours_passes_where_it_arrives() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut testbed = signing_world(folder.path()).await.unwrap();
+    let taken = plain_host(&mut testbed).await.unwrap();
+    let (bob, erin) = ("bob@example.org", "erin@plain.example");
+    let (bob, erin) = (address(bob).unwrap(), address(erin).unwrap());
+    let token = held(&testbed, &bob).await.unwrap();
+    let content = LETTER.replace("alice@example.com", "erin@plain.example");
+    let at = testbed.door("example.org", SUBMISSIONS_PORT).unwrap();
+    let session = Session::log_in(&testbed.world, &at, &bob, &token).await;
+    let of_bob = letter("bob@example.org", &erin, &content);
+    let reply = deliver(&mut session.unwrap(), &of_bob).await.unwrap();
+    assert_eq!(reply.code, 250, "{reply}");
+    let at = testbed.door("example.org", SMARTHOST).unwrap();
+    let session = Session::open(&testbed.world, &at, "postfix.example.org").await;
+    let content = format!("From: dave@example.org\r\nTo: {erin}\r\nSubject: x\r\n\r\nx\r\n");
+    let of_dave = letter("dave@example.org", &erin, &content);
+    let reply = deliver(&mut session.unwrap(), &of_dave).await.unwrap();
+    assert_eq!(reply.code, 250, "{reply}");
+    let found = given(&testbed, &taken, 2).await;
+    assert_eq!(found.len(), 2);
+    for message in &found {
+        assert!(
+            message.starts_with("DKIM2-Signature: i=1; m=1; "),
+            "{message}"
+        );
+        assert_eq!(
+            message.matches("\nDKIM-Signature: ").count(),
+            2,
+            "{message}"
+        );
+    }
+    let message = found
+        .iter()
+        .find(|message| message.contains("bob@example.org"));
+    account_at_com(&testbed, &erin).await.unwrap();
     let at = testbed.exchanger("example.com").unwrap();
-    let session = Session::open(&testbed.world, &at, "mx.example.org");
-    let reply = deliver(&mut session.await.unwrap(), &letter).await.unwrap();
+    let session = Session::open(&testbed.world, &at, "mx.example.org").await;
+    let again = letter("bob@example.org", &erin, message.unwrap());
+    let reply = deliver(&mut session.unwrap(), &again).await.unwrap();
     assert_eq!(reply.code, 250, "{reply}");
     let kept = first_in_inbox(&testbed, &erin).await.unwrap();
     for result in ["dkim2=pass", "dkim=pass"] {

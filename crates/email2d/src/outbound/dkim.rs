@@ -64,11 +64,13 @@ pub(crate) async fn fields(
 }
 
 /// The domain of ours whose word stands for the message: that of its top seal, which was judged
-/// here, or of the user for whom it was protected here. What a stranger wrote is never signed.
+/// here, of the user for whom it was protected here, or of somebody for whom the mail system behind
+/// vouches. What a stranger wrote is never signed.
 fn answers_for(site: &Site, entry: &QueueEntry) -> Option<Domain> {
     let sealed = entry.announced.as_ref().map(|(_, signer)| signer.domain());
-    let held = Words::parse(&entry.details).held;
-    let author = entry.mail_from.address().filter(|_| held);
+    let words = Words::parse(&entry.details);
+    let author = entry.mail_from.address();
+    let author = author.filter(|_| words.held || words.vouched);
     let domain = sealed.or(author.map(|address| address.domain()))?;
     site.serves(domain).then(|| domain.clone())
 }

@@ -21,10 +21,12 @@ pub(crate) struct Words {
     pub(crate) rekeyed: bool,
     /// They were judged here, and go to the mail system behind.
     pub(crate) behind: bool,
+    /// They come from a mail system behind, which vouches for their author.
+    pub(crate) vouched: bool,
 }
 
 impl Words {
-    fn named(self) -> [(bool, &'static str); 8] {
+    fn named(self) -> [(bool, &'static str); 9] {
         [
             (self.eight_bit, "8bitmime"),
             (self.utf8, "smtputf8"),
@@ -34,6 +36,7 @@ impl Words {
             (self.held, "held"),
             (self.rekeyed, "rekeyed"),
             (self.behind, "behind"),
+            (self.vouched, "vouched"),
         ]
     }
 
@@ -49,6 +52,7 @@ impl Words {
             held: said("held"),
             rekeyed: said("rekeyed"),
             behind: said("behind"),
+            vouched: said("vouched"),
         }
     }
 }

@@ -21,6 +21,7 @@ pub(super) fn of(site: &Site, written: &Written, taken: &Taken<'_>) -> Vec<NewEn
     let words = Words {
         utf8: written.mail.smtputf8,
         unprotected: written.held().is_some(),
+        vouched: written.held().is_none(),
         // RFC 6409 §8: what every copy has to have, and the same in all.
         date: header.value("Date").is_none(),
         message_id: header.value("Message-ID").is_none(),
