@@ -2,6 +2,7 @@
 //! `email2.D` or the host's own, greeted (spec §2.1, §2.2).
 
 mod ordinary;
+mod places;
 mod search;
 mod session;
 
@@ -19,6 +20,7 @@ use crate::fence::Fence;
 use crate::resolve::{Host, Way};
 use crate::route::{self, RouteError};
 
+pub(crate) use places::Places;
 pub use search::Search;
 pub use session::{Content, ContentSource, Session};
 
@@ -119,6 +121,8 @@ pub struct Connector {
     pub home: Option<(Domain, ClientTls)>,
     /// What may be connected to.
     pub fence: Fence,
+    /// How many connections one address gets.
+    pub(crate) places: Places,
     /// What we call ourselves in EHLO.
     pub name: String,
 }
@@ -220,21 +224,24 @@ impl Connector {
 
     pub(crate) async fn reach(&self, host: &Host) -> Result<Stream, OpenError> {
         let addresses = route::addresses(&self.world, &self.fence, host).await?;
+        let place = match addresses.first() {
+            Some(first) => Some(self.places.take(*first).await),
+            None => None,
+        };
         let connected = connect::first(&self.world, &addresses, CONNECT_LIMIT).await;
-        match connected {
-            Ok(connection) => {
-                let passed = self.fence.passes_connected(&connection);
-                passed.map_err(|error| RouteError::Fenced {
-                    host: host.name.clone(),
-                    error,
-                })?;
-                Ok(connection.stream)
-            }
-            Err(error) => Err(OpenError::Connect {
-                host: host.name.clone(),
-                error,
-            }),
-        }
+        let connection = connected.map_err(|error| OpenError::Connect {
+            host: host.name.clone(),
+            error,
+        })?;
+        let passed = self.fence.passes_connected(&connection);
+        passed.map_err(|error| RouteError::Fenced {
+            host: host.name.clone(),
+            error,
+        })?;
+        Ok(match place {
+            Some(place) => place.hold(connection.stream),
+            None => connection.stream,
+        })
     }
 
     async fn start_tls(

@@ -10,7 +10,7 @@ use email2::{Address, Domain};
 use email2_io::tls::{ClientTls, TlsError};
 use email2_io::{NetworkConfig, World};
 
-use crate::connect::{Connector, Search, Session};
+use crate::connect::{Connector, Places, Search, Session};
 use crate::fence::{Budget, Fence};
 use crate::https::{Answered, FetchError, Page};
 use crate::keys::{ANSWERS, Asked, Flights, IdleSessions, KeyCache, Question, Recalled, Shelf};
@@ -113,6 +113,7 @@ impl Remote {
             ordinary_keys: Recent::of(ANSWERS),
             connector: Connector {
                 fence: Fence::new(network.allow_addresses.clone()),
+                places: Places::default(),
                 name: name.to_owned(),
                 world,
                 tls,

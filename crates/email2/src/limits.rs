@@ -158,6 +158,8 @@ pub const AUTH_FAILURES_MINUTE: usize = 10;
 pub const AUTH_FAILURES_DAY: usize = 50;
 /// Connections from one source prefix at a time.
 pub const CONNECTIONS_PER_SOURCE: usize = 30;
+/// Connections to one address of a host at a time; who would be one more waits for a place.
+pub const CONNECTIONS_TO_HOST: usize = 20;
 
 /// Waiting for a command, seconds (RFC 5321 §4.5.3.2.7).
 pub const COMMAND_TIMEOUT: u64 = 5 * 60;

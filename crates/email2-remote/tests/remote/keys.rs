@@ -2,13 +2,16 @@
 //! §3.8, §7.2).
 
 use std::net::IpAddr;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use crate::neighbour::Manners;
 use crate::stage::{Stage, answering, served};
 use email2::evidence::SignerEvidence;
 use email2::secret::SecretKey;
-use email2::{Address, Assurance, Domain, Fingerprint, Identity, KeyAnswer, KeyFlags, Rejection};
+use email2::{
+    Address, Assurance, Domain, Fingerprint, Identity, KeyAnswer, KeyFlags, Rejection, limits,
+};
 use email2_io::DnsError;
 use email2_io::dns::Tlsa;
 use email2_remote::{KeyError, Remote};
@@ -526,4 +529,38 @@ async fn hosts_that_do_not_exist_speak_nothing() {
         matches!(evidence, SignerEvidence::NotSpeaking { known: false }),
         "{evidence:?}"
     );
+}
+
+/// A host that has the mail of many domains allows a source so many connections (spec §8.1):
+/// their senders wait for a place, and nobody is told to try again.
+#[tokio::test]
+async fn who_asks_one_host_about_many_domains_waits_for_a_place() {
+    const DOMAINS: u8 = 60;
+    let mut stage = Stage::set().await;
+    let manners = Manners::default();
+    let mut names = vec!["mx.hoster.example".to_owned()];
+    let mut senders = Vec::new();
+    for number in 0..DOMAINS {
+        let domain = format!("d{number}.example");
+        stage.zone.mx(&domain, &["mx.hoster.example"], false);
+        names.push(format!("email2.{domain}"));
+        let bob = format!("bob@{domain}");
+        let key = stage.key(&bob);
+        manners.answer(&bob, Ok(served(&key, KeyFlags::default())));
+        senders.push((IpAddr::from([192, 0, 2, number]), bob, key));
+    }
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let host = stage.host("mx.hoster.example", &names, manners).await;
+    let asked = senders.iter().map(|(source, bob, key)| {
+        let (bob, remote) = (Identity::parse(bob).unwrap(), &stage.remote);
+        // As the server does it: at RCPT, and when the seal has come.
+        remote.expect(*source, &bob);
+        async move { remote.signer(*source, &bob, &signing_key(key)).await }
+    });
+    for evidence in futures::future::join_all(asked).await {
+        assert_eq!(assurance(&evidence), Some(Assurance::DomainCertificate));
+    }
+    // What is closed here may be open there for a moment.
+    let most = host.most_open.load(Ordering::Relaxed);
+    assert!(most <= limits::CONNECTIONS_TO_HOST + 4, "{most}");
 }

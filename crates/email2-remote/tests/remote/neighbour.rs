@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use email2::key_query::KeyQuery;
@@ -31,6 +32,10 @@ pub(crate) struct Manners {
     pub(crate) mail: Mutex<Vec<(Vec<String>, Vec<u8>)>>,
     /// The connections that came.
     pub(crate) connections: Mutex<usize>,
+    /// Those that are open.
+    pub(crate) open: AtomicUsize,
+    /// The most that were open at a time.
+    pub(crate) most_open: AtomicUsize,
 }
 
 impl Manners {
@@ -91,7 +96,10 @@ pub(crate) async fn serve(
                 if manners.mute {
                     std::future::pending::<()>().await;
                 }
+                let open = manners.open.fetch_add(1, Ordering::Relaxed) + 1;
+                manners.most_open.fetch_max(open, Ordering::Relaxed);
                 let _ = talk(world, tls, connection.stream, direct, &manners).await;
+                manners.open.fetch_sub(1, Ordering::Relaxed);
             });
         }
     });
