@@ -298,6 +298,15 @@ pub trait Queue: Send + Sync {
     /// places, those whose author must be told something, by [`Claimed::alarm`].
     async fn claim(&self, now: u64, lease: u64, limit: u32) -> Result<Vec<Claimed>, StoreError>;
 
+    /// Claims the entry of `domain` that is due longest, for `lease` seconds, if one is and the
+    /// domain bears one more now: for who has just spoken with it.
+    async fn claim_next(
+        &self,
+        domain: &Domain,
+        now: u64,
+        lease: u64,
+    ) -> Result<Option<Claimed>, StoreError>;
+
     /// Claims these entries, due or not, unless somebody works on them.
     async fn claim_these(
         &self,

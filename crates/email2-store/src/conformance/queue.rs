@@ -254,9 +254,12 @@ pub(crate) async fn a_domain_that_took_nothing_yet_is_tried_with_one(store: &Sto
     let first = store.claim(NOW, 60, 100).await.unwrap();
     assert_eq!(first.len(), 1);
     assert!(store.claim(NOW, 60, 100).await.unwrap().is_empty());
+    let net = first[0].entry.domain.clone();
     settled(store, &first[0], DomainNews::Accepted, NOW).await;
-    let next = store.claim(NOW, 60, 100).await.unwrap();
-    assert_eq!(next.len(), limits::DOMAIN_DELIVERIES as usize);
+    assert!(store.claim_next(&net, NOW, 60).await.unwrap().is_some());
+    let more = store.claim(NOW, 60, 100).await.unwrap().len();
+    assert_eq!(more, limits::DOMAIN_DELIVERIES as usize - 1);
+    assert_eq!(store.claim_next(&net, NOW, 60).await.unwrap(), None, "full");
 }
 
 pub(crate) async fn a_domain_in_trouble_has_one_probe(store: &Store) {
@@ -274,6 +277,8 @@ pub(crate) async fn a_domain_in_trouble_has_one_probe(store: &Store) {
         Some("mx.example.net: no answer in time")
     );
     assert!(store.claim(NOW + 59, 60, 100).await.unwrap().is_empty());
+    let none = store.claim_next(&domains[0].domain, NOW + 59, 60);
+    assert_eq!(none.await.unwrap(), None);
     assert_eq!(store.next_due().await.unwrap(), Some(NOW + 60));
     let probe = store.claim(NOW + 70, 60, 100).await.unwrap();
     assert_eq!(probe.len(), 1, "one for a thousand");

@@ -36,6 +36,17 @@ impl Queue for SqliteStore {
             .await
     }
 
+    async fn claim_next(
+        &self,
+        domain: &Domain,
+        now: u64,
+        lease: u64,
+    ) -> Result<Option<Claimed>, StoreError> {
+        let (domain, lease) = (domain.clone(), self.lease(now, lease));
+        self.write(move |change| schedule::claim_next(change.connection, domain.as_str(), lease))
+            .await
+    }
+
     async fn claim_these(
         &self,
         ids: &[QueueId],
@@ -359,12 +370,13 @@ fn delete(
 ) -> Result<Option<String>, StoreError> {
     let sql =
         format!("DELETE FROM queue WHERE id = ?1 AND ({condition}) RETURNING body, source, domain");
-    let gone: Option<(i64, Option<i64>, String)> = change
-        .connection
-        .query_row(&sql, (id.0, now), |row| {
+    let mut delete = change.connection.prepare_cached(&sql)?;
+    let gone: Option<(i64, Option<i64>, String)> = delete
+        .query_row((id.0, now), |row| {
             Ok((row.get(0)?, row.get(1)?, row.get(2)?))
         })
         .optional()?;
+    drop(delete);
     let Some((body, source, domain)) = gone else {
         return Ok(None);
     };

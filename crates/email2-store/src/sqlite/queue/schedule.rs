@@ -31,6 +31,14 @@ impl Schedule {
             _ => 1,
         }
     }
+
+    /// Until when it is left alone after a failure, Unix seconds.
+    fn left_alone(&self) -> u64 {
+        match self.state.failures {
+            0 => 0,
+            _ => self.blocked_until,
+        }
+    }
 }
 
 /// A lease on what is claimed.
@@ -67,6 +75,25 @@ pub(super) fn claim(
         reschedule(connection, &schedule.domain, now)?;
     }
     Ok(claimed)
+}
+
+/// Claims the next entry of a domain, if it bears one more.
+pub(super) fn claim_next(
+    connection: &Connection,
+    domain: &str,
+    lease: Lease,
+) -> Result<Option<Claimed>, StoreError> {
+    let now = lease.now;
+    let schedule = schedule_of(connection, domain)?;
+    let Some(schedule) = schedule.filter(|schedule| schedule.left_alone() <= now) else {
+        return Ok(None);
+    };
+    let ids = choose(connection, &schedule, now, 1)?;
+    let next = claim_free(connection, &ids, lease)?.pop();
+    if next.is_some() {
+        reschedule(connection, domain, now)?;
+    }
+    Ok(next)
 }
 
 /// Entries whose authors must be told something.
@@ -248,17 +275,13 @@ pub(super) fn reschedule(
     let earliest: Option<u64> = earliest.query_row([domain], |row| row.get(0)).optional()?;
     let (leased, ends) = leased(connection, domain, now)?;
     let schedule = schedule_of(connection, domain)?;
-    let blocked = |schedule: &Schedule| match schedule.state.failures {
-        0 => 0,
-        _ => schedule.blocked_until,
-    };
     let bears = schedule.as_ref().map_or(1, Schedule::bears);
     let full = if leased >= bears {
         ends.unwrap_or(0)
     } else {
         0
     };
-    let not_before = schedule.as_ref().map_or(0, blocked).max(full);
+    let not_before = schedule.as_ref().map_or(0, Schedule::left_alone).max(full);
     let due = earliest.map(|due| due.max(not_before));
     let mut keep = connection.prepare_cached(
         "INSERT INTO queue_domain (domain, due) VALUES (?1, ?2)

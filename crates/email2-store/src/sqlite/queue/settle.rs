@@ -27,7 +27,12 @@ pub(super) fn settle(
         return Ok(false);
     };
     let id = settlement.id;
-    for recipient in &settlement.recipients {
+    // What goes is not written first.
+    for recipient in settlement
+        .recipients
+        .iter()
+        .filter(|_| !settlement.finished)
+    {
         settle_recipient(change.connection, id, recipient)?;
     }
     if let Some(body) = &settlement.body {
