@@ -16,7 +16,9 @@ use email2_smtp::{Envelope, Reply};
 
 use crate::connect::{ContentSource, Session};
 use crate::keys::Trouble;
+use crate::line::Line;
 use crate::remote::Remote;
+use crate::way::Spoken;
 
 /// What connecting to one host may take.
 const HOST_LIMIT: Duration = Duration::from_secs(30);
@@ -161,9 +163,22 @@ impl Remote {
     /// Delivers `request`: one outcome for each recipient of its envelope, in their order, within
     /// [`limits::DELIVERY_SECONDS`] whatever the hosts do (spec §12.5.10).
     pub async fn deliver(&self, request: &DeliveryRequest) -> Vec<(Address, Outcome)> {
+        let mut line = Line::default();
+        let outcomes = self.deliver_on(&mut line, request).await;
+        self.hang_up(line);
+        outcomes
+    }
+
+    /// The same over what `line` holds open with the domain, if anything; what is open afterwards
+    /// stays in `line` for the next message.
+    pub async fn deliver_on(
+        &self,
+        line: &mut Line,
+        request: &DeliveryRequest,
+    ) -> Vec<(Address, Outcome)> {
         let limit = Duration::from_secs(limits::DELIVERY_SECONDS);
         let clock = Arc::clone(&self.world().clock);
-        let delivering = self.deliver_assured(request);
+        let delivering = self.deliver_assured(line, request);
         within(&*clock, limit, delivering)
             .await
             .unwrap_or_else(|_| {
@@ -172,11 +187,41 @@ impl Remote {
             })
     }
 
-    async fn deliver_assured(&self, request: &DeliveryRequest) -> Vec<(Address, Outcome)> {
+    async fn deliver_assured(
+        &self,
+        line: &mut Line,
+        request: &DeliveryRequest,
+    ) -> Vec<(Address, Outcome)> {
+        if let Some(session) = self.resume(line, &request.domain, Spoken::Email2) {
+            let delivered = self.deliver_over(session, request).await;
+            if !delivered.was_over {
+                return self.delivered(line, request, delivered);
+            }
+        }
         match self.session_for(request).await {
-            Ok(session) => self.deliver_over(session, request).await,
+            Ok(session) => {
+                let delivered = self.deliver_over(session, request).await;
+                self.delivered(line, request, delivered)
+            }
             Err(outcome) => for_all(request, &outcome),
         }
+    }
+
+    /// A dialogue that nothing authenticates is not kept for the next message.
+    fn delivered(
+        &self,
+        line: &mut Line,
+        request: &DeliveryRequest,
+        delivered: Delivered,
+    ) -> Vec<(Address, Outcome)> {
+        match delivered.session {
+            Some(session) if session.assurance().is_some() => {
+                self.leave_open(line, &request.domain, Spoken::Email2, session);
+            }
+            Some(session) => self.part(session),
+            None => {}
+        }
+        delivered.outcomes
     }
 
     async fn session_for(&self, request: &DeliveryRequest) -> Result<Session, Outcome> {
@@ -217,17 +262,19 @@ impl Remote {
         &self,
         mut session: Session,
         request: &DeliveryRequest,
-    ) -> Vec<(Address, Outcome)> {
+    ) -> Delivered {
         let host = session.host().name.clone();
         let offered = session.extensions().recipients_max.unwrap_or(RECIPIENTS);
         let at_once = offered.clamp(1, RECIPIENTS);
         let mut waiting = request.envelope.recipients.clone();
         let mut outcomes = Vec::with_capacity(waiting.len());
+        let mut was_over = None;
         for _ in 0..TRANSACTIONS {
             let later = waiting.split_off(at_once.min(waiting.len()));
             let envelope = self.envelope(request, waiting);
             let clock = &*self.world().clock;
             let delivered = session.deliver(&envelope, &*request.content, clock).await;
+            was_over.get_or_insert(delivered.iter().all(is_goodbye));
             let (next, done): (Vec<_>, Vec<_>) = delivered.into_iter().partition(comes_next);
             let progress = !done.is_empty();
             outcomes.extend(done);
@@ -241,8 +288,18 @@ impl Remote {
                 break;
             }
         }
-        self.part(session);
-        in_order(request, &host, &outcomes)
+        let session = match session.is_open() {
+            true => Some(session),
+            false => {
+                self.part(session);
+                None
+            }
+        };
+        Delivered {
+            outcomes: in_order(request, &host, &outcomes),
+            session,
+            was_over: was_over.unwrap_or(false),
+        }
     }
 
     fn envelope(
@@ -254,6 +311,26 @@ impl Remote {
         mail.size = Some(request.content.size());
         Envelope { mail, recipients }
     }
+}
+
+/// What a dialogue brought.
+pub(crate) struct Delivered {
+    /// One outcome a recipient, in the order of the envelope.
+    pub(crate) outcomes: Vec<(Address, Outcome)>,
+    /// The dialogue, if another message may follow.
+    pub(crate) session: Option<Session>,
+    /// It had ended before the message began.
+    pub(crate) was_over: bool,
+}
+
+/// Nothing but a goodbye came back to MAIL: whoever keeps a dialogue open may find it so.
+fn is_goodbye(outcome: &RecipientOutcome) -> bool {
+    let ended = match &outcome.result {
+        Err(Failure::Lost) => true,
+        Err(Failure::Refused(reply)) => reply.closes(),
+        _ => false,
+    };
+    ended && outcome.stage == Stage::Mail
 }
 
 fn comes_next(outcome: &RecipientOutcome) -> bool {

@@ -14,10 +14,12 @@ use futures::future::BoxFuture;
 
 use crate::connect::{Content, ContentSource, OpenError, Session};
 use crate::deliver::{DeliveryRequest, Outcome, Reason, for_all, no_domain, takes_no_mail};
+use crate::line::Line;
 use crate::memory::TlsSeen;
 use crate::remote::Remote;
 use crate::resolve::{self, Host, ResolveError};
 use crate::tls_policy::TlsPolicy;
+use crate::way::Spoken;
 
 /// How long greeting, EHLO and TLS with one host may take, all together.
 const OPENING_LIMIT: Duration = Duration::from_secs(2 * limits::REPLY_TIMEOUT);
@@ -27,20 +29,32 @@ const DIALOGUES: usize = 2;
 
 impl Remote {
     /// Delivers `request` as ordinary mail: one outcome for each recipient of its envelope, in
-    /// their order, within [`limits::DELIVERY_SECONDS`] whatever the hosts do (spec §12.5.10).
-    pub async fn deliver_ordinary(&self, request: &DeliveryRequest) -> Vec<(Address, Outcome)> {
+    /// their order, within [`limits::DELIVERY_SECONDS`] whatever the hosts do (spec §12.5.10). It
+    /// goes over what `line` holds open with the domain, if anything; what is open afterwards
+    /// stays in `line` for the next message.
+    pub async fn deliver_ordinary(
+        &self,
+        line: &mut Line,
+        request: &DeliveryRequest,
+    ) -> Vec<(Address, Outcome)> {
         let limit = Duration::from_secs(limits::DELIVERY_SECONDS);
         let clock = Arc::clone(&self.world().clock);
         let mut attempt = Attempt::new(request);
-        let trying = self.try_hosts(request, &mut attempt);
+        let trying = self.try_hosts(line, request, &mut attempt);
         if within(&*clock, limit, trying).await.is_err() {
             attempt.why.push(format!("no end within {limit:?}"));
         }
         attempt.outcomes()
     }
 
-    async fn try_hosts(&self, request: &DeliveryRequest, attempt: &mut Attempt) {
+    async fn try_hosts(&self, line: &mut Line, request: &DeliveryRequest, attempt: &mut Attempt) {
         let domain = &request.domain;
+        if let Some(session) = self.resume(line, domain, Spoken::Ordinary) {
+            attempt.over(self, line, session, true).await;
+            if attempt.is_over() {
+                return;
+            }
+        }
         let hosts = resolve::exchangers(self.world(), domain, self.inner.mx_port).await;
         let hosts = match hosts {
             Ok(hosts) => hosts,
@@ -49,8 +63,11 @@ impl Remote {
             Err(error) => return attempt.why.push(error.to_string()),
         };
         for host in hosts {
+            if attempt.talked_to.contains(&host.name) {
+                continue;
+            }
             match self.open_for_ordinary(domain, &host).await {
-                Ok(session) => attempt.over(self, session).await,
+                Ok(session) => attempt.over(self, line, session, false).await,
                 Err(why) => attempt.why.push(why),
             }
             if attempt.is_over() {
@@ -113,7 +130,8 @@ struct Attempt {
     known: Vec<(Address, Option<Outcome>)>,
     /// Why hosts could not be talked to.
     why: Vec<String>,
-    dialogues: usize,
+    /// Hosts that answered to this message.
+    talked_to: Vec<String>,
 }
 
 impl Attempt {
@@ -129,7 +147,7 @@ impl Attempt {
             content,
             known,
             why: Vec::new(),
-            dialogues: 0,
+            talked_to: Vec::new(),
         }
     }
 
@@ -153,16 +171,25 @@ impl Attempt {
     /// Whether no further host is to be tried: one that has all of the message and did not
     /// answer may have taken it (spec §12.5.9).
     fn is_over(&self) -> bool {
-        self.dialogues >= DIALOGUES || self.content.was_sent() || self.open().next().is_none()
+        self.talked_to.len() >= DIALOGUES || self.content.was_sent() || self.open().next().is_none()
     }
 
-    async fn over(&mut self, remote: &Remote, session: Session) {
-        self.dialogues += 1;
+    /// One dialogue. One that was left open and is over by now says nothing of its host.
+    async fn over(&mut self, remote: &Remote, line: &mut Line, session: Session, resumed: bool) {
+        let host = session.host().name.clone();
         let mut request = self.request.clone();
         let open: Vec<&Address> = self.open().collect();
         let recipients = &mut request.envelope.recipients;
         recipients.retain(|to| open.contains(&&to.address));
-        for (address, outcome) in remote.deliver_over(session, &request).await {
+        let delivered = remote.deliver_over(session, &request).await;
+        if let Some(session) = delivered.session {
+            remote.leave_open(line, &request.domain, Spoken::Ordinary, session);
+        }
+        if delivered.was_over && resumed {
+            return;
+        }
+        self.talked_to.push(host);
+        for (address, outcome) in delivered.outcomes {
             if let Some((_, known)) = self.known.iter_mut().find(|(a, _)| *a == address) {
                 *known = Some(outcome);
             }

@@ -2,7 +2,7 @@
 //!
 //! [`Remote`] is the door: [`Remote::signer`] for who verifies a seal, [`Remote::key_for_writing`]
 //! for who writes, [`Remote::domain`] for what a domain says of itself, [`Remote::deliver`] for
-//! sealed mail; [`Remote::way_to`], [`Remote::tls_policy`] and [`Remote::open_ordinary`] for
+//! sealed mail, one message or several over one [`Line`]; [`Remote::way_to`], [`Remote::tls_policy`] and [`Remote::open_ordinary`] for
 //! ordinary mail. The modules stand in the order of the path: way → resolve → route → fence →
 //! connect → keys or deliver, with `speaks` for what DNS and memory know without asking, and
 //! `mta_sts` and `dane` for what a domain demands of TLS.
@@ -28,6 +28,7 @@ pub mod keys;
 
 pub mod deliver;
 mod deliver_ordinary;
+mod line;
 
 pub mod policy;
 
@@ -39,6 +40,7 @@ mod remote;
 pub use connect::{Connector, Content, ContentSource, Session};
 pub use deliver::{DeliveryRequest, Outcome, Reason, Scope};
 pub use keys::{FoundKey, KeyError, KeySource, OrdinaryKey, OrdinaryKeyError};
+pub use line::Line;
 pub use memory::{Memory, MemoryError, TlsSeen};
 pub use remote::{HomeTrust, Remote};
 pub use speaks::DomainFacts;

@@ -105,6 +105,28 @@ fn s13_a_thousand_letters_wait_behind_one_probe() {
     assert_eq!(exchanger.taken.lock().unwrap().len(), 1000);
 }
 
+/// A dialogue takes one message after the other (RFC 5321 §3.3). A host that hangs up between two
+/// of them has refused neither: both arrive at once, and each once.
+#[test]
+fn letters_for_one_domain_share_a_few_connections() {
+    for (messages, connections) in [(None, 1..=8), (Some(3), 67..=90)] {
+        let exchanger = Arc::new(Exchanger {
+            messages,
+            ..Exchanger::default()
+        });
+        let office = Office::open(Some(&exchanger));
+        let letters = people(200);
+        office.queue(&letters);
+        office.pass(MINUTE / 2);
+        assert_eq!(office.waiting(), [], "{messages:?}");
+        for to in &letters {
+            assert_eq!(exchanger.taken_by(to), 1, "{messages:?}: {to}");
+        }
+        let came = exchanger.visits.lock().unwrap().len();
+        assert!(connections.contains(&came), "{messages:?}: {came}");
+    }
+}
+
 #[test]
 fn a_host_that_hangs_at_any_step_costs_bounded_time_and_says_where() {
     let (reply, data) = (limits::REPLY_TIMEOUT, limits::DATA_START_TIMEOUT);

@@ -160,6 +160,9 @@ pub const AUTH_FAILURES_DAY: usize = 50;
 pub const CONNECTIONS_PER_SOURCE: usize = 30;
 /// Connections to one address of a host at a time; who would be one more waits for a place.
 pub const CONNECTIONS_TO_HOST: usize = 20;
+/// How long a connection to a host is used for further messages and questions, seconds: what
+/// authenticated the host may be another by then.
+pub const DIALOGUE_AGE: u64 = 5 * 60;
 
 /// Waiting for a command, seconds (RFC 5321 §4.5.3.2.7).
 pub const COMMAND_TIMEOUT: u64 = 5 * 60;

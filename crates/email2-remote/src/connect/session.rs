@@ -237,9 +237,14 @@ impl Session {
         self.used
     }
 
-    /// When the dialogue was opened, monotonic time.
-    pub(crate) fn opened(&self) -> Duration {
-        self.opened
+    /// Whether it is young enough at `now`, monotonic time, to be used once more.
+    pub(crate) fn is_young(&self, now: Duration) -> bool {
+        now.saturating_sub(self.opened) < Duration::from_secs(limits::DIALOGUE_AGE)
+    }
+
+    /// Whether the dialogue goes on.
+    pub(crate) fn is_open(&mut self) -> bool {
+        !self.driver.machine().is_closed()
     }
 
     /// Says QUIT and ends the connection in order.

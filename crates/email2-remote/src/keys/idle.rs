@@ -17,9 +17,6 @@ use crate::remote::Remote;
 /// A dialogue is used again within this time.
 const IDLE_LIMIT: Duration = Duration::from_secs(15);
 
-/// A dialogue is used no longer than this: what authenticated its host may be another now.
-const AGE_LIMIT: Duration = Duration::from_secs(300);
-
 /// Dialogues kept.
 const IDLE_SESSIONS: usize = 64;
 
@@ -82,8 +79,7 @@ fn one_too_many(sessions: &mut HashMap<Domain, Session>, host: &str) -> Option<S
 }
 
 fn is_usable(session: &Session, now: Duration) -> bool {
-    now.saturating_sub(session.used()) < IDLE_LIMIT
-        && now.saturating_sub(session.opened()) < AGE_LIMIT
+    now.saturating_sub(session.used()) < IDLE_LIMIT && session.is_young(now)
 }
 
 impl Remote {

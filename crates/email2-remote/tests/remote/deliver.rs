@@ -7,7 +7,7 @@ use crate::stage::Stage;
 use email2::evidence::Announced;
 use email2::seal::Role;
 use email2::{Address, Domain, Identity, Rejection, ReversePath};
-use email2_remote::{DeliveryRequest, Outcome};
+use email2_remote::{DeliveryRequest, Line, Outcome};
 use email2_smtp::{Envelope, Mail, Recipient};
 
 const NAMES: &[&str] = &["email2.example.org", "mx.example.org"];
@@ -130,4 +130,37 @@ async fn a_domain_that_does_not_exist_is_final_and_one_that_fails_is_not() {
         matches!(outcomes[0].1, Outcome::Temporary(_)),
         "{outcomes:?}"
     );
+}
+
+/// Delivers as many messages one after the other over one line; the connections that took.
+async fn connections(stage: &mut Stage, manners: Manners, messages: usize) -> usize {
+    stage.zone.mx("example.org", &["mx.example.org"], false);
+    let host = stage.host("mx.example.org", NAMES, manners).await;
+    let mut line = Line::default();
+    for _ in 0..messages {
+        let request = request(&["bob@example.org"]);
+        let outcomes = stage.remote.deliver_on(&mut line, &request).await;
+        let accepted = matches!(outcomes[0].1, Outcome::Accepted(_));
+        assert!(accepted, "{outcomes:?}");
+    }
+    stage.remote.hang_up(line);
+    assert_eq!(host.mail.lock().unwrap().len(), messages);
+    *host.connections.lock().unwrap()
+}
+
+#[tokio::test]
+async fn one_message_after_the_other_takes_one_connection() {
+    let mut stage = Stage::set().await;
+    assert_eq!(connections(&mut stage, Manners::default(), 5).await, 1);
+}
+
+/// Who hangs up between two messages has refused neither.
+#[tokio::test]
+async fn a_line_that_ended_meanwhile_is_opened_anew() {
+    let mut stage = Stage::set().await;
+    let manners = Manners {
+        messages: Some(2),
+        ..Manners::default()
+    };
+    assert_eq!(connections(&mut stage, manners, 5).await, 3);
 }

@@ -26,6 +26,8 @@ pub(crate) struct Manners {
     pub(crate) refused: Mutex<HashMap<String, Rejection>>,
     /// Recipients taken in one transaction; others get 452 4.5.3.
     pub(crate) at_once: Option<usize>,
+    /// It hangs up after so many messages on one connection.
+    pub(crate) messages: Option<usize>,
     /// The questions that came.
     pub(crate) asked: Mutex<Vec<KeyQuery>>,
     /// The messages that came, with their recipients.
@@ -122,6 +124,7 @@ async fn talk(
     let machine = Server::new(config(direct, manners), clock.monotonic());
     let mut driver = Driver::new(machine, stream, Arc::clone(&clock));
     let mut intake = Intake::default();
+    let mut messages = 0;
     while let Ok(Some(event)) = driver.next().await {
         let now = clock.monotonic();
         match event {
@@ -136,8 +139,12 @@ async fn talk(
             }
             Event::Closed => break,
             other => {
+                messages += usize::from(matches!(other, Event::ContentEnd(_)));
                 if let Some(answer) = intake.take(other, manners) {
                     driver.machine().answer(answer, now);
+                }
+                if manners.messages == Some(messages) {
+                    break;
                 }
             }
         }

@@ -58,6 +58,8 @@ pub(crate) struct Exchanger {
     pub(crate) taken: Mutex<Vec<(Vec<String>, String)>>,
     /// Whether it offers 8BITMIME and SMTPUTF8.
     pub(crate) old: bool,
+    /// It hangs up, without a word, when it took so many messages on a connection.
+    pub(crate) messages: Option<usize>,
 }
 
 impl Exchanger {
@@ -87,6 +89,7 @@ impl Exchanger {
                 stream: BufReader::new(connection.stream),
                 habit,
                 to: Vec::new(),
+                messages: 0,
             };
             let host = Arc::clone(&self);
             drop(tokio::spawn(async move { talk.go_on(&host).await }));
@@ -98,6 +101,7 @@ struct Talk {
     stream: BufReader<Stream>,
     habit: Habit,
     to: Vec<String>,
+    messages: usize,
 }
 
 impl Talk {
@@ -153,7 +157,9 @@ impl Talk {
         if self.habit.is_none() {
             host.taken.lock().unwrap().push((to, content));
         }
-        self.step(Step::End, "250 2.0.0 taken\r\n").await
+        self.step(Step::End, "250 2.0.0 taken\r\n").await?;
+        self.messages += 1;
+        (host.messages != Some(self.messages)).then_some(())
     }
 
     /// The right reply, unless its habit is another one here.

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use email2::address::Domain;
 use email2_store::queue::Claimed;
 use futures::future::{Either, select};
 
@@ -26,6 +27,16 @@ pub(super) async fn due(site: &Site, free: usize) -> Vec<Claimed> {
     claimed.unwrap_or_else(|error| {
         tracing::error!(%error, "the queue cannot be read");
         Vec::new()
+    })
+}
+
+/// The next entry of the domain, for who has just spoken with it; none when it bears no more now,
+/// or the store fails, which is said.
+pub(super) async fn next_of(site: &Site, domain: &Domain) -> Option<Claimed> {
+    let claimed = site.store.claim_next(domain, site.world.now(), LEASE).await;
+    claimed.unwrap_or_else(|error| {
+        tracing::error!(%error, "the queue cannot be read");
+        None
     })
 }
 

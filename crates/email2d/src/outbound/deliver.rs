@@ -6,7 +6,7 @@ use std::sync::Arc;
 use email2::address::Address;
 use email2::evidence::Announced;
 use email2_remote::connect::Content;
-use email2_remote::{DeliveryRequest, Outcome};
+use email2_remote::{DeliveryRequest, Line, Outcome};
 use email2_smtp::{Envelope, Mail, Recipient};
 use email2_store::BodyReader;
 use email2_store::queue::{QueueEntry, QueueRecipient, RecipientState};
@@ -24,8 +24,13 @@ pub(super) type Outcomes = Vec<(Address, Outcome)>;
 
 /// Delivers by the way that was found. To a domain that speaks Email 2.0 everything goes over
 /// its authenticated hosts: announced if it is sealed, for them to judge if it is not
-/// (spec §12.5.3).
-pub(super) async fn attempt(site: &Arc<Site>, entry: &QueueEntry, route: &Route) -> Outcomes {
+/// (spec §12.5.3). A dialogue with the domain goes on over `line`.
+pub(super) async fn attempt(
+    site: &Arc<Site>,
+    entry: &QueueEntry,
+    route: &Route,
+    line: &mut Line,
+) -> Outcomes {
     let ordinary = match route {
         Route::Nowhere => return Vec::new(),
         Route::Stays(outcome) => return for_all(entry, outcome),
@@ -35,8 +40,8 @@ pub(super) async fn attempt(site: &Arc<Site>, entry: &QueueEntry, route: &Route)
         Route::Ordinary => true,
     };
     match request(site, entry, ordinary).await {
-        Ok(request) if ordinary => site.remote.deliver_ordinary(&request).await,
-        Ok(request) => site.remote.deliver(&request).await,
+        Ok(request) if ordinary => site.remote.deliver_ordinary(line, &request).await,
+        Ok(request) => site.remote.deliver_on(line, &request).await,
         Err(error) => {
             tracing::error!(%error, id = entry.id.0, "a queued message cannot be sent");
             Vec::new()

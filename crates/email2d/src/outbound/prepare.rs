@@ -33,8 +33,8 @@ use crate::trace;
 pub(super) enum Prepared {
     /// It may leave as it is.
     Ready,
-    /// What it became is in the queue in its place.
-    Replaced,
+    /// What it became is to be put in the queue in its place.
+    Replaced(Box<Settlement>),
     /// Not now, or not at all for somebody.
     Waits(Outcomes),
 }
@@ -73,13 +73,13 @@ pub(super) async fn once(site: &Site, claim: &Claimed, route: &Route) -> Prepare
         return Prepared::Ready;
     }
     match replace(site, claim, sealed).await {
-        Ok(()) => Prepared::Replaced,
+        Ok(settlement) => Prepared::Replaced(Box::new(settlement)),
         Err(error) => Prepared::Waits(outcomes(&claim.entry, error)),
     }
 }
 
-/// Puts the copies that leave in the place of the entry, in one transaction.
-async fn replace(site: &Site, claim: &Claimed, sealed: bool) -> Result<(), PrepareError> {
+/// The copies that leave, to be put in the place of the entry.
+async fn replace(site: &Site, claim: &Claimed, sealed: bool) -> Result<Settlement, PrepareError> {
     let entry = &claim.entry;
     let author = author(site, entry).await?;
     let keys = found(site, entry, sealed).await?;
@@ -92,16 +92,13 @@ async fn replace(site: &Site, claim: &Claimed, sealed: bool) -> Result<(), Prepa
         }
         entries.push(leaving(site, entry, &author, copy, sealed).await?);
     }
-    let settlement = Settlement {
+    Ok(Settlement {
         finished: true,
         // Another key may have to be encrypted to: then the octets that came are needed again.
         hands_down: entries.iter().any(is_encrypted),
         onward: entries,
         ..Settlement::of(entry.id, claim.epoch, site.world.now())
-    };
-    site.store.settle(vec![settlement]).await?;
-    site.departures.announce();
-    Ok(())
+    })
 }
 
 /// Remembers what goes to an ordinary domain, so that an ordinary hop can report about it

@@ -20,15 +20,15 @@ use crate::site::Site;
 /// What is said of a recipient whose time is over before any server answered.
 const TOO_LATE: &str = "no server of the domain took it in time";
 
-/// Writes down what became of a claimed entry.
+/// What became of a claimed entry, to be written down.
 ///
 /// # Errors
 /// The store failed; the entry is claimed again when its lease is over.
-pub(super) async fn settle(
+pub(super) async fn settlement(
     site: &Site,
     claim: &Claimed,
     outcomes: &Outcomes,
-) -> Result<(), StoreError> {
+) -> Result<Settlement, StoreError> {
     let now = site.world.now();
     let mut entry = after(claim, outcomes, now);
     let rekeyed = rekey::entry(site, &claim.entry, outcomes).await?;
@@ -46,7 +46,7 @@ pub(super) async fn settle(
     };
     log(claim, &entry, &reports);
     let outlook = outlook::of(claim, outcomes, now, &mut site.world.rng());
-    let settlement = Settlement {
+    Ok(Settlement {
         finished: !entry.recipients.iter().any(is_waiting),
         recipients: entry.recipients,
         body: again::renewed(site, &claim.entry, outcomes).await,
@@ -57,9 +57,7 @@ pub(super) async fn settle(
         reports: reports.here,
         onward: reports.onward.into_iter().chain(rekeyed).collect(),
         ..Settlement::of(entry.id, claim.epoch, now)
-    };
-    site.store.settle(vec![settlement]).await?;
-    Ok(())
+    })
 }
 
 /// Who is told what: failures at once, once that the others are late (spec §12.5.7).
