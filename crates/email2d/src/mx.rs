@@ -47,9 +47,11 @@ pub(crate) async fn decide(
     let verdict = judge(evidence);
     accept::log(caller.peer, &envelope, &verdict);
     if let Some(onward) = &envelope.onward {
-        ordinary::remember_sent(caller, onward, &mail).await?;
-        let kept = enqueue::keep(&caller.site, &envelope, onward, &verdict, mail.body).await?;
-        return Ok(kept.text());
+        let remembering = ordinary::remember_sent(caller, onward, &mail);
+        let keeping = enqueue::keep(&caller.site, &envelope, onward, &verdict, mail.body.clone());
+        // In this order, with one fsync; what is kept leaves, and so it was taken.
+        let (_, kept) = futures::join!(remembering, keeping);
+        return Ok(kept?.text());
     }
     if let (Some(mediated), Some(original)) = (&envelope.mediated, &original) {
         return mediator::take(caller, &envelope, mediated, original, &verdict).await;
