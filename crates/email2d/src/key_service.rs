@@ -1,5 +1,7 @@
 //! KEY: the certificates of this server's users and domains (spec §3.4, §3.5).
 
+mod read;
+
 use email2::address::{Address, Identity};
 use email2::certificate::{Certificate, Fingerprint};
 use email2::key_query::{Etag, KeyAnswer, KeyFlags, KeyQuery};
@@ -10,6 +12,8 @@ use email2_store::{Account, AliasTarget, CertificateVersion, StoreError};
 use crate::config::DomainConfig;
 use crate::session::Caller;
 use crate::site::Site;
+
+pub(crate) use read::Read;
 
 /// Answers a question for a key. A domain that is not served here is asked on behalf of a user
 /// who is signed in, and of nobody else.
@@ -116,7 +120,7 @@ pub(crate) async fn holding(
         return Ok(None);
     };
     let flags = flags_of(site, who, &version).await?;
-    Ok(reduced(&version)?.map(|certificate| (certificate, flags)))
+    Ok(reduced(site, &version)?.map(|certificate| (certificate, flags)))
 }
 
 /// What a writer gets: the address's own certificate, else that of the account whose mail it
@@ -172,7 +176,7 @@ pub(crate) async fn listed(
     if flags.unlisted {
         return Ok(None);
     }
-    Ok(reduced(&version)?.map(|certificate| (certificate, flags)))
+    Ok(reduced(site, &version)?.map(|certificate| (certificate, flags)))
 }
 
 /// What a writer encrypts to, with the etag that names it (spec §3.3).
@@ -248,7 +252,7 @@ async fn etag_of(
     version: &CertificateVersion,
 ) -> Result<Option<Etag>, StoreError> {
     let flags = flags_of(site, who, version).await?;
-    Ok(reduced(version)?.map(|certificate| certificate.etag_with(&flags)))
+    Ok(reduced(site, version)?.map(|certificate| certificate.etag_with(&flags)))
 }
 
 /// What stands beside a version: how long it was the address's, and what its owner wants.
@@ -285,8 +289,9 @@ async fn owner(site: &Site, address: &Address) -> Result<Option<Account>, StoreE
 }
 
 /// The certificate with the one User ID asked for (spec §3.5.5).
-fn reduced(version: &CertificateVersion) -> Result<Option<Certificate>, StoreError> {
-    Ok(certificate_of(version)?.reduced_to(&version.identity))
+fn reduced(site: &Site, version: &CertificateVersion) -> Result<Option<Certificate>, StoreError> {
+    let read = || Ok(certificate_of(version)?.reduced_to(&version.identity));
+    site.certificates.of(version, read)
 }
 
 fn certificate_of(version: &CertificateVersion) -> Result<Certificate, StoreError> {

@@ -15,6 +15,7 @@ use crate::authentication::Authentication;
 use crate::config::{Config, Inner};
 use crate::harvest::Harvest;
 use crate::inner::Acquaintance;
+use crate::key_service::Read;
 use crate::memory::StoreMemory;
 use crate::outbound::Departures;
 use crate::ownership::Ownership;
@@ -37,6 +38,8 @@ pub(crate) struct Site {
     pub(crate) remote: Remote,
     /// Our certificates.
     pub(crate) tls: ServerTls,
+    /// The certificates of our own people.
+    pub(crate) certificates: Read,
     /// Failed logins.
     pub(crate) auth: AuthBudget,
     /// SPF, DKIM and DMARC of ordinary mail.
@@ -104,6 +107,7 @@ impl Site {
             remote,
             tls,
             auth,
+            certificates: Read::default(),
             ownership: Ownership::default(),
             departures: Departures::default(),
             tls_book,
