@@ -1,9 +1,11 @@
 //! SPF, DKIM, DKIM2, ARC and DMARC of ordinary mail (spec §11.3): recorded, never what makes a
 //! message verified.
 
+mod absent;
 mod field;
 mod surplus;
 
+use std::borrow::Cow;
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -13,6 +15,7 @@ use email2::address::Domain;
 use email2::evidence::{CheckResult, Demand, Dmarc};
 use email2::limits;
 use email2::rejection::Rejection;
+use email2_io::Dns;
 use email2_io::clock::{Clock, within};
 use email2_io::world::World;
 use mail_auth::dkim2::Envelope;
@@ -21,10 +24,12 @@ use mail_auth::dmarc::verify::DmarcParameters;
 use mail_auth::spf::verify::SpfParameters;
 use mail_auth::{
     AuthenticatedMessage, AuthenticationResults, DkimOutput, DkimResult, DmarcOutput, DmarcResult,
-    MessageAuthenticator, SpfOutput, SpfResult,
+    MessageAuthenticator, Parameters, SpfOutput, SpfResult,
 };
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use absent::Absent;
 
 /// One share of the memory for these checks, octets: what the smallest message takes. It also
 /// bounds how many are checked at a time.
@@ -36,6 +41,7 @@ const DKIM2_OCTETS: usize = 1024 * 1024;
 /// Checks ordinary mail, within one budget of memory for the whole server.
 pub(crate) struct Authentication {
     authenticator: Option<MessageAuthenticator>,
+    dns: Arc<dyn Dns>,
     clock: Arc<dyn Clock>,
     memory: Arc<Semaphore>,
 }
@@ -83,6 +89,7 @@ impl Authentication {
         let shares = limits::AUTHENTICATION_OCTETS.div_ceil(SHARE);
         Authentication {
             authenticator: world.dns.resolver().map(MessageAuthenticator),
+            dns: Arc::clone(&world.dns),
             clock: Arc::clone(&world.clock),
             memory: Arc::new(Semaphore::new(usize::try_from(shares).unwrap_or(1))),
         }
@@ -109,10 +116,10 @@ impl Authentication {
         let Some(authenticator) = self.authenticator.clone() else {
             return unknown;
         };
-        let clock = Arc::clone(&self.clock);
+        let (clock, dns) = (Arc::clone(&self.clock), Arc::clone(&self.dns));
         let patience = Duration::from_secs(limits::AUTHENTICATION_SECONDS);
         let checking = async move {
-            let checked = checked(&authenticator, &question);
+            let checked = checked(&authenticator, &*dns, &question);
             let checked = within(&*clock, patience, checked).await.ok();
             drop(room);
             checked
@@ -137,8 +144,14 @@ async fn off_the_io_threads<T: Send + 'static>(
     done.await.ok()
 }
 
-async fn checked(authenticator: &MessageAuthenticator, question: &Question) -> Checked {
-    let spf = authenticator.verify_spf(spf_question(question)).await;
+async fn checked(
+    authenticator: &MessageAuthenticator,
+    dns: &dyn Dns,
+    question: &Question,
+) -> Checked {
+    let absent = Absent::among(dns, asked_about(question)).await;
+    let spf = Parameters::new(spf_question(question)).with_txt_cache(&absent);
+    let spf = authenticator.verify_spf(spf).await;
     let results = AuthenticationResults::new(&question.hostname);
     let results = if question.mail_from.is_empty() {
         results.with_spf_ehlo_result(&spf, question.client, &question.name)
@@ -147,18 +160,19 @@ async fn checked(authenticator: &MessageAuthenticator, question: &Question) -> C
         results.with_spf_mailfrom_result(&spf, question.client, from, &question.name)
     };
     let bounded = surplus::is_bounded(&question.message, question.header);
-    let stripped = surplus::without_signatures(&question.message, question.header);
-    let looked_at = if bounded {
-        &question.message
-    } else {
-        &stripped
+    let looked_at = match bounded {
+        true => Cow::Borrowed(&question.message),
+        false => Cow::Owned(surplus::without_signatures(
+            &question.message,
+            question.header,
+        )),
     };
-    let Some(mut message) = AuthenticatedMessage::parse(looked_at) else {
+    let Some(mut message) = AuthenticatedMessage::parse(&looked_at) else {
         return unknown(&question.hostname);
     };
     message.from.clone_from(&question.authors);
     let (dkim, results) = signatures(authenticator, question, &message, results).await;
-    let dmarc = dmarc(authenticator, question, &message, &dkim, &spf).await;
+    let dmarc = dmarc(authenticator, (question, &absent), &message, &dkim, &spf).await;
     let more = [
         (!bounded).then_some("dkim=permerror (too many signatures to look at)"),
         dmarc
@@ -237,7 +251,7 @@ async fn signatures<'a>(
 
 async fn dmarc(
     authenticator: &MessageAuthenticator,
-    question: &Question,
+    (question, absent): (&Question, &Absent),
     message: &AuthenticatedMessage<'_>,
     dkim: &[DkimOutput<'_>],
     spf: &SpfOutput,
@@ -250,7 +264,22 @@ async fn dmarc(
         rfc5321_mail_from_domain: domain.map_or(question.name.as_str(), |(_, domain)| domain),
         spf_output: spf,
     };
+    let parameters = Parameters::new(parameters).with_txt_cache(absent);
     authenticator.verify_dmarc(parameters).await
+}
+
+/// The names that every message asks about: most have nothing there.
+fn asked_about(question: &Question) -> Vec<String> {
+    let domain = |address: &String| {
+        let (_, domain) = address.rsplit_once('@')?;
+        Some(domain.to_ascii_lowercase())
+    };
+    let sender = domain(&question.mail_from).unwrap_or_else(|| question.name.to_ascii_lowercase());
+    let author = question.authors.first().and_then(domain);
+    let policies = author.map(|author| absent::policies(&author));
+    std::iter::once(sender)
+        .chain(policies.into_iter().flatten())
+        .collect()
 }
 
 /// Whose signature holds; it covers the whole body, for one with `l=` is refused before.
