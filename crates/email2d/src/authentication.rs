@@ -8,6 +8,7 @@ mod surplus;
 use std::borrow::Cow;
 use std::fmt;
 use std::net::IpAddr;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,6 +19,7 @@ use email2::rejection::Rejection;
 use email2_io::Dns;
 use email2_io::clock::{Clock, within};
 use email2_io::world::World;
+use futures::FutureExt as _;
 use mail_auth::dkim2::Envelope;
 use mail_auth::dmarc::Policy;
 use mail_auth::dmarc::verify::DmarcParameters;
@@ -34,6 +36,11 @@ use absent::Absent;
 /// One share of the memory for these checks, octets: what the smallest message takes. It also
 /// bounds how many are checked at a time.
 const SHARE: u64 = 1024 * 1024;
+
+/// Messages so small, octets, with so few signatures are checked where they came in: that takes
+/// less than it takes to hand them over.
+const LIGHT_OCTETS: usize = 16 * 1024;
+const LIGHT_SIGNATURES: usize = 2;
 
 /// The largest message whose DKIM2 signatures are looked at, octets: each recipe makes a copy.
 const DKIM2_OCTETS: usize = 1024 * 1024;
@@ -116,6 +123,7 @@ impl Authentication {
         let Some(authenticator) = self.authenticator.clone() else {
             return unknown;
         };
+        let is_light = is_light(&question);
         let (clock, dns) = (Arc::clone(&self.clock), Arc::clone(&self.dns));
         let patience = Duration::from_secs(limits::AUTHENTICATION_SECONDS);
         let checking = async move {
@@ -124,11 +132,22 @@ impl Authentication {
             drop(room);
             checked
         };
-        off_the_io_threads(checking)
-            .await
-            .flatten()
-            .unwrap_or(unknown)
+        let checked = match is_light {
+            true => here(checking).await,
+            false => off_the_io_threads(checking).await,
+        };
+        checked.flatten().unwrap_or(unknown)
     }
+}
+
+fn is_light(question: &Question) -> bool {
+    let signatures = surplus::count(&question.message, question.header);
+    question.message.len() <= LIGHT_OCTETS && signatures.is_some_and(|n| n <= LIGHT_SIGNATURES)
+}
+
+/// `None`: it panicked.
+async fn here<T>(work: impl Future<Output = T>) -> Option<T> {
+    AssertUnwindSafe(work).catch_unwind().await.ok()
 }
 
 /// Hashing and verifying take long: they go where no connection waits. `None`: it panicked, or
@@ -138,7 +157,7 @@ async fn off_the_io_threads<T: Send + 'static>(
 ) -> Option<T> {
     let runtime = Handle::current();
     if runtime.runtime_flavor() == RuntimeFlavor::CurrentThread {
-        return Some(work.await);
+        return here(work).await;
     }
     let done = tokio::task::spawn_blocking(move || runtime.block_on(work));
     done.await.ok()
@@ -159,7 +178,7 @@ async fn checked(
         let from = question.mail_from.as_str();
         results.with_spf_mailfrom_result(&spf, question.client, from, &question.name)
     };
-    let bounded = surplus::is_bounded(&question.message, question.header);
+    let bounded = surplus::count(&question.message, question.header).is_some();
     let looked_at = match bounded {
         true => Cow::Borrowed(&question.message),
         false => Cow::Owned(surplus::without_signatures(

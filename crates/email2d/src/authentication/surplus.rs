@@ -13,8 +13,8 @@ const SIGNATURES: [&[u8]; 6] = [
     b"message-instance",
 ];
 
-/// Are there few signatures, none of them large?
-pub(super) fn is_bounded(message: &[u8], header: usize) -> bool {
+/// How many fields hold signatures; `None`: too many, or one that is too long.
+pub(super) fn count(message: &[u8], header: usize) -> Option<usize> {
     let header = message.get(..header).unwrap_or(message);
     let (mut count, mut octets) = (0, None);
     for line in header.split_inclusive(|octet| *octet == b'\n') {
@@ -29,10 +29,10 @@ pub(super) fn is_bounded(message: &[u8], header: usize) -> bool {
         };
         let too_long = octets.is_some_and(|octets| octets > limits::SIGNATURE_FIELD_OCTETS);
         if count > limits::SIGNATURE_FIELDS || too_long {
-            return false;
+            return None;
         }
     }
-    true
+    Some(count)
 }
 
 /// The header section without these fields: who is named in From counts all the same.
@@ -66,7 +66,7 @@ mod tests {
     use super::*;
 
     fn bounded(header: &str) -> bool {
-        is_bounded(header.as_bytes(), header.len())
+        count(header.as_bytes(), header.len()).is_some()
     }
 
     #[test]
@@ -79,7 +79,7 @@ mod tests {
     #[test]
     fn both_sides_of_each_bound() {
         let field = "DKIM-Signature: v=1;\r\n b=\r\n";
-        assert!(bounded(&field.repeat(24)));
+        assert_eq!(count(field.repeat(24).as_bytes(), usize::MAX), Some(24));
         assert!(!bounded(&field.repeat(25)));
         let long = |octets: usize| format!("ARC-Seal :{}\r\n x\r\n", "y".repeat(octets));
         assert!(bounded(&long(8 * 1024 - 16)));
