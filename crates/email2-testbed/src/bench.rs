@@ -4,6 +4,7 @@
 pub mod machine;
 pub mod process;
 
+pub mod dkim;
 pub mod letters;
 pub mod stage;
 
@@ -13,6 +14,8 @@ pub mod load;
 pub mod idle;
 pub mod peer;
 pub mod queue;
+pub mod relay;
+pub mod script;
 pub mod sink;
 
 pub mod report;

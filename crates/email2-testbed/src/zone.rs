@@ -16,7 +16,8 @@ use hickory_server::zone_handler::{AxfrPolicy, ZoneHandler, ZoneType};
 
 use crate::failure::{Outcome, Step};
 
-/// Time to live of every record, in seconds: short, because the world changes.
+/// Time to live of every record unless it is said otherwise, in seconds: short, because the world
+/// changes.
 const TTL: u32 = 1;
 /// How long signatures are valid.
 const SIGNED_FOR: Duration = Duration::from_secs(14 * 86_400);
@@ -26,6 +27,7 @@ const SIGNED_FOR: Duration = Duration::from_secs(14 * 86_400);
 pub struct Zone {
     origin: String,
     signed: bool,
+    ttl: u32,
     records: Vec<(String, RData)>,
 }
 
@@ -36,6 +38,7 @@ impl Zone {
         Zone {
             origin: origin.to_owned(),
             signed: false,
+            ttl: TTL,
             records: Vec::new(),
         }
     }
@@ -44,6 +47,13 @@ impl Zone {
     #[must_use]
     pub fn signed(mut self) -> Zone {
         self.signed = true;
+        self
+    }
+
+    /// The same zone, whose records live so many seconds.
+    #[must_use]
+    pub fn kept_for(mut self, seconds: u32) -> Zone {
+        self.ttl = seconds;
         self
     }
 
@@ -205,13 +215,13 @@ pub(crate) fn serve(
     let proof = key.is_some().then_some(NxProofKind::Nsec);
     let mut handler: InMemoryZoneHandler =
         InMemoryZoneHandler::empty(origin.clone(), ZoneType::Primary, AxfrPolicy::Deny, proof);
-    let base = apex(&zone.origin, address)?;
+    let base = apex(zone, address)?;
     for (owner, data) in base
         .into_iter()
         .chain(zone.records.clone())
         .chain(delegations)
     {
-        handler.upsert_mut(Record::from_rdata(name(&owner)?, TTL, data), 1);
+        handler.upsert_mut(Record::from_rdata(name(&owner)?, zone.ttl, data), 1);
     }
     if let Some(key) = key {
         let step = format!("signing {}", zone.origin);
@@ -225,10 +235,11 @@ pub(crate) fn serve(
 }
 
 /// SOA, NS and the name server's address.
-fn apex(origin: &str, address: IpAddr) -> Outcome<Vec<(String, RData)>> {
+fn apex(zone: &Zone, address: IpAddr) -> Outcome<Vec<(String, RData)>> {
+    let origin = zone.origin();
     let server = name_server(origin);
     let contact = name(&format!("hostmaster.{origin}"))?;
-    let soa = SOA::new(name(&server)?, contact, 1, 3600, 600, 86_400, TTL);
+    let soa = SOA::new(name(&server)?, contact, 1, 3600, 600, 86_400, zone.ttl);
     let IpAddr::V4(v4) = address else {
         return Ok(vec![(origin.to_owned(), RData::SOA(soa))]);
     };

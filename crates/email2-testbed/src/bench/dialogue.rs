@@ -14,6 +14,9 @@ use super::letters::Letter;
 use crate::failure::{Failure, Outcome, Step};
 use crate::forger::session::Exchanger;
 
+/// How it introduces itself.
+const HELLO: &[u8] = b"EHLO client.bench.example\r\n";
+
 /// Octets of replies read at once.
 const READ: usize = 4096;
 
@@ -28,31 +31,29 @@ pub struct Dialogue {
 }
 
 impl Dialogue {
-    /// Connects from a host of this number and says EHLO; under TLS, where the server has it.
+    /// Connects from a host of this number and says EHLO, under TLS where the server has it; signs
+    /// in where that is wanted.
     ///
     /// # Errors
     /// The server cannot be reached or refuses.
     pub async fn open(world: &World, target: &Target, host: usize) -> Outcome<Dialogue> {
-        let Target { exchanger: at, tls } = target;
+        let at = &target.exchanger;
         let stream = connect(at.address, source(host)).await.step("connecting")?;
-        let mut plain = Dialogue::over(world, stream);
-        plain.expect("220").await?;
-        plain.say(b"EHLO client.bench.example\r\n", "250").await?;
-        if !*tls {
-            return Ok(plain);
-        }
-        plain.say(b"STARTTLS\r\n", "220").await?;
-        let ask = TlsAsk {
-            sni: at.host.clone(),
-            names: vec![AcceptedName::Host(at.host.clone())],
-            alpn: None,
-            pins: None,
+        let mut dialogue = match target.tls {
+            Tls::First => Dialogue::over(world, secure(stream, at).await?),
+            Tls::None | Tls::Start => Dialogue::over(world, stream),
         };
-        let secured = at.tls.connect(plain.stream, &ask).await.step("TLS")?;
-        let mut dialogue = Dialogue::over(world, secured.stream);
-        dialogue
-            .say(b"EHLO client.bench.example\r\n", "250")
-            .await?;
+        dialogue.expect("220").await?;
+        dialogue.say(HELLO, "250").await?;
+        if target.tls == Tls::Start {
+            dialogue.say(b"STARTTLS\r\n", "220").await?;
+            dialogue = Dialogue::over(world, secure(dialogue.stream, at).await?);
+            dialogue.say(HELLO, "250").await?;
+        }
+        if let Some(login) = &target.login {
+            let command = format!("AUTH PLAIN {login}\r\n");
+            dialogue.say(command.as_bytes(), "235").await?;
+        }
         Ok(dialogue)
     }
 
@@ -168,11 +169,34 @@ async fn connect(to: SocketAddr, from: Ipv4Addr) -> std::io::Result<Stream> {
     Ok(Box::new(stream))
 }
 
+async fn secure(stream: Stream, at: &Exchanger) -> Outcome<Stream> {
+    let ask = TlsAsk {
+        sni: at.host.clone(),
+        names: vec![AcceptedName::Host(at.host.clone())],
+        alpn: None,
+        pins: None,
+    };
+    Ok(at.tls.connect(stream, &ask).await.step("TLS")?.stream)
+}
+
 /// Whom the load goes to.
 #[derive(Clone)]
 pub struct Target {
     /// Where, and by which name.
     pub exchanger: Arc<Exchanger>,
-    /// Whether it speaks TLS.
-    pub tls: bool,
+    /// How it speaks TLS.
+    pub tls: Tls,
+    /// What AUTH PLAIN says (RFC 4616), base64; without it nobody signs in.
+    pub login: Option<String>,
+}
+
+/// When TLS begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tls {
+    /// Never.
+    None,
+    /// By STARTTLS.
+    Start,
+    /// Before the first octet.
+    First,
 }

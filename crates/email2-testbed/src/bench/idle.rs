@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::dialogue::Dialogue;
-use super::load::{self, Shape};
+use super::load;
 use super::report::Cell;
 use super::stage::Stage;
 use crate::failure::Outcome;
@@ -42,11 +42,7 @@ pub async fn measure(stage: &Stage, idle: usize, cell: &Cell) -> Outcome<Memory>
         sessions.push(Dialogue::open(world, &target, host).await?);
     }
     let waiting = server.memory()?;
-    let shape = Shape {
-        sessions: cell.sessions,
-        per_connection: cell.per_connection,
-    };
-    load::deliver(world, &target, shape, letters).await?;
+    load::deliver(world, &target, cell.shape(), letters).await?;
     let highest = server.highest_memory()?;
     drop(sessions);
     server.stop()?;

@@ -33,17 +33,25 @@ pub struct Taken {
     pub own_cpu: f64,
     /// End of content to answer, ascending; one a message.
     pub waits: Vec<Duration>,
+    /// When each answer came, ascending, monotonic time.
+    pub answered: Vec<Duration>,
 }
 
 impl Taken {
     /// The wait that this part of all waits does not exceed.
     #[must_use]
     pub fn percentile(&self, part: f64) -> Duration {
-        let count = self.waits.len();
-        let index = (count as f64 * part).ceil() as usize;
-        let wait = self.waits.get(index.clamp(1, count.max(1)) - 1);
-        wait.copied().unwrap_or_default()
+        percentile(&self.waits, part)
     }
+}
+
+/// What this part of all, which are ascending, does not exceed.
+#[must_use]
+pub fn percentile(sorted: &[Duration], part: f64) -> Duration {
+    let count = sorted.len();
+    let index = (count as f64 * part).ceil() as usize;
+    let found = sorted.get(index.clamp(1, count.max(1)) - 1);
+    found.copied().unwrap_or_default()
 }
 
 /// Delivers every letter.
@@ -72,11 +80,15 @@ pub async fn deliver(
     }
     let all = within(&*world.clock, PATIENCE, sessions.join_all()).await;
     let wall = world.clock.monotonic() - began;
-    let mut waits = Vec::with_capacity(letters.len());
+    let (mut waits, mut answered) = (Vec::new(), Vec::new());
     for session in all.step("load")? {
-        waits.extend(session?);
+        for answer in session? {
+            waits.push(answer.wait);
+            answered.push(answer.at);
+        }
     }
     waits.sort_unstable();
+    answered.sort_unstable();
     if waits.len() != letters.len() {
         return Err(Failure {
             step: "load".to_owned(),
@@ -87,7 +99,16 @@ pub async fn deliver(
         wall,
         own_cpu: own_cpu()? - cpu,
         waits,
+        answered,
     })
+}
+
+/// The answer to a message.
+struct Answer {
+    /// From the end of the content to it.
+    wait: Duration,
+    /// When it came.
+    at: Duration,
 }
 
 /// One session.
@@ -105,20 +126,26 @@ impl Worker {
         self.letters.get(self.next.fetch_add(1, Ordering::Relaxed))
     }
 
-    async fn run(self) -> Outcome<Vec<Duration>> {
-        let mut waits = Vec::new();
+    async fn run(self) -> Outcome<Vec<Answer>> {
+        let mut answers = Vec::new();
         while let Some(first) = self.take() {
             let mut dialogue = Dialogue::open(&self.world, &self.target, self.host).await?;
-            waits.push(dialogue.deliver(first).await?);
+            answers.push(self.deliver(&mut dialogue, first).await?);
             for _ in 1..self.per_connection {
                 match self.take() {
-                    Some(letter) => waits.push(dialogue.deliver(letter).await?),
+                    Some(letter) => answers.push(self.deliver(&mut dialogue, letter).await?),
                     None => break,
                 }
             }
             dialogue.quit().await;
         }
-        Ok(waits)
+        Ok(answers)
+    }
+
+    async fn deliver(&self, dialogue: &mut Dialogue, letter: &Letter) -> Outcome<Answer> {
+        let wait = dialogue.deliver(letter).await?;
+        let at = self.world.clock.monotonic();
+        Ok(Answer { wait, at })
     }
 }
 
@@ -132,6 +159,7 @@ mod tests {
             wall: Duration::ZERO,
             own_cpu: 0.0,
             waits: (1..=200).map(Duration::from_millis).collect(),
+            answered: Vec::new(),
         };
         assert_eq!(taken.percentile(0.5), Duration::from_millis(100));
         assert_eq!(taken.percentile(0.99), Duration::from_millis(198));

@@ -4,6 +4,7 @@ use std::io::Write as _;
 use std::path::Path;
 use std::time::Duration;
 
+use aws_lc_rs::signature::{RSA_PKCS1_2048_8192_SHA256, UnparsedPublicKey};
 use email2::seal::Seal;
 use email2::seal::verify::verify;
 use email2::secret::SecretKey;
@@ -13,6 +14,7 @@ use email2_store::{Appended, Flags, NewAccount, Opening, Store};
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
+use super::dkim::Dkim;
 use crate::failure::{Outcome, Step};
 
 /// How long each limit is measured.
@@ -27,6 +29,8 @@ pub struct Limits {
     pub sha256_megabytes: f64,
     /// Verifications of a seal (Ed25519) of one core, per second.
     pub verifications: f64,
+    /// Verifications of a signature by RSA of 2048 bits, its key read anew, of one core, per second.
+    pub rsa_verifications: Option<f64>,
 }
 
 /// Measures them; `folder` lies where the server's store does.
@@ -47,7 +51,25 @@ pub fn limits(world: &World, folder: &Path, seal: &Seal, key: &SecretKey) -> Out
         fsyncs: fsyncs(world, folder)?,
         sha256_megabytes: hashed * 0.065_536,
         verifications: rate(world, verified),
+        rsa_verifications: None,
     })
+}
+
+/// Verifications of `key`'s signatures of one core, per second, as the server makes them.
+///
+/// # Errors
+/// `openssl` fails, or its signature is not good.
+pub fn rsa(world: &World, key: &Dkim, folder: &Path) -> Outcome<f64> {
+    let (signed, public) = ("signed", key.public.as_slice());
+    let signature = key.signature(folder, signed)?;
+    let verified = || {
+        let key = UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, public);
+        key.verify(signed.as_bytes(), &signature)
+    };
+    verified().step("RSA")?;
+    Ok(rate(world, || {
+        let _ = std::hint::black_box(verified());
+    }))
 }
 
 fn fsyncs(world: &World, folder: &Path) -> Outcome<f64> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::idle::Memory;
-use super::load::Taken;
+use super::load::{Shape, Taken};
 use super::machine::Limits;
 
 /// What is delivered how.
@@ -24,6 +24,15 @@ pub struct Cell {
 }
 
 impl Cell {
+    /// How it is delivered.
+    #[must_use]
+    pub fn shape(&self) -> Shape {
+        Shape {
+            sessions: self.sessions,
+            per_connection: self.per_connection,
+        }
+    }
+
     /// The same load, whoever takes it.
     #[must_use]
     pub fn is_like(&self, other: &Cell) -> bool {
@@ -139,9 +148,40 @@ impl Report {
     #[must_use]
     pub fn limits_line(&self) -> String {
         format!(
-            "this machine: {:.0} fsyncs/s, SHA-256 {:.0} MB/s, {:.0} seal verifications/s",
-            self.limits.fsyncs, self.limits.sha256_megabytes, self.limits.verifications
+            "this machine: {:.0} fsyncs/s, SHA-256 {:.0} MB/s, {:.0} seal verifications/s, {} RSA \
+             verifications/s",
+            self.limits.fsyncs,
+            self.limits.sha256_megabytes,
+            self.limits.verifications,
+            number(self.limits.rsa_verifications, 0),
         )
+    }
+
+    /// What ordinary mail costs beside sealed mail of the same load.
+    #[must_use]
+    pub fn ordinary_lines(&self) -> Vec<String> {
+        let mut lines = Vec::new();
+        for ordinary in &self.rows {
+            let Some(signature) = ordinary.program.strip_prefix(ORDINARY) else {
+                continue;
+            };
+            let mut rows = self.rows.iter();
+            let is_like = |row: &&Row| row.program == "email2d" && row.cell.is_like(&ordinary.cell);
+            let Some(sealed) = rows.find(|row| is_like(row) && !row.cell.cold) else {
+                continue;
+            };
+            let rsa = self.limits.rsa_verifications.map(|rate| 1000.0 / rate);
+            let rsa = rsa.filter(|_| signature == "rsa").unwrap_or(0.0);
+            lines.push(format!(
+                "| {signature} | {} | {} | {:.3} | {:.3} | {rsa:.3} | {:.2} × |",
+                ordinary.cell.kibibytes,
+                ordinary.cell.sessions,
+                sealed.cpu,
+                ordinary.cpu,
+                (ordinary.cpu - rsa) / sealed.cpu
+            ));
+        }
+        lines
     }
 
     /// How `email2d` stands to every other program under the same load.
@@ -176,6 +216,14 @@ impl Report {
         self.memory.iter().map(line).collect()
     }
 }
+
+/// What rows of ordinary mail at our own server are called, before the signature's name.
+pub const ORDINARY: &str = "email2d, ordinary mail, ";
+
+/// The head of what ordinary mail costs; DNS is asked before the clock starts.
+pub const ORDINARY_HEAD: &str = "\
+| DKIM | KiB | sessions | sealed, CPU s/1000 | ordinary, CPU s/1000 | of that RSA | ordinary without RSA to sealed |
+|---|--:|--:|--:|--:|--:|--:|";
 
 /// The head of the ratios.
 pub const RATIO_HEAD: &str = "\
@@ -234,6 +282,7 @@ mod tests {
             wall: Duration::from_secs_f64(200.0 / rate),
             own_cpu: 0.02,
             waits: vec![Duration::from_millis(4); 200],
+            answered: Vec::new(),
         };
         Row::of(program, cell, &taken, cpu / 5.0)
     }
@@ -254,6 +303,7 @@ mod tests {
             fsyncs: 1000.0,
             sha256_megabytes: 1500.0,
             verifications: 15_000.0,
+            rsa_verifications: Some(25_000.0),
         };
         let mut report = Report {
             limits,
@@ -264,6 +314,14 @@ mod tests {
             report.ratios(),
             ["| postfix | 2 | 10 | 20 | 10.00 × | 1/10.0 |"]
         );
+        other.program = format!("{ORDINARY}rsa");
+        other.cpu = 0.79;
+        report.rows.push(other.clone());
+        assert_eq!(
+            report.ordinary_lines(),
+            ["| rsa | 2 | 10 | 0.500 | 0.790 | 0.040 | 1.50 × |"]
+        );
+        report.rows.pop();
         other.cell.sessions = 100;
         report.rows.pop();
         report.rows.push(other);

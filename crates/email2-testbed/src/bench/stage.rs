@@ -10,24 +10,31 @@ use email2::address::{Address, Identity};
 use email2::certificate::generate::generate;
 use email2_store::{NewAccount, Opening, Replaces, Store, Version};
 
-use super::dialogue::{Dialogue, Target};
+use super::dialogue::{Dialogue, Target, Tls};
 use super::letters::{Letter, Sender, Text};
-use super::load::{self, Shape, Taken};
+use super::load::{self, Taken};
 use super::process::{Process, SyncCounter, beside};
 use super::report::{Cell, Row};
 use crate::domain::{Place, Plan};
 use crate::failure::{Failure, Outcome, Step};
 use crate::loopback::{MX_PORT, SUBMISSIONS_PORT};
 use crate::testbed::Testbed;
+use crate::zone::Zone;
 
 /// The domain that receives.
 pub const RECEIVING: &str = "bench.example";
 /// The domain of the senders; those who are asked for the first time have domains below it.
 pub const SENDING: &str = "senders.example";
+/// The domain of ordinary mail that comes in: it has never heard of Email 2.0.
+pub const LETTERS: &str = "letters.example";
 /// Mailboxes that the mail is spread over.
 pub const MAILBOXES: usize = 20;
 /// Senders that nobody asked for before, each of a domain of its own.
 pub const STRANGERS: usize = 200;
+/// How long records of DNS live, seconds: as in the world outside.
+const HOUR: u32 = 3600;
+/// When the domain of ordinary mail wrote first, seconds before.
+const LONG_AGO: u64 = 3 * 86_400;
 /// How long a server may take to listen.
 const STARTING: Duration = Duration::from_secs(30);
 /// How often it is tried.
@@ -49,7 +56,7 @@ pub struct Stage {
 
 impl Stage {
     /// Sets it up in the folder of `testbed`, with so many strangers, and with `records` in the
-    /// zone of the senders.
+    /// zone of ordinary mail.
     ///
     /// # Errors
     /// A server does not start.
@@ -65,11 +72,15 @@ impl Stage {
             .map(|number| self::sender(&testbed, &format!("alice@c{number}.{SENDING}")))
             .collect::<Outcome<Vec<Sender>>>()?;
         certify(&testbed, &place, &strangers)?;
-        publish(&mut testbed, &place, &strangers, records)?;
+        publish(&mut testbed, &place, &strangers)?;
+        publish_letters(&mut testbed, records)?;
         keep_certificates(&testbed, &place, &sender, &strangers).await?;
         let home = serve(&program, &place)?;
         wait_for(&testbed, &place, SUBMISSIONS_PORT).await?;
         let receiver = testbed.prepare(&Plan::new(RECEIVING))?;
+        let zone = receiver.zone(&testbed.network)?.kept_for(HOUR);
+        testbed.authority.publish(zone)?;
+        take_ordinary_mail(&receiver)?;
         Ok(Stage {
             testbed,
             receiver,
@@ -89,8 +100,21 @@ impl Stage {
         let exchanger = self.testbed.door_at(&self.receiver, MX_PORT)?;
         Ok(Target {
             exchanger: Arc::new(exchanger),
-            tls: true,
+            tls: Tls::Start,
+            login: None,
         })
+    }
+
+    /// Where the senders' server is.
+    #[must_use]
+    pub fn home_place(&self) -> &Place {
+        &self.home_place
+    }
+
+    /// The senders' server.
+    #[must_use]
+    pub fn home(&self) -> &Process {
+        &self.home
     }
 
     /// Starts the receiving server on a new store.
@@ -105,6 +129,7 @@ impl Stage {
         let store = Store::open(&data, Opening::Visit, now).step("store")?;
         for number in 0..MAILBOXES {
             add_account(&store, &mailbox(number)?, now).await?;
+            meet_letters(&store, &mailbox(number)?, now - LONG_AGO).await?;
         }
         drop(store);
         let server = serve(&self.program, &self.receiver)?;
@@ -140,11 +165,19 @@ impl Stage {
     /// # Errors
     /// It is refused.
     pub async fn introduce(&self) -> Outcome<()> {
-        let (world, target) = (&self.testbed.world, self.target()?);
+        self.deliver_one(&self.introduction()?).await
+    }
+
+    fn introduction(&self) -> Outcome<Letter> {
         let text = Text::new(&self.sender.address, 1024)?;
-        let letter = self.sender.letter(world, &mailbox(0)?, &text)?;
+        let world = &self.testbed.world;
+        self.sender.letter(world, &mailbox(0)?, &text)
+    }
+
+    async fn deliver_one(&self, letter: &Letter) -> Outcome<()> {
+        let (world, target) = (&self.testbed.world, self.target()?);
         let mut dialogue = Dialogue::open(world, &target, 0).await?;
-        dialogue.deliver(&letter).await?;
+        dialogue.deliver(letter).await?;
         dialogue.quit().await;
         Ok(())
     }
@@ -154,26 +187,39 @@ impl Stage {
     /// # Errors
     /// A message was not delivered.
     pub async fn measure(&self, cell: Cell) -> Outcome<Row> {
-        let letters = Arc::new(self.letters(&cell)?);
+        let letters = self.letters(&cell)?;
+        let first = self.introduction()?;
+        self.measure_with("email2d", cell, letters, &first).await
+    }
+
+    /// Measures one cell with these letters on a server of its own, behind a `first` one, after
+    /// which its keys are known.
+    ///
+    /// # Errors
+    /// A message was not delivered.
+    pub async fn measure_with(
+        &self,
+        name: &str,
+        cell: Cell,
+        letters: Vec<Letter>,
+        first: &Letter,
+    ) -> Outcome<Row> {
         let mut server = self.receive().await?;
-        self.introduce().await?;
+        self.deliver_one(first).await?;
         let counter = SyncCounter::start(server.id(), &self.testbed.folder);
         let before = server.cpu()?;
-        let taken = self.load(&cell, letters).await?;
+        let taken = self.load(&cell, Arc::new(letters)).await?;
         let cpu = server.cpu()? - before;
         let syncs = counter.and_then(SyncCounter::stop);
-        let row = Row::of("email2d", cell, &taken, cpu);
+        let row = Row::of(name, cell, &taken, cpu);
         let row = row.with_server(server.highest_memory()?, syncs);
         server.stop()?;
         Ok(row)
     }
 
     async fn load(&self, cell: &Cell, letters: Arc<Vec<Letter>>) -> Outcome<Taken> {
-        let shape = Shape {
-            sessions: cell.sessions,
-            per_connection: cell.per_connection,
-        };
-        load::deliver(&self.testbed.world, &self.target()?, shape, letters).await
+        let (world, target) = (&self.testbed.world, self.target()?);
+        load::deliver(world, &target, cell.shape(), letters).await
     }
 
     /// Stops the senders' server.
@@ -252,13 +298,8 @@ fn certify(testbed: &Testbed, place: &Place, strangers: &[Sender]) -> Outcome<()
 }
 
 /// The zone of the senders with a mail exchanger and a record for each stranger's domain.
-fn publish(
-    testbed: &mut Testbed,
-    place: &Place,
-    strangers: &[Sender],
-    records: &[(String, String)],
-) -> Outcome<()> {
-    let mut zone = place.zone(&testbed.network)?;
+fn publish(testbed: &mut Testbed, place: &Place, strangers: &[Sender]) -> Outcome<()> {
+    let mut zone = place.zone(&testbed.network)?.kept_for(HOUR);
     let mut domains = String::new();
     for stranger in strangers {
         let name = stranger.address.domain().to_string();
@@ -267,11 +308,30 @@ fn publish(
             .text(&format!("_email2.{name}"), "v=EMAIL2; p=open; id=1");
         domains.push_str(&format!("\n[[domain]]\nname = \"{name}\"\nlocal = true\n"));
     }
+    testbed.authority.publish(zone)?;
+    extend(place, &domains)
+}
+
+/// The zone of ordinary mail: every host of the world may send for it, and its policy is strict
+/// for whoever asks.
+fn publish_letters(testbed: &mut Testbed, records: &[(String, String)]) -> Outcome<()> {
+    let mut zone = Zone::new(LETTERS)
+        .kept_for(HOUR)
+        .mx(LETTERS, 10, &format!("mx.{LETTERS}"))?
+        .text(LETTERS, "v=spf1 ip4:127.0.0.0/8 -all")
+        .text(&format!("_dmarc.{LETTERS}"), "v=DMARC1; p=reject");
     for (owner, text) in records {
         zone = zone.text(owner, text);
     }
-    testbed.authority.publish(zone)?;
-    extend(place, &domains)
+    testbed.authority.publish(zone)
+}
+
+/// Mail without a seal goes to the Inbox.
+fn take_ordinary_mail(place: &Place) -> Outcome<()> {
+    let path = place.configuration();
+    let written = std::fs::read_to_string(&path).step("configuration")?;
+    let changed = written.replacen("policy = ", "legacy = \"accept\"\npolicy = ", 1);
+    std::fs::write(&path, changed).step("configuration")
 }
 
 fn extend(place: &Place, text: &str) -> Outcome<()> {
@@ -289,6 +349,14 @@ async fn add_account(store: &Store, address: &Address, now: u64) -> Outcome<()> 
     };
     let added = store.add_account(&account, now).await;
     added.step(format!("account {address}")).map(|_| ())
+}
+
+/// The domain of ordinary mail wrote before: it is nobody's first contact (spec §10.6.4).
+async fn meet_letters(store: &Store, address: &Address, at: u64) -> Outcome<()> {
+    let account = store.account(address).await.step("account")?;
+    let domain = LETTERS.parse().step("domain")?;
+    let met = store.meet_domain(account.step("account")?.id, &domain, at);
+    met.await.step("acquaintance")
 }
 
 async fn keep_certificates(

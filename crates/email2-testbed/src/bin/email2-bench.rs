@@ -9,9 +9,13 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 use email2_io::world::{NetworkConfig, World};
+use email2_testbed::bench::dkim::{Algorithm, Dkim};
 use email2_testbed::bench::letters::Text;
-use email2_testbed::bench::peer::{DkimKey, Kind, Peer};
-use email2_testbed::bench::report::{Cell, HEAD, MEMORY_HEAD, RATIO_HEAD, Report};
+use email2_testbed::bench::peer::{self, Kind, Peer};
+use email2_testbed::bench::relay::{self, Relay, Way};
+use email2_testbed::bench::report::{
+    Cell, HEAD, MEMORY_HEAD, ORDINARY, ORDINARY_HEAD, RATIO_HEAD, Report,
+};
 use email2_testbed::bench::stage::{STRANGERS, Stage, mailbox};
 use email2_testbed::bench::{idle, machine, queue, sink};
 use email2_testbed::failure::{Outcome, Step};
@@ -44,6 +48,9 @@ struct Run {
     /// Leave out the senders whose certificates are not known yet.
     #[arg(long)]
     no_cold: bool,
+    /// Leave out ordinary mail that is signed by DKIM.
+    #[arg(long)]
+    no_ordinary: bool,
     /// Sessions that wait under TLS while 100 deliver, for the memory (0: not measured).
     #[arg(long, default_value_t = 1000)]
     idle: usize,
@@ -77,8 +84,33 @@ struct LongQueue {
     json: bool,
 }
 
+#[derive(Args)]
+struct OnTheWay {
+    /// Sessions that submit at once.
+    #[arg(long, value_delimiter = ',', default_value = "1,10,100")]
+    sessions: Vec<usize>,
+    /// Sizes of messages, in KiB.
+    #[arg(long, value_delimiter = ',', default_value = "2,20")]
+    sizes: Vec<usize>,
+    /// The number of messages of each load, as a part of the usual one.
+    #[arg(long, default_value_t = 1.0)]
+    part: f64,
+    /// The folder of scripts that run other mail servers (bench/peers): ordinary mail goes to
+    /// them, and through two of them.
+    #[arg(long)]
+    peers: Option<PathBuf>,
+    /// The folder for all files (default: a temporary one).
+    #[arg(long)]
+    dir: Option<PathBuf>,
+    /// Print one JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
 #[derive(Subcommand)]
 enum Subject {
+    /// Submits mail to one server of ours, which carries it to another.
+    Relay(OnTheWay),
     /// Carries a long queue on to another server of ours.
     Queue(LongQueue),
     /// Takes mail and keeps nothing.
@@ -113,13 +145,16 @@ fn run(arguments: Arguments) -> Outcome<()> {
     // The load has one thread, so that it takes no more of the machine than it must; a sink
     // has as many as a server.
     let mut builder = match &arguments.command {
-        None | Some(Subject::Queue(_)) => tokio::runtime::Builder::new_current_thread(),
+        None | Some(Subject::Queue(_) | Subject::Relay(_)) => {
+            tokio::runtime::Builder::new_current_thread()
+        }
         Some(_) => tokio::runtime::Builder::new_multi_thread(),
     };
     let runtime = builder.enable_all().build().step("runtime")?;
     match arguments.command {
         None => runtime.block_on(measure(&arguments.run)),
         Some(Subject::Queue(wanted)) => runtime.block_on(measure_queue(&wanted)),
+        Some(Subject::Relay(wanted)) => runtime.block_on(measure_relay(&wanted)),
         Some(Subject::Sink {
             listen,
             certificate,
@@ -153,6 +188,95 @@ async fn measure_queue(wanted: &LongQueue) -> Outcome<()> {
     stage.stop().await
 }
 
+async fn measure_relay(wanted: &OnTheWay) -> Outcome<()> {
+    let temporary = tempfile::tempdir().step("temporary folder")?;
+    let folder = folder(wanted.dir.as_ref(), temporary.path())?;
+    let mut testbed = Testbed::start(&folder)?;
+    let dkim = match &wanted.peers {
+        Some(_) => {
+            testbed.authority.answer_at_port(53)?;
+            Some(Dkim::make(&folder, Algorithm::Rsa)?)
+        }
+        None => None,
+    };
+    let records: Vec<_> = dkim.iter().map(Dkim::record).collect();
+    let mut stage = Stage::set_up(testbed, 0, &records).await?;
+    let mut relay = Relay::prepare(&mut stage).await?;
+    say(wanted.json, relay::HEAD);
+    let mut rows = between_ours(wanted, &mut relay).await?;
+    if let Some((peers, dkim)) = wanted.peers.as_ref().zip(dkim.as_ref()) {
+        rows.extend(to_others(wanted, &mut relay, peers, dkim).await?);
+    }
+    say(wanted.json, &relay::ratios(&rows));
+    if wanted.json {
+        println!("{}", serde_json::to_string_pretty(&rows).step("JSON")?);
+    }
+    stage.stop().await
+}
+
+async fn between_ours(wanted: &OnTheWay, relay: &mut Relay<'_>) -> Outcome<Vec<relay::Row>> {
+    let mut rows = Vec::new();
+    for way in [Way::Sealed, Way::Held] {
+        for cell in relayed(wanted) {
+            rows.push(relay.measure(way, cell, None).await?);
+            say(
+                wanted.json,
+                &rows.last().map(relay::Row::line).unwrap_or_default(),
+            );
+        }
+    }
+    Ok(rows)
+}
+
+async fn to_others(
+    wanted: &OnTheWay,
+    relay: &mut Relay<'_>,
+    peers: &std::path::Path,
+    dkim: &Dkim,
+) -> Outcome<Vec<relay::Row>> {
+    let [signing, checking] = relay::scripts(peers);
+    let second = relay.start_elsewhere(&checking).await?;
+    let mut rows = Vec::new();
+    for way in [Way::Ordinary, Way::Dkim] {
+        for cell in relayed(wanted) {
+            rows.push(relay.measure(way, cell, Some(&second)).await?);
+            say(
+                wanted.json,
+                &rows.last().map(relay::Row::line).unwrap_or_default(),
+            );
+        }
+    }
+    let first = relay.start_signing(&signing, dkim).await?;
+    for cell in relayed(wanted) {
+        rows.push(relay.measure_others(cell, (&first, &second)).await?);
+        say(
+            wanted.json,
+            &rows.last().map(relay::Row::line).unwrap_or_default(),
+        );
+    }
+    first.stop()?;
+    second.stop()?;
+    Ok(rows)
+}
+
+/// Every load of mail on its way.
+fn relayed(wanted: &OnTheWay) -> Vec<Cell> {
+    let mut cells = Vec::new();
+    for &kibibytes in &wanted.sizes {
+        for &sessions in &wanted.sessions {
+            let usual = usual(sessions, kibibytes) / 2;
+            cells.push(Cell {
+                sessions,
+                per_connection: 20,
+                kibibytes,
+                cold: false,
+                messages: scaled(wanted.part, usual).max(sessions),
+            });
+        }
+    }
+    cells
+}
+
 /// The folder that was asked for, or the temporary one.
 fn folder(wanted: Option<&PathBuf>, temporary: &std::path::Path) -> Outcome<PathBuf> {
     let folder = match wanted {
@@ -167,33 +291,39 @@ async fn measure(run: &Run) -> Outcome<()> {
     let temporary = tempfile::tempdir().step("temporary folder")?;
     let folder = folder(run.dir.as_ref(), temporary.path())?;
     let mut testbed = Testbed::start(&folder)?;
-    let dkim = match run.peer.is_empty() {
-        true => None,
-        false => {
-            testbed.authority.answer_at_port(53)?;
-            Some(DkimKey::make(&folder)?)
-        }
+    if !run.peer.is_empty() {
+        testbed.authority.answer_at_port(53)?;
+    }
+    let keys = match run.no_ordinary && run.peer.is_empty() {
+        true => Vec::new(),
+        false => vec![
+            Dkim::make(&folder, Algorithm::Rsa)?,
+            Dkim::make(&folder, Algorithm::Ed25519)?,
+        ],
     };
-    let records: Vec<_> = dkim.iter().map(|key| key.record.clone()).collect();
+    let records: Vec<_> = keys.iter().map(Dkim::record).collect();
     let strangers = match run.no_cold {
         true => 0,
         false => strangers(run),
     };
     let stage = Stage::set_up(testbed, strangers, &records).await?;
-    let mut report = begin(&stage).await?;
-    say(run, &format!("{}\n\n{HEAD}", report.limits_line()));
+    let mut report = begin(&stage, keys.first())?;
+    say(run.json, &format!("{}\n\n{HEAD}", report.limits_line()));
     measure_ours(run, &stage, &mut report).await?;
+    if !run.no_ordinary {
+        measure_ordinary(run, &stage, &mut report, &keys).await?;
+    }
     if !run.no_sinks {
         measure_peer(run, &stage, &mut report, Kind::SmtpSink).await?;
         measure_peer(run, &stage, &mut report, Kind::Nothing).await?;
     }
-    for (script, key) in run.peer.iter().zip(dkim.iter().cycle()) {
+    for (script, key) in run.peer.iter().zip(keys.iter().take(1).cycle()) {
         measure_peer(run, &stage, &mut report, Kind::Script(script, key)).await?;
     }
-    say(
-        run,
-        &format!("\n{RATIO_HEAD}\n{}", report.ratios().join("\n")),
-    );
+    let ordinary = report.ordinary_lines().join("\n");
+    say(run.json, &format!("\n{ORDINARY_HEAD}\n{ordinary}"));
+    let ratios = report.ratios().join("\n");
+    say(run.json, &format!("\n{RATIO_HEAD}\n{ratios}"));
     measure_memory(run, &stage, &mut report).await?;
     if run.json {
         println!("{}", serde_json::to_string_pretty(&report).step("JSON")?);
@@ -201,18 +331,21 @@ async fn measure(run: &Run) -> Outcome<()> {
     stage.stop().await
 }
 
-fn say(run: &Run, text: &str) {
-    if !run.json {
+fn say(json: bool, text: &str) {
+    if !json {
         println!("{text}");
     }
 }
 
-async fn begin(stage: &Stage) -> Outcome<Report> {
+fn begin(stage: &Stage, rsa: Option<&Dkim>) -> Outcome<Report> {
     let (world, sender) = (&stage.testbed.world, &stage.sender);
     let text = Text::new(&sender.address, 2048)?;
     let seal = sender.seal(world, &mailbox(0)?, &text)?;
+    let mut limits = machine::limits(world, &stage.receiver.folder, &seal, &sender.key)?;
+    let rsa = rsa.map(|key| machine::rsa(world, key, &stage.testbed.folder));
+    limits.rsa_verifications = rsa.transpose()?;
     Ok(Report {
-        limits: machine::limits(world, &stage.receiver.folder, &seal, &sender.key)?,
+        limits,
         rows: Vec::new(),
         memory: Vec::new(),
     })
@@ -225,8 +358,30 @@ async fn measure_ours(run: &Run, stage: &Stage, report: &mut Report) -> Outcome<
         let lockstep = Some(lockstep.await?);
         let mut row = stage.measure(cell).await?;
         row.lockstep = lockstep;
-        say(run, &row.line());
+        say(run.json, &row.line());
         report.rows.push(row);
+    }
+    Ok(())
+}
+
+/// Ordinary mail as other servers get it, at our own.
+async fn measure_ordinary(
+    run: &Run,
+    stage: &Stage,
+    report: &mut Report,
+    keys: &[Dkim],
+) -> Outcome<()> {
+    let most = run.per_connection.iter().max().copied();
+    for key in keys {
+        let cells = cells(run, false).into_iter();
+        for cell in cells.filter(|cell| Some(cell.per_connection) == most) {
+            let letters = peer::signed(stage, &cell, key)?;
+            let first = letters.first().cloned().step("letter")?;
+            let name = format!("{ORDINARY}{}", key.algorithm().name());
+            let row = stage.measure_with(&name, cell, letters, &first).await?;
+            say(run.json, &row.line());
+            report.rows.push(row);
+        }
     }
     Ok(())
 }
@@ -244,7 +399,7 @@ async fn measure_peer(
             cell.messages = cell.messages.min(FOR_PEERS);
         }
         let row = peer.measure(stage, cell).await?;
-        say(run, &row.line());
+        say(run.json, &row.line());
         report.rows.push(row);
     }
     peer.stop()
@@ -254,19 +409,20 @@ async fn measure_memory(run: &Run, stage: &Stage, report: &mut Report) -> Outcom
     if run.idle == 0 {
         return Ok(());
     }
-    say(run, &format!("\n{MEMORY_HEAD}"));
+    say(run.json, &format!("\n{MEMORY_HEAD}"));
     for kibibytes in [2, 200] {
         let cell = Cell {
             sessions: 100,
             per_connection: 20,
             kibibytes,
             cold: false,
-            messages: scaled(run, 1000),
+            messages: scaled(run.part, 1000),
         };
         report
             .memory
             .push(idle::measure(stage, run.idle, &cell).await?);
-        say(run, report.memory_lines().last().map_or("", String::as_str));
+        let last = report.memory_lines().pop();
+        say(run.json, &last.unwrap_or_default());
     }
     Ok(())
 }
@@ -282,7 +438,7 @@ fn cells(run: &Run, cold: bool) -> Vec<Cell> {
                     per_connection,
                     kibibytes,
                     cold: false,
-                    messages: scaled(run, usual(sessions, kibibytes)).max(sessions),
+                    messages: scaled(run.part, usual(sessions, kibibytes)).max(sessions),
                 });
             }
         }
@@ -302,7 +458,7 @@ fn cells(run: &Run, cold: bool) -> Vec<Cell> {
 
 /// Each writes once.
 fn strangers(run: &Run) -> usize {
-    scaled(run, STRANGERS).clamp(1, STRANGERS)
+    scaled(run.part, STRANGERS).clamp(1, STRANGERS)
 }
 
 /// Messages that take other servers a few seconds.
@@ -318,6 +474,6 @@ fn usual(sessions: usize, kibibytes: usize) -> usize {
     if kibibytes >= 100 { most / 5 } else { most }
 }
 
-fn scaled(run: &Run, messages: usize) -> usize {
-    ((messages as f64 * run.part) as usize).max(1)
+fn scaled(part: f64, messages: usize) -> usize {
+    ((messages as f64 * part) as usize).max(1)
 }
