@@ -115,6 +115,8 @@ pub enum Outcome {
         uid: u32,
         /// It took the place of a copy that had come a worse way (spec §4.11.4).
         replaced: bool,
+        /// It was delivered, and the account had had no verified mail of its author (spec §10.6).
+        first: bool,
     },
     /// It was delivered before; nothing is stored (spec §4.11.2).
     Duplicate,

@@ -37,7 +37,7 @@ pub(crate) async fn receive(
 /// The answer is a refusal.
 pub(crate) async fn decide(
     caller: &Caller,
-    mut envelope: Envelope,
+    envelope: Envelope,
     spooled: Spooled,
 ) -> Result<String, Rejection> {
     submission::permit(caller.login.as_ref(), &spooled.scanned)?;

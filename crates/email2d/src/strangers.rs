@@ -10,8 +10,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use email2::address::{Address, Domain};
 use email2::limits;
 use email2::rejection::Rejection;
+use email2::verdict::{Accepted, Provenance, Way};
 use email2_io::Clock;
-use email2_store::{Account, AccountId, StoreError};
+use email2_store::{Account, AccountId, Acquaintance, StoreError};
 
 use crate::inbound::accept::store_failed;
 use crate::inbound::policy::Preferences;
@@ -63,6 +64,17 @@ impl Taken {
         Taken {
             began: now,
             messages: 0,
+        }
+    }
+}
+
+impl Stranger {
+    /// The same, where the store knows this of the domain.
+    fn where_known(self, known: Acquaintance) -> Stranger {
+        Stranger {
+            unseen: !known.domain,
+            unseen_here: !known.domain_here,
+            ..self
         }
     }
 }
@@ -153,8 +165,20 @@ fn described((whose, of): &Budget, most: usize) -> String {
     }
 }
 
-/// May a message of `author` come to this recipient? Gives what it will be charged to, once it is
-/// stored; `None` for who is known.
+/// The author whose mail this is, if anybody can be a stranger by it: what came by the recipient's
+/// own mediators is none of a stranger's (spec §10.6.1).
+pub(crate) fn author_of(accepted: &Accepted) -> Option<&Address> {
+    match accepted.provenance() {
+        Provenance::Verified { author, .. } | Provenance::ForOthers { author, .. }
+            if accepted.way() != Way::Registered =>
+        {
+            Some(author)
+        }
+        _ => None,
+    }
+}
+
+/// May a message of `author` come to this recipient?
 ///
 /// # Errors
 /// A budget is used up, or the store failed.
@@ -163,40 +187,67 @@ pub(crate) async fn admit(
     account: &Account,
     preferences: &Preferences,
     author: &Address,
-) -> Result<Option<Stranger>, Rejection> {
-    if preferences.knows(author) {
-        return Ok(None);
+) -> Result<(), Rejection> {
+    let Some(unknown) = unknown(site, account, preferences, author) else {
+        return Ok(());
+    };
+    // While even somebody whom nobody ever heard of may write, the store need not be asked.
+    if site.strangers.test(&unknown).is_ok() {
+        return Ok(());
     }
-    let found = stranger(site, account, author).await;
-    let found = found.map_err(store_failed)?;
-    if let Some(stranger) = &found {
-        site.strangers.test(stranger)?;
+    let known = acquaintance(site, &unknown, author).await;
+    let known = known.map_err(store_failed)?;
+    match known.author {
+        true => Ok(()),
+        false => site.strangers.test(&unknown.where_known(known)),
     }
-    Ok(found)
 }
 
-/// Is `author` a stranger to this account? Whoever lives at a domain of this server is none.
-///
-/// # Errors
-/// As the store says.
-async fn stranger(
+/// The first message of `author` to this recipient was stored: it is charged (spec §10.6.2).
+pub(crate) async fn met(
     site: &Site,
     account: &Account,
+    preferences: &Preferences,
     author: &Address,
-) -> Result<Option<Stranger>, StoreError> {
-    if site.is_local(author.domain()) {
-        return Ok(None);
-    }
-    let domain = registrable(author.domain());
-    let before = site.world.now().saturating_sub(limits::DOMAIN_UNSEEN);
-    let known = site.store.acquaintance(account.id, author, &domain, before);
-    let known = known.await?;
-    Ok((!known.author).then_some(Stranger {
+) {
+    let Some(unknown) = unknown(site, account, preferences, author) else {
+        return;
+    };
+    let known = acquaintance(site, &unknown, author).await;
+    let known = known.unwrap_or_else(|error| {
+        tracing::error!(%error, "the store failed: charged as of a domain never seen");
+        Acquaintance::default()
+    });
+    site.strangers.charge(&unknown.where_known(known));
+}
+
+/// `author` as somebody of whom nothing is known but that they are no contact of this recipient's;
+/// `None` also for whoever lives at a domain of this server.
+fn unknown(
+    site: &Site,
+    account: &Account,
+    preferences: &Preferences,
+    author: &Address,
+) -> Option<Stranger> {
+    let familiar = site.is_local(author.domain()) || preferences.knows(author);
+    (!familiar).then(|| Stranger {
         account: account.id,
-        domain,
-        unseen: !known.domain,
-        unseen_here: !known.domain_here,
-    }))
+        domain: registrable(author.domain()),
+        unseen: true,
+        unseen_here: true,
+    })
+}
+
+async fn acquaintance(
+    site: &Site,
+    stranger: &Stranger,
+    author: &Address,
+) -> Result<Acquaintance, StoreError> {
+    let before = site.world.now().saturating_sub(limits::DOMAIN_UNSEEN);
+    let (account, domain) = (stranger.account, &stranger.domain);
+    site.store
+        .acquaintance(account, author, domain, before)
+        .await
 }
 
 /// The domain that somebody registered: by the list of public suffixes. A suffix itself stands

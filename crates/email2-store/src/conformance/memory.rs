@@ -131,9 +131,15 @@ pub(crate) async fn an_author_is_known_once_mail_was_stored(store: &Store) {
     let bob = "Bob+x@example.org";
     let none = (false, false, false);
     assert_eq!(ask(&alice, bob, "example.org", NOW).await, none);
-    let message = author.seal(&alice.address, 1, "Hello");
-    let delivery = author.delivery(store, &alice, &message, By::Author).await;
-    store.deliver(vec![delivery]).await.unwrap();
+    for (number, is_first) in [(1, true), (2, false)] {
+        let message = author.seal(&alice.address, number, "Hello");
+        let delivery = author.delivery(store, &alice, &message, By::Author).await;
+        let outcomes = store.deliver(vec![delivery]).await.unwrap();
+        let [Outcome::Stored { first, .. }] = outcomes.as_slice() else {
+            panic!("{outcomes:?}");
+        };
+        assert_eq!(*first, is_first, "message {number}");
+    }
     let all = (true, true, true);
     assert_eq!(ask(&alice, bob, "example.org", NOW).await, all);
     let young = (true, false, false);

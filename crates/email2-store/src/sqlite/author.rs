@@ -91,22 +91,27 @@ impl Authors for SqliteStore {
 /// How often it is written down that a domain wrote again, seconds.
 const NOTED: u64 = 24 * 60 * 60;
 
-/// Remembers the author of what was stored, if it was verified.
+/// Remembers the author of what was stored, if it was verified; whether `account` had had no
+/// verified mail of them.
 pub(super) fn remember(
     connection: &Connection,
     account: AccountId,
     accepted: &Accepted,
     now: u64,
-) -> Result<(), StoreError> {
-    let Provenance::Verified { author, .. } = accepted.provenance() else {
-        return Ok(());
-    };
-    let author = author.loose();
-    let mut insert = connection.prepare_cached(
-        "INSERT OR IGNORE INTO author (account, domain, local, first) VALUES (?1, ?2, ?3, ?4)",
-    )?;
-    insert.execute((account.0, backwards(author.domain()), author.local(), now))?;
-    Ok(())
+) -> Result<bool, StoreError> {
+    match accepted.provenance() {
+        Provenance::Verified { author, .. } => {
+            let author = author.loose();
+            let mut insert = connection.prepare_cached(
+                "INSERT OR IGNORE INTO author (account, domain, local, first)
+                 VALUES (?1, ?2, ?3, ?4)",
+            )?;
+            let row = (account.0, backwards(author.domain()), author.local(), now);
+            Ok(insert.execute(row)? > 0)
+        }
+        Provenance::ForOthers { author, .. } => Ok(!had(connection, account, &author.loose())?),
+        _ => Ok(false),
+    }
 }
 
 /// Has `account` had verified mail of this author, given in the loose form?

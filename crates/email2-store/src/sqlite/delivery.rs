@@ -57,15 +57,14 @@ pub(super) fn deliver(
         body: &delivery.body,
         received: delivery.received,
     };
-    let (outcome, body) = store(change, &incoming, worse.is_some())?;
+    let (mut outcome, body) = store(change, &incoming, worse.is_some())?;
     if let Some(body) = body {
         accepted_seal::insert(change.connection, delivery.account, accepted, body)?;
-        author::remember(
-            change.connection,
-            delivery.account,
-            accepted,
-            delivery.received,
-        )?;
+        let (account, now) = (delivery.account, delivery.received);
+        let is_first = author::remember(change.connection, account, accepted, now)?;
+        if let Outcome::Stored { first, .. } = &mut outcome {
+            *first = is_first;
+        }
         if let Some(worse) = worse {
             message::remove_copies(change, directory, delivery.account, worse)?;
         }
@@ -215,6 +214,7 @@ fn store(
             uid_validity,
             uid,
             replaced,
+            first: false,
         },
         Some(body),
     ))

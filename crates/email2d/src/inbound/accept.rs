@@ -11,6 +11,8 @@ use email2_store::{Delivery, Outcome, StoreError};
 use super::envelope::{Admitted, Envelope};
 use super::ordinary::Mail;
 use crate::session::Caller;
+use crate::site::Site;
+use crate::strangers;
 use crate::trace::{self, Hop};
 
 /// A message that is on stable storage for all its recipients.
@@ -65,6 +67,10 @@ pub(crate) async fn store(
 ) -> Result<Stored, Rejection> {
     let now = caller.site.world.now();
     let hop = Hop::of(caller, &envelope, now);
+    let authors: Vec<Option<Address>> = accepted
+        .iter()
+        .map(|accepted| strangers::author_of(accepted).cloned())
+        .collect();
     let deliveries = envelope
         .recipients
         .iter()
@@ -76,9 +82,9 @@ pub(crate) async fn store(
         .deliver(deliveries.collect())
         .await
         .map_err(store_failed)?;
-    for (to, outcome) in envelope.recipients.iter().zip(&outcomes) {
+    for ((to, author), outcome) in envelope.recipients.iter().zip(authors).zip(&outcomes) {
         refuse_unstored(&to.address, outcome)?;
-        charge(caller, to, outcome);
+        charge(&caller.site, to, author, outcome).await;
     }
     Ok(Stored {
         id: hop.id,
@@ -89,9 +95,10 @@ pub(crate) async fn store(
 }
 
 /// What a stranger's message costs, once it is stored (spec §10.6.2).
-fn charge(caller: &Caller, to: &Admitted, outcome: &Outcome) {
-    if let (Some(stranger), Outcome::Stored { .. }) = (&to.stranger, outcome) {
-        caller.site.strangers.charge(stranger);
+async fn charge(site: &Site, to: &Admitted, author: Option<Address>, outcome: &Outcome) {
+    let is_first = matches!(outcome, Outcome::Stored { first: true, .. });
+    if let Some(author) = author.filter(|_| is_first) {
+        strangers::met(site, &to.account, &to.preferences, &author).await;
     }
 }
 

@@ -113,7 +113,6 @@ fn account(site: &Site, address: &Address, known: Recipient) -> Destination {
         address: address.clone(),
         account: known.account,
         preferences,
-        stranger: None,
     };
     // Where the mailboxes are behind, rules are too.
     let Some(rule) = rule.filter(|_| site.inner_of(address.domain()).is_none()) else {

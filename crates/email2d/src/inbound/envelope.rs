@@ -5,7 +5,7 @@ use email2::evidence::Announced;
 use email2::header::HeaderFacts;
 use email2::rejection::Rejection;
 use email2::seal::Role;
-use email2::verdict::{Accepted, Outline, Provenance, Way, foresee};
+use email2::verdict::{Accepted, Outline, foresee};
 use email2_smtp::envelope::{Mail, Recipient};
 use email2_store::Account;
 
@@ -17,7 +17,7 @@ use crate::mediator::Mediated;
 use crate::outbound::enqueue::Onward;
 use crate::session::Caller;
 use crate::site::Site;
-use crate::strangers::{self, Stranger};
+use crate::strangers;
 
 /// What comes in a few reads, octets: refused at its end as early as within.
 const AT_ONCE: u64 = 32 * 1024;
@@ -46,8 +46,6 @@ pub(crate) struct Admitted {
     pub(crate) account: Account,
     /// What its owner decided beforehand.
     pub(crate) preferences: Preferences,
-    /// The author, if the recipient does not know them.
-    pub(crate) stranger: Option<Stranger>,
 }
 
 impl Envelope {
@@ -107,9 +105,7 @@ impl Envelope {
         self.refuse_unreadable(&caller.site, Some(&admitted.account), &to)
             .await?;
         refuse_full(&admitted.account, &to.address, self.mail.size)?;
-        let (account, preferences) = (&admitted.account, &admitted.preferences);
-        let stranger = self
-            .claimed_stranger(&caller.site, account, preferences)
+        self.refuse_claimed_stranger(&caller.site, &admitted)
             .await?;
         self.refuse_apart(&admitted.preferences)?;
         self.refuse_mixed(&caller.site, &to.address)?;
@@ -122,7 +118,6 @@ impl Envelope {
         {
             let preferences = self.shared(&admitted.account, admitted.preferences);
             self.recipients.push(Admitted {
-                stranger,
                 preferences,
                 ..admitted
             });
@@ -185,17 +180,12 @@ impl Envelope {
         key_service::accepts(site, &to.address, account, etag).await
     }
 
-    /// Whether the announced author is a stranger to this recipient; who claims to be another
-    /// fails the seal later (spec §10.6.1).
-    async fn claimed_stranger(
-        &self,
-        site: &Site,
-        account: &Account,
-        preferences: &Preferences,
-    ) -> Result<Option<Stranger>, Rejection> {
+    /// May the announced author write to this recipient, as far as it is known who that is? Who
+    /// claims to be another fails the seal later (spec §10.6.1).
+    async fn refuse_claimed_stranger(&self, site: &Site, to: &Admitted) -> Result<(), Rejection> {
         match self.announced_author() {
-            Some(author) => strangers::admit(site, account, preferences, author).await,
-            None => Ok(None),
+            Some(author) => strangers::admit(site, &to.account, &to.preferences, author).await,
+            None => Ok(()),
         }
     }
 
@@ -211,28 +201,20 @@ impl Envelope {
     }
 
     /// Asks again when the seals have been read, for an author whom MAIL did not announce
-    /// (spec §10.6.1); what came by the recipient's own mediators is none of a stranger's.
+    /// (spec §10.6.1).
     ///
     /// # Errors
     /// A budget is used up, or the store failed.
     pub(crate) async fn admit_author(
-        &mut self,
+        &self,
         site: &Site,
         accepted: &[Accepted],
     ) -> Result<(), Rejection> {
-        let announced = self.announced_author().cloned();
-        for (to, accepted) in self.recipients.iter_mut().zip(accepted) {
-            let author = match accepted.provenance() {
-                Provenance::Verified { author, .. } | Provenance::ForOthers { author, .. }
-                    if accepted.way() != Way::Registered =>
-                {
-                    author
-                }
-                _ => continue,
-            };
-            if announced.as_ref() != Some(author) {
-                let found = strangers::admit(site, &to.account, &to.preferences, author);
-                to.stranger = found.await?;
+        let announced = self.announced_author();
+        for (to, accepted) in self.recipients.iter().zip(accepted) {
+            let author = strangers::author_of(accepted).filter(|author| announced != Some(*author));
+            if let Some(author) = author {
+                strangers::admit(site, &to.account, &to.preferences, author).await?;
             }
         }
         Ok(())

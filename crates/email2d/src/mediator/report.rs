@@ -89,7 +89,6 @@ fn admitted(site: &Site, mediated: &Mediated, known: Recipient) -> Admitted {
         address: mediated.address.clone(),
         preferences: Preferences::of(&mediated.address, &known, legacy),
         account: known.account,
-        stranger: None,
     }
 }
 
