@@ -134,15 +134,21 @@ fn had_of(
 ) -> Result<bool, StoreError> {
     // What begins with the domain and a dot stands before the domain and a slash.
     let (below, end) = (format!("{domain}."), format!("{domain}/"));
-    let named = "(domain = ?1 OR domain > ?2 AND domain < ?3) AND first <= ?4";
     let found = match account {
+        // Two questions, for with OR the index is used up to the account alone.
         Some(account) => connection
-            .prepare_cached(&format!(
-                "SELECT 1 FROM author WHERE account = ?5 AND {named} LIMIT 1"
-            ))?
+            .prepare_cached(
+                "SELECT 1 FROM author WHERE account = ?5 AND domain = ?1 AND first <= ?4
+                 UNION ALL
+                 SELECT 1 FROM author
+                 WHERE account = ?5 AND domain > ?2 AND domain < ?3 AND first <= ?4 LIMIT 1",
+            )?
             .exists((domain, below, end, before, account.0))?,
         None => connection
-            .prepare_cached(&format!("SELECT 1 FROM author WHERE {named} LIMIT 1"))?
+            .prepare_cached(
+                "SELECT 1 FROM author
+                 WHERE (domain = ?1 OR domain > ?2 AND domain < ?3) AND first <= ?4 LIMIT 1",
+            )?
             .exists((domain, below, end, before))?,
     };
     Ok(found)
