@@ -158,6 +158,14 @@ impl SqliteStore {
     ) -> Result<T, StoreError> {
         self.readers.read(work).await
     }
+
+    /// As `read`, for a few rows that are found by their keys and mostly in memory.
+    async fn look<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.readers.look(work).await
+    }
 }
 
 /// Who watches which account.

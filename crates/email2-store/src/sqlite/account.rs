@@ -8,7 +8,6 @@ use super::row::{collect, first, parsed};
 use super::writer::Change;
 use super::{SqliteStore, block, body, certificate, mailbox, setting};
 use crate::account::{Account, AccountId, Accounts, NewAccount, Recipient};
-use crate::block::Scope;
 use crate::error::StoreError;
 
 const SELECT: &str = "SELECT id, address, quota, used, strict, unlisted, created FROM account";
@@ -32,7 +31,7 @@ impl Accounts for SqliteStore {
         settings: &[&'static str],
     ) -> Result<Option<Recipient>, StoreError> {
         let (address, settings) = (address.clone(), settings.to_vec());
-        self.read(move |connection| recipient(connection, &address, &settings))
+        self.look(move |connection| recipient(connection, &address, &settings))
             .await
     }
 
@@ -127,13 +126,9 @@ fn recipient(
     let Some(account) = by_address(connection, address)? else {
         return Ok(None);
     };
-    let scope = Scope::Account(account.id);
-    let values = settings
-        .iter()
-        .map(|name| setting::get(connection, scope, name));
     Ok(Some(Recipient {
         blocks: block::of_recipient(connection, account.id)?,
-        settings: values.collect::<Result<_, _>>()?,
+        settings: setting::of_account(connection, account.id, settings)?,
         account,
     }))
 }

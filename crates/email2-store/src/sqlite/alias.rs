@@ -23,7 +23,7 @@ impl Aliases for SqliteStore {
 
     async fn alias(&self, address: &Address) -> Result<Option<Alias>, StoreError> {
         let address = address.to_string();
-        self.read(move |connection| {
+        self.look(move |connection| {
             let sql = format!("{SELECT} WHERE alias.address = ?1");
             let mut select = connection.prepare_cached(&sql)?;
             first(select.query([address])?, read)

@@ -20,7 +20,7 @@ impl Authors for SqliteStore {
         before: u64,
     ) -> Result<Acquaintance, StoreError> {
         let (author, domain) = (author.loose(), backwards(domain));
-        self.read(move |connection| {
+        self.look(move |connection| {
             Ok(Acquaintance {
                 author: had(connection, account, &author)?,
                 domain: had_of(connection, Some(account), &domain, before)?,

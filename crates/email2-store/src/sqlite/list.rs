@@ -23,7 +23,7 @@ impl Lists for SqliteStore {
 
     async fn list(&self, address: &Address) -> Result<Option<List>, StoreError> {
         let address = address.to_string();
-        self.read(move |connection| {
+        self.look(move |connection| {
             let mut select = connection.prepare_cached(&format!("{SELECT} WHERE address = ?1"))?;
             first(select.query([address])?, read)
         })

@@ -62,7 +62,9 @@ impl Waiting {
 /// Who reads: the reader threads, which end when this is dropped, or whoever asks.
 pub(super) struct Readers {
     waiting: Arc<Waiting>,
-    here: Option<Mutex<Connection>>,
+    /// One a thread; locked while it is used.
+    connections: Vec<Arc<Mutex<Connection>>>,
+    threads: Threads,
 }
 
 impl std::fmt::Debug for Readers {
@@ -79,21 +81,29 @@ impl Drop for Readers {
 
 impl Readers {
     pub(super) fn start(ground: &Ground, path: &Path) -> Result<Self, StoreError> {
-        let mut readers = Self {
-            waiting: Arc::default(),
-            here: None,
+        let number = match ground.threads {
+            Threads::None => 1,
+            Threads::Own => ground.readers,
         };
-        if ground.threads == Threads::None {
-            readers.here = Some(Mutex::new(open::connect_reader(ground, path)?));
-            return Ok(readers);
-        }
-        for number in 1..=ground.readers {
-            let connection = open::connect_reader(ground, path)?;
-            let waiting = Arc::clone(&readers.waiting);
-            std::thread::Builder::new()
-                .name(format!("store-reader-{number}"))
-                .spawn(move || run(&connection, &waiting))
-                .map_err(|error| StoreError::io("a reader thread", &error))?;
+        let connect = |_| {
+            open::connect_reader(ground, path)
+                .map(Mutex::new)
+                .map(Arc::new)
+        };
+        let readers = Self {
+            waiting: Arc::default(),
+            connections: (0..number).map(connect).collect::<Result<_, _>>()?,
+            threads: ground.threads,
+        };
+        if ground.threads == Threads::Own {
+            readers.connections.iter().try_for_each(|connection| {
+                let (connection, waiting) = (Arc::clone(connection), Arc::clone(&readers.waiting));
+                std::thread::Builder::new()
+                    .name("store-reader".to_owned())
+                    .spawn(move || run(&connection, &waiting))
+                    .map(drop)
+                    .map_err(|error| StoreError::io("a reader thread", &error))
+            })?;
         }
         Ok(readers)
     }
@@ -103,16 +113,20 @@ impl Readers {
         &self,
         work: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        self.ask(move |connection| {
-            statement(connection, "BEGIN")?;
-            let result = work(connection);
-            // Nothing was written: this ends the view, whatever came of the question.
-            if !connection.is_autocommit() {
-                statement(connection, "ROLLBACK")?;
-            }
-            result
-        })
-        .await
+        self.ask(move |connection| in_one_view(connection, work))
+            .await
+    }
+
+    /// The same for a few rows that are found by their keys: while a connection is at rest, whoever
+    /// asks reads them at once, for two threads that wake each other cost more than the rows.
+    pub(super) async fn look<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        if let Some(connection) = self.at_rest() {
+            return in_one_view(&connection, work);
+        }
+        self.read(work).await
     }
 
     /// Runs `work` on a reader thread, if there are any, because it may wait for the disk.
@@ -120,8 +134,8 @@ impl Readers {
         &self,
         work: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        if let Some(connection) = &self.here {
-            return work(&connection.lock().unwrap_or_else(PoisonError::into_inner));
+        if let (Threads::None, Some(connection)) = (self.threads, self.connections.first()) {
+            return work(&locked(connection));
         }
         let (asked, answered) = oneshot::channel();
         let question: Question = Box::new(move |connection| {
@@ -133,6 +147,29 @@ impl Readers {
             .await
             .unwrap_or_else(|_| Err(StoreError::Stopped("the readers ended".to_owned())))
     }
+
+    /// Always the first that is free: its pages are the ones in memory.
+    fn at_rest(&self) -> Option<MutexGuard<'_, Connection>> {
+        let mut connections = self.connections.iter();
+        connections.find_map(|connection| connection.try_lock().ok())
+    }
+}
+
+fn locked(connection: &Mutex<Connection>) -> MutexGuard<'_, Connection> {
+    connection.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn in_one_view<T>(
+    connection: &Connection,
+    work: impl FnOnce(&Connection) -> Result<T, StoreError>,
+) -> Result<T, StoreError> {
+    statement(connection, "BEGIN")?;
+    let result = work(connection);
+    // Nothing was written: this ends the view, whatever came of the question.
+    if !connection.is_autocommit() {
+        statement(connection, "ROLLBACK")?;
+    }
+    result
 }
 
 /// Kept prepared: there are two of them for every question.
@@ -141,8 +178,8 @@ fn statement(connection: &Connection, sql: &str) -> Result<(), StoreError> {
     Ok(())
 }
 
-fn run(connection: &Connection, waiting: &Waiting) {
+fn run(connection: &Mutex<Connection>, waiting: &Waiting) {
     while let Some(question) = waiting.next() {
-        question(connection);
+        question(&locked(connection));
     }
 }
