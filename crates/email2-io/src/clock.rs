@@ -1,13 +1,14 @@
 //! The clock: wall time, monotonic time, sleeping.
 
 use std::fmt::Debug;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::task::Poll;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use futures::future::{BoxFuture, Either, select};
+use futures::future::BoxFuture;
 
 /// Tells the time and waits.
 pub trait Clock: Debug + Send + Sync {
@@ -24,7 +25,7 @@ pub trait Clock: Debug + Send + Sync {
 #[error("timed out")]
 pub struct Elapsed;
 
-/// Runs `future`, but no longer than `limit` by `clock`.
+/// Runs `future`, but no longer than `limit` by `clock`. What is there at once costs no timer.
 ///
 /// # Errors
 /// [`Elapsed`] when the limit passed first; the future is dropped.
@@ -33,10 +34,15 @@ pub async fn within<F: Future>(
     limit: Duration,
     future: F,
 ) -> Result<F::Output, Elapsed> {
-    match select(pin!(future), clock.sleep(limit)).await {
-        Either::Left((output, _)) => Ok(output),
-        Either::Right(((), _)) => Err(Elapsed),
-    }
+    let (mut future, mut timer) = (pin!(future), None);
+    let either = poll_fn(|context| {
+        if let Poll::Ready(output) = future.as_mut().poll(context) {
+            return Poll::Ready(Ok(output));
+        }
+        let timer = timer.get_or_insert_with(|| clock.sleep(limit));
+        timer.as_mut().poll(context).map(|()| Err(Elapsed))
+    });
+    either.await
 }
 
 /// The system's clock.

@@ -1,16 +1,21 @@
 //! Drives a [`Machine`] over a stream: the visible driver beside the pure core.
 
+use std::future::poll_fn;
 use std::io;
+use std::mem::MaybeUninit;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncWriteExt, ReadBuf};
 
 use crate::clock::{Clock, Elapsed, within};
 use crate::machine::Machine;
 use crate::net::Stream;
 
-/// Octets read at once; with the machine's line in hand, this bounds a connection's memory.
+/// Octets read at once; with the machine's line in hand, this bounds a connection's memory. They
+/// lie on the stack while they are read: a connection that waits holds no buffer.
 const READ_BUFFER: usize = 16 * 1024;
 
 /// How long a peer may take to receive what we send before the connection is given up
@@ -25,7 +30,6 @@ pub struct Driver<M: Machine> {
     machine: M,
     stream: Stream,
     clock: Arc<dyn Clock>,
-    buffer: Vec<u8>,
     /// What the machine gave to send and the stream did not take yet: kept here and not in a
     /// future, so that a call given up half-way loses nothing.
     unsent: Vec<u8>,
@@ -44,7 +48,6 @@ impl<M: Machine> Driver<M> {
             machine,
             stream,
             clock,
-            buffer: vec![0; READ_BUFFER],
             unsent: Vec::new(),
             unflushed: false,
             allowance: None,
@@ -168,39 +171,52 @@ impl<M: Machine> Driver<M> {
     }
 
     async fn receive(&mut self) {
-        let deadline = self.machine.deadline();
-        let read = if self.machine.wants_octets() {
-            let reading = self.stream.read(&mut self.buffer);
+        let (deadline, clock) = (self.machine.deadline(), Arc::clone(&self.clock));
+        let received = if self.machine.wants_octets() {
+            let reading = poll_fn(|context| self.poll_receive(context));
             match deadline {
-                None => Ok(reading.await),
+                None => {
+                    reading.await;
+                    Ok(())
+                }
                 Some(deadline) => {
-                    let left = deadline.saturating_sub(self.clock.monotonic());
-                    within(&*self.clock, left, reading).await
+                    let left = deadline.saturating_sub(clock.monotonic());
+                    within(&*clock, left, reading).await
                 }
             }
         } else {
             // The machine waits for an answer of ours, which it did not get: a mistake of the
             // caller that must not spin.
-            Err(wait_for(&*self.clock, deadline).await)
+            Err(wait_for(&*clock, deadline).await)
         };
+        if received == Err(Elapsed) {
+            self.machine.timeout(clock.monotonic());
+        }
+    }
+
+    /// What the peer sent goes to the machine.
+    fn poll_receive(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let mut octets = [MaybeUninit::uninit(); READ_BUFFER];
+        let mut buffer = ReadBuf::uninit(&mut octets);
+        let read = ready!(Pin::new(&mut self.stream).poll_read(context, &mut buffer));
         let now = self.clock.monotonic();
         match read {
-            Err(Elapsed) => self.machine.timeout(now),
-            Ok(Ok(octets)) => self.received(octets, now),
-            Ok(Err(error)) => {
+            Ok(()) => self.received(buffer.filled(), now),
+            Err(error) => {
                 self.broken.get_or_insert(error);
                 self.end(now);
             }
         }
+        Poll::Ready(())
     }
 
-    fn received(&mut self, octets: usize, now: Duration) {
-        let allowed = self.allowance.is_none_or(|left| octets <= left);
-        match self.buffer.get(..octets) {
-            Some(octets) if allowed && !octets.is_empty() => self.machine.receive(octets, now),
-            _ => return self.end(now),
+    fn received(&mut self, octets: &[u8], now: Duration) {
+        let allowed = self.allowance.is_none_or(|left| octets.len() <= left);
+        if !allowed || octets.is_empty() {
+            return self.end(now);
         }
-        self.allowance = self.allowance.map(|left| left.saturating_sub(octets));
+        self.machine.receive(octets, now);
+        self.allowance = self.allowance.map(|left| left.saturating_sub(octets.len()));
     }
 
     fn end(&mut self, now: Duration) {
