@@ -210,13 +210,14 @@ async fn serve(site: Arc<Site>, door: Door, taken: Taken, stop: CancellationToke
         tracing::info!(?door, %peer, "not listened to: no network of this door");
         return;
     }
-    let Some((stream, spoken)) = secured(&site, door, connection).await else {
+    // Boxed, so that each holds what it needs and not what the largest does.
+    let Some((stream, spoken)) = Box::pin(secured(&site, door, connection)).await else {
         return;
     };
     match spoken {
-        Spoken::Imap => crate::imap::serve(site, stream, peer, stop).await,
-        Spoken::Http => https::serve(site, stream, peer, stop).await,
-        Spoken::Smtp => session::serve(site, door, stream, peer, stop).await,
+        Spoken::Imap => Box::pin(crate::imap::serve(site, stream, peer, stop)).await,
+        Spoken::Http => Box::pin(https::serve(site, stream, peer, stop)).await,
+        Spoken::Smtp => Box::pin(session::serve(site, door, stream, peer, stop)).await,
     }
     drop(permit);
 }

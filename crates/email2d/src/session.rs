@@ -6,6 +6,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use email2::address::Identity;
 use email2::key_query::{KeyAnswer, KeyQuery};
 use email2::limits;
 use email2::rejection::Rejection;
@@ -132,7 +133,7 @@ pub(crate) async fn serve(
         questions: FuturesUnordered::new(),
     };
     while session.run(&stop).await == Next::Secure {
-        session = match session.secured().await {
+        session = match Box::pin(session.secured()).await {
             Some(session) => session,
             None => return,
         };
@@ -254,20 +255,16 @@ impl Session {
         self.driver.machine().answer_key(id, answer, now);
     }
 
+    /// Whatever takes room while it is done is boxed: a connection that waits holds none of it.
     async fn handle(&mut self, event: Event) -> Next {
-        let caller = &self.caller;
         match event {
             Event::StartTls => return Next::Secure,
-            Event::Authenticate(step) => self.authenticate(step).await,
+            Event::Authenticate(step) => Box::pin(self.authenticate(step)).await,
             Event::Key { id, query } => self.ask_key(id, query),
-            Event::KeyPut { address, octets } => {
-                let login = caller.login.as_ref();
-                let stored = enrolment::publish(&caller.site, login, &address, &octets).await;
-                self.answer(stored.map_or_else(Answer::Rejected, Answer::KeyStored));
-            }
-            Event::Mail(mail) => self.mail(mail).await,
-            Event::Recipient(recipient) => self.recipient(recipient).await,
-            Event::Content(_) | Event::ContentEnd(_) => return self.content(event).await,
+            Event::KeyPut { address, octets } => Box::pin(self.publish(&address, &octets)).await,
+            Event::Mail(mail) => Box::pin(self.mail(mail)).await,
+            Event::Recipient(recipient) => Box::pin(self.recipient(recipient)).await,
+            Event::Content(_) | Event::ContentEnd(_) => return Box::pin(self.content(event)).await,
             Event::Reset(rejection) => self.forget(rejection),
             Event::Closed => return Next::End,
         }
@@ -303,6 +300,12 @@ impl Session {
             signing_in: SigningIn::NotBegun,
             questions: FuturesUnordered::new(),
         })
+    }
+
+    async fn publish(&mut self, address: &Identity, octets: &[u8]) {
+        let (site, login) = (&self.caller.site, self.caller.login.as_ref());
+        let stored = enrolment::publish(site, login, address, octets).await;
+        self.answer(stored.map_or_else(Answer::Rejected, Answer::KeyStored));
     }
 
     async fn authenticate(&mut self, step: SignIn) {
@@ -424,4 +427,21 @@ impl Session {
 fn log_refusal(caller: &Caller, rejection: &Rejection) {
     let (reason, detail) = (rejection.id(), rejection.detail());
     tracing::info!(peer = %caller.peer, reason, detail, "refused");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn room<A, B, C, D, E, F: Future>(_: impl Fn(A, B, C, D, E) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    /// What a connection holds while it waits, beside TLS (docs/performance.md).
+    #[test]
+    fn a_connection_that_waits_takes_little_room() {
+        let octets = room(serve);
+        println!("a session takes {octets} octets");
+        assert!(octets <= 12 * 1024, "{octets}");
+    }
 }
