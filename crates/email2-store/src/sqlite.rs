@@ -12,6 +12,7 @@ mod disk;
 mod open;
 
 mod check;
+mod line;
 mod migrate;
 mod reader;
 mod room;

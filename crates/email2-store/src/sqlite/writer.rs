@@ -3,10 +3,8 @@
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
-use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
 
 use rusqlite::Connection;
 use tokio::sync::oneshot;
@@ -15,18 +13,13 @@ use super::Watches;
 use super::check::Checked;
 use super::count::Count;
 use super::disk::Disk;
+use super::line::Line;
 use super::open::Opened;
 use super::room;
 use crate::Threads;
 use crate::account::AccountId;
 use crate::body::{SpooledBody, SpooledOctets};
 use crate::error::StoreError;
-
-/// Changes in one transaction at most: bounds what one failed commit takes along.
-const GROUP: usize = 256;
-/// How long a group waits for changes that are likely to come: about what one fsync takes, which
-/// each of them would otherwise need.
-const LINGER: Duration = Duration::from_micros(300);
 
 /// Set once stable storage failed or is found damaged: from then on nothing is accepted, because
 /// nobody knows what a failed fsync has kept.
@@ -174,7 +167,7 @@ pub(super) struct Writer {
 enum Way {
     /// The writer thread: whatever waits is one group.
     Thread {
-        jobs: Mutex<Option<Sender<Box<dyn Job>>>>,
+        jobs: Arc<Line<Box<dyn Job>>>,
         thread: Option<JoinHandle<()>>,
     },
     /// Whoever asks: each change is a group of its own.
@@ -221,13 +214,7 @@ impl Writer {
 
     fn hand_in(&self, job: Box<dyn Job>) {
         match &self.way {
-            Way::Thread { jobs, .. } => {
-                let jobs = jobs.lock().unwrap_or_else(PoisonError::into_inner);
-                if let Some(jobs) = jobs.as_ref() {
-                    // A thread that ended drops the job, and who waits is told so.
-                    let _ = jobs.send(job);
-                }
-            }
+            Way::Thread { jobs, .. } => jobs.push(job),
             Way::Here(group) => {
                 let group = group.lock().unwrap_or_else(PoisonError::into_inner);
                 group.commit(vec![job]);
@@ -238,13 +225,14 @@ impl Writer {
 
 impl Way {
     fn thread(group: Group) -> Result<Self, StoreError> {
-        let (jobs, waiting) = channel();
+        let jobs = Arc::new(Line::default());
+        let waiting = Arc::clone(&jobs);
         let thread = std::thread::Builder::new()
             .name("store-writer".to_owned())
             .spawn(move || group.run(&waiting))
             .map_err(|error| StoreError::io("the writer thread", &error))?;
         Ok(Self::Thread {
-            jobs: Mutex::new(Some(jobs)),
+            jobs,
             thread: Some(thread),
         })
     }
@@ -254,9 +242,7 @@ impl Drop for Writer {
     fn drop(&mut self) {
         match &mut self.way {
             Way::Thread { jobs, thread } => {
-                jobs.get_mut()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .take();
+                jobs.end();
                 if let Some(thread) = thread.take() {
                     let _ = thread.join();
                 }
@@ -265,26 +251,6 @@ impl Drop for Writer {
                 .get_mut()
                 .unwrap_or_else(PoisonError::into_inner)
                 .note_clean_end(),
-        }
-    }
-}
-
-/// What waits, and what comes soon, until there are as many as `expected`: who writes alone never
-/// waits.
-fn gather(
-    first: Box<dyn Job>,
-    waiting: &Receiver<Box<dyn Job>>,
-    expected: usize,
-) -> Vec<Box<dyn Job>> {
-    let mut group = vec![first];
-    loop {
-        group.extend(waiting.try_iter().take(GROUP - group.len()));
-        if group.len() >= expected.min(GROUP) {
-            return group;
-        }
-        match waiting.recv_timeout(LINGER) {
-            Ok(job) => group.push(job),
-            Err(_) => return group,
         }
     }
 }
@@ -299,10 +265,11 @@ struct Group {
 }
 
 impl Group {
-    fn run(self, waiting: &Receiver<Box<dyn Job>>) {
+    fn run(self, waiting: &Line<Box<dyn Job>>) {
+        // However this thread ends, whoever waits for it is told so.
+        let _ending = waiting.ending();
         let mut expected = 1;
-        while let Ok(first) = waiting.recv() {
-            let group = gather(first, waiting, expected);
+        while let Some(group) = waiting.next(expected) {
             // Falls slowly, so that one small group among large ones is not followed by more.
             expected = group.len().max(expected - expected / 4);
             self.commit(group);
