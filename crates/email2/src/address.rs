@@ -173,7 +173,7 @@ impl Address {
             Some((base, _)) if !base.is_empty() => base,
             _ => &self.local,
         };
-        let local = base.to_lowercase().nfc().collect();
+        let local = composed(&base.to_lowercase());
         Self {
             local,
             domain: self.domain.clone(),
@@ -194,7 +194,7 @@ fn is_label(label: &str) -> bool {
 fn split_plain(text: &str) -> Result<(String, &str), AddressError> {
     let (local, domain) = text.split_once('@').ok_or(AddressError::NotAnAddress)?;
     // Composing can make an ASCII character, so the grammar comes after it.
-    let local: String = local.nfc().collect();
+    let local = composed(local);
     if is_dot_string(&local) {
         Ok((local, domain))
     } else {
@@ -221,7 +221,15 @@ fn split_quoted(quoted: &str) -> Result<(String, &str), AddressError> {
         .as_str()
         .strip_prefix('@')
         .ok_or(AddressError::NotAnAddress)?;
-    Ok((local.nfc().collect(), domain))
+    Ok((composed(&local), domain))
+}
+
+/// In NFC; ASCII is.
+fn composed(text: &str) -> String {
+    match text.is_ascii() {
+        true => text.to_owned(),
+        false => text.nfc().collect(),
+    }
 }
 
 /// Atoms joined by single dots (RFC 5321 §4.1.2, RFC 6531 §3.3).

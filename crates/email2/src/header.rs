@@ -9,6 +9,7 @@ mod section;
 
 use crate::address::Address;
 use crate::rejection::Rejection;
+use crate::seal::{Seal, SealError};
 
 pub use authors::parse_authors;
 pub use foreign::without_ours;
@@ -61,6 +62,8 @@ pub struct Field {
 pub struct SealField {
     /// What follows the colon, without the final CRLF, folds kept.
     pub value: Vec<u8>,
+    /// The same, read: once, for all who want to know what it says.
+    pub seal: Result<Seal, SealError>,
     /// Where its name begins: the offset of the content that a mediator seals on.
     pub start: u64,
     /// Where the content below it begins: the offset behind its own CRLF.

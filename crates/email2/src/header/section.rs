@@ -6,6 +6,7 @@ use crate::capability;
 use crate::limits;
 use crate::line::{is_folded, lax_field};
 use crate::rejection::Rejection;
+use crate::seal::Seal;
 
 /// Fields that people are shown: never above a seal (spec §4.7.2).
 const RENDERING: [&str; 12] = [
@@ -256,6 +257,7 @@ impl HeaderScan {
         }
         if self.seals() < limits::SEALS {
             self.facts.seals.push(SealField {
+                seal: Seal::parse(&field.value),
                 value: field.value,
                 start: field.start,
                 end: self.offset,

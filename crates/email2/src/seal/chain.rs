@@ -10,7 +10,7 @@ use crate::rejection::Rejection;
 /// The local part of the From of a report (spec §4.5.3).
 const REPORTER: &str = "mailer-daemon";
 
-/// Reads every seal of a message, top first.
+/// Every seal of a message, top first.
 ///
 /// # Errors
 /// `TooManySeals`, `SealVersion`, `SealMalformed`.
@@ -21,7 +21,7 @@ pub fn read(header: &HeaderFacts) -> Result<Vec<Seal>, Rejection> {
     header
         .seals
         .iter()
-        .map(|field| Seal::parse(&field.value).map_err(malformed))
+        .map(|field| field.seal.clone().map_err(malformed))
         .collect()
 }
 

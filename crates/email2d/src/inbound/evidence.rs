@@ -5,7 +5,7 @@ use email2::header::HeaderFacts;
 use email2::limits;
 use email2::rejection::Rejection;
 use email2::scan::Scanned;
-use email2::seal::{Role, Seal, reported};
+use email2::seal::{Role, reported};
 use email2_store::{SpooledBody, StoreError};
 
 use super::accept::store_failed;
@@ -91,7 +91,7 @@ fn is_report(envelope: &Envelope, header: &HeaderFacts) -> bool {
         return false;
     }
     let innermost = header.seals.last();
-    let innermost = innermost.and_then(|field| Seal::parse(&field.value).ok());
+    let innermost = innermost.and_then(|field| field.seal.as_ref().ok());
     innermost.is_some_and(|seal| seal.role == Role::Service)
 }
 

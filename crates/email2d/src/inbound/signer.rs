@@ -50,7 +50,7 @@ impl Lookups {
         let seals: Vec<_> = header
             .seals
             .iter()
-            .map(|field| Seal::parse(&field.value).ok())
+            .map(|field| field.seal.as_ref().ok())
             .collect();
         let below_mediator = registered_mediator(envelope, &seals);
         let questions = seals
@@ -103,7 +103,7 @@ fn lost(error: JoinError) -> SignerEvidence {
 
 /// Is the top seal that of a mediator whom every recipient registered? Then no lower domain is
 /// asked, so that a sender cannot learn where mail is forwarded (spec §4.6.5).
-fn registered_mediator(envelope: &Envelope, seals: &[Option<Seal>]) -> bool {
+fn registered_mediator(envelope: &Envelope, seals: &[Option<&Seal>]) -> bool {
     let [Some(top), Some(below), ..] = seals else {
         return false;
     };
@@ -113,16 +113,17 @@ fn registered_mediator(envelope: &Envelope, seals: &[Option<Seal>]) -> bool {
     envelope.all_registered(&own)
 }
 
-fn ask(caller: &Caller, seal: Seal, cached_only: bool) -> Question {
+fn ask(caller: &Caller, seal: &Seal, cached_only: bool) -> Question {
     let (site, source) = (Arc::clone(&caller.site), caller.peer.ip());
+    let (signer, key) = (seal.signer.clone(), seal.key.clone());
     let task = async move {
-        if let Some(answer) = own(&site, &seal.signer, &seal.key).await {
+        if let Some(answer) = own(&site, &signer, &key).await {
             return answer;
         }
         if cached_only {
-            return site.remote.cached_signer(&seal.signer, &seal.key).await;
+            return site.remote.cached_signer(&signer, &key).await;
         }
-        site.remote.signer(source, &seal.signer, &seal.key).await
+        site.remote.signer(source, &signer, &key).await
     };
     // Most signers are known: no task for what needs none.
     let mut task = Box::pin(task);

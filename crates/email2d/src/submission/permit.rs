@@ -4,7 +4,6 @@ use email2::address::{Address, Domain, Identity};
 use email2::header::{HeaderFacts, parse_authors};
 use email2::rejection::Rejection;
 use email2::scan::Scanned;
-use email2::seal::Seal;
 use email2_store::Account;
 
 use super::{Author, Written};
@@ -27,7 +26,7 @@ pub(crate) fn permit(login: Option<&Login>, scanned: &Scanned) -> Result<(), Rej
         .seals
         .first()
         .ok_or(Rejection::SubmitSealed)?;
-    let seal = Seal::parse(&top.value).map_err(|_| Rejection::SealMalformed {
+    let seal = top.seal.as_ref().map_err(|_| Rejection::SealMalformed {
         what: "it does not parse",
     })?;
     if seal.signer != Identity::Address(login.account.address.clone()) {
