@@ -1,5 +1,8 @@
 //! Lines out of a stream of octets: only CRLF ends one (spec §3.9, RFC 5321 §2.3.8).
 
+/// Octets for which there stays room when all are used: commands, and not the message that came.
+const ROOM: usize = 4 * 1024;
+
 /// Octets received and not used yet.
 #[derive(Debug, Default)]
 pub(crate) struct Input {
@@ -44,6 +47,10 @@ impl Input {
     pub(crate) fn consume(&mut self, count: usize) {
         self.used = self.octets.len().min(self.used.saturating_add(count));
         self.searched = 0;
+        if self.used == self.octets.len() && self.octets.capacity() > ROOM {
+            self.octets = Vec::new();
+            self.used = 0;
+        }
     }
 
     /// Throws away all that was received: nothing sent before STARTTLS is read after it
@@ -113,6 +120,22 @@ mod tests {
         assert_eq!(line(&mut input), Line::Whole(b"NOOP".to_vec()));
         assert_eq!(line(&mut input), Line::Whole(b"QUIT".to_vec()));
         assert_eq!(line(&mut input), Line::Incomplete);
+    }
+
+    #[test]
+    fn the_room_of_a_message_is_given_back() {
+        let mut input = Input::default();
+        input.push(&[b'x'; 2 * ROOM]);
+        input.consume(2 * ROOM - 1);
+        assert_eq!(input.unread(), b"x");
+        input.consume(1);
+        assert_eq!(input.octets.capacity(), 0);
+        input.push(b"NOOP\r\n");
+        assert_eq!(line(&mut input), Line::Whole(b"NOOP".to_vec()));
+        assert!(
+            input.octets.capacity() > 0,
+            "commands have room of their own"
+        );
     }
 
     #[test]
