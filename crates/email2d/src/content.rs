@@ -19,7 +19,7 @@ pub(crate) trait Watch {
     /// The message is refused for what its header shows.
     fn look_at(&mut self, header: &HeaderFacts) -> Result<(), Rejection>;
 
-    /// Looks again with each piece of the body.
+    /// Looks again with each piece of the body, the last one excepted.
     ///
     /// # Errors
     /// The message is refused for what is known by now.
@@ -95,7 +95,8 @@ impl<W: Watch> Intake<W> {
         loop {
             match event {
                 Event::Content(octets) => {
-                    if let Err(rejection) = self.take(&octets).await {
+                    let is_whole = driver.machine().has_all_content();
+                    if let Err(rejection) = self.take(&octets, is_whole).await {
                         driver.machine().refuse_content(rejection.clone());
                         self = Intake::Refused(rejection);
                     }
@@ -113,11 +114,11 @@ impl<W: Watch> Intake<W> {
         }
     }
 
-    /// Takes the next octets; nothing more once it was refused.
+    /// Takes the next octets, the last ones if `is_whole`; nothing more once it was refused.
     ///
     /// # Errors
     /// The message is refused, or the store failed.
-    pub(crate) async fn take(&mut self, octets: &[u8]) -> Result<(), Rejection> {
+    pub(crate) async fn take(&mut self, octets: &[u8], is_whole: bool) -> Result<(), Rejection> {
         let Intake::Coming(coming) = self else {
             return Ok(());
         };
@@ -127,7 +128,10 @@ impl<W: Watch> Intake<W> {
                 coming.headed = true;
                 look_at(&mut coming.watch, header)?;
             }
-            coming.watch.look_again(header)?;
+            // What is whole is judged at once, and by everything.
+            if !is_whole {
+                coming.watch.look_again(header)?;
+            }
         }
         coming.writer.push(octets).await.map_err(store_failed)
     }

@@ -83,6 +83,16 @@ impl Server {
         }
     }
 
+    /// All of the content came: refusing it now is no earlier than at its end.
+    #[must_use]
+    pub fn has_all_content(&self) -> bool {
+        match (&self.wait, &self.intake) {
+            (Wait::DataOctets, Some(intake)) => intake.ended,
+            (Wait::ChunkOctets(chunk), _) => chunk.is_complete() && chunk.last,
+            _ => false,
+        }
+    }
+
     /// Sealed mail is taken under TLS only (spec §3.2.2).
     pub(super) fn mail(&mut self, mail: Mail) -> Step {
         if mail.announced.is_some() && !self.config.tls {

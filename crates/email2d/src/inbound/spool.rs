@@ -63,7 +63,7 @@ pub(crate) async fn again(
         if octets.is_empty() {
             break;
         }
-        intake.take(&octets).await?;
+        intake.take(&octets, offset >= body.size()).await?;
     }
     Ok(Spooled::from(intake.finish().await?))
 }
