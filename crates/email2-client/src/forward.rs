@@ -43,9 +43,10 @@ fn quoted(message: &Shown) -> String {
         one_line(&lines.join(", "))
     };
     let author = people(message.from.as_slice());
-    let proved = match &message.verdict.author {
-        Some(author) => format!("my mail server proved that {author} sent it to me"),
-        None => "nothing proved to me who wrote it".to_owned(),
+    let proved = match (&message.verdict.author, &message.verdict.checked) {
+        (Some(author), _) => format!("my mail server proved that {author} sent it to me"),
+        (None, Some(checked)) => format!("{} checked that {} wrote it", checked.by, checked.author),
+        (None, None) => "nothing proved to me who wrote it".to_owned(),
     };
     let mut out = format!(
         "---- Forwarded message ({proved}) ----\nFrom: {author}\nTo: {}\nDate: {}\nSubject: {}\n",

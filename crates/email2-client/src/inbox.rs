@@ -6,14 +6,15 @@ pub(crate) mod inside;
 use std::collections::BTreeSet;
 
 use email2::header::parse_from;
+use email2::skeleton;
 use email2::verdict::Provenance;
-use email2::{Address, skeleton};
 use mail_parser::{MessageParser, MimeHeaders as _};
 use serde::Serialize;
 use time::format_description::well_known::Rfc3339;
 
 use crate::Client;
 use crate::imap::{ImapError, Item, Mailboxes, Opened};
+use crate::way::{self, Checked, Step};
 pub(crate) use descent::Descent;
 
 /// What is asked of every message in a list; octets of its header at most.
@@ -44,6 +45,10 @@ pub struct Entry {
     pub uid_validity: u32,
     /// Whether the server proved who wrote it.
     pub verified: bool,
+    /// The author whom a mediator of the reader's checked, and which one: a class below.
+    pub checked: Option<Checked>,
+    /// The way that it took, from its author on; empty when it came directly.
+    pub way: Vec<Step>,
     /// The server's verdict in words.
     pub verdict: String,
     /// The author's address; `None` when From is not exactly one.
@@ -231,14 +236,19 @@ fn entry(item: &Item, opened: Opened) -> Entry {
     let fields = Fields::read(header);
     let unreadable = item.octets.is_none().then(|| UNREADABLE.to_owned());
     let words = fields.verdict.or(unreadable).unwrap_or_default();
-    let proved = match words.parse() {
-        Ok(Provenance::Verified { author, .. }) => Some(author),
+    let provenance: Option<Provenance> = words.parse().ok();
+    let proved = match &provenance {
+        Some(Provenance::Verified { author, .. }) => Some(author.to_string()),
         _ => None,
     };
+    let checked = provenance.as_ref().and_then(Checked::of);
+    let from = fields.from.as_deref();
     Entry {
         id: item.uid.to_string(),
         uid_validity: opened.uid_validity,
-        verified: item.has(VERIFIED) && is_about(proved.as_ref(), fields.from.as_deref()),
+        verified: item.has(VERIFIED) && is_about(proved.as_deref(), from),
+        checked: checked.filter(|checked| is_about(Some(&checked.author), from)),
+        way: provenance.as_ref().map(way::of).unwrap_or_default(),
         verdict: words,
         from: fields.from,
         name: fields.name,
@@ -252,8 +262,8 @@ fn entry(item: &Item, opened: Opened) -> Entry {
 }
 
 /// The verdict is about one author: it holds for no other that is shown.
-fn is_about(proved: Option<&Address>, shown: Option<&str>) -> bool {
-    matches!((proved, shown), (Some(proved), Some(shown)) if proved.to_string() == shown)
+fn is_about(proved: Option<&str>, shown: Option<&str>) -> bool {
+    proved.is_some() && proved == shown
 }
 
 /// What a list needs of a header.

@@ -62,6 +62,8 @@ fn node(uid: u32, message_id: &str, references: &[String]) -> Node {
     let entry = Entry {
         id: uid.to_string(),
         uid_validity: 1,
+        checked: None,
+        way: Vec::new(),
         verified: true,
         verdict: String::new(),
         from: None,

@@ -342,6 +342,7 @@ impl Verdict {
                     author: author.clone(),
                     domain,
                     at,
+                    via,
                 })
             }
             (Standing::Service, Role::Service, Identity::Service(domain)) => {

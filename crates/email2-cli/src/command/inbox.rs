@@ -67,8 +67,12 @@ fn indented(entry: &Entry, depth: usize) -> String {
     let verdict = verdict(entry);
     let new = if entry.seen { ' ' } else { '*' };
     let lock = if entry.encrypted { "encrypted " } else { "" };
+    let by = entry.checked.as_ref();
+    let by = by.map_or(String::new(), |checked| {
+        format!(" [{}]", shown(&checked.by))
+    });
     format!(
-        "{verdict} {new} {id:>5}  {received}  {step}{from}  {lock}{subject}\n",
+        "{verdict} {new} {id:>5}  {received}  {step}{from}{by}  {lock}{subject}\n",
         id = entry.id,
         received = entry.received.as_deref().unwrap_or("-"),
         from = shown(entry.from.as_deref().unwrap_or("(no author)")),
@@ -76,12 +80,12 @@ fn indented(entry: &Entry, depth: usize) -> String {
     )
 }
 
-/// In one word: who wrote it is proved, or not, or it did not come from anybody else.
+/// In one word: who wrote it is proved, or checked by a mediator of the reader's, or not, or it did not come from anybody else.
 fn verdict(entry: &Entry) -> &'static str {
     let word = entry.verdict.split([';', ' ']).next();
     match word {
         _ if entry.verified => "verified",
-        Some("checked") => "checked ",
+        _ if entry.checked.is_some() => "checked ",
         Some("appended") => "appended",
         Some("generated") => "service ",
         Some("unreadable") => "damaged ",
@@ -99,6 +103,8 @@ mod tests {
             id: "7".to_owned(),
             uid_validity: 1,
             verified: false,
+            checked: None,
+            way: Vec::new(),
             verdict: String::new(),
             from: Some("mallory@example.org".to_owned()),
             name: None,

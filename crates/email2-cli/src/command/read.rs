@@ -7,6 +7,7 @@ use email2_client::Client;
 use email2_client::display::{shown, shown_text};
 use email2_client::inbox;
 use email2_client::read::{self, Attached, Difference, Person, Section, Shown};
+use email2_client::way;
 
 use super::context::Context;
 use crate::args::ReadArgs;
@@ -103,6 +104,8 @@ fn verdict(message: &Shown) -> Vec<String> {
         format!("server:  {}", shown(&message.verdict.words)),
         format!("content: {}; {secrecy}", shown(&protection.words)),
     ];
+    let way = way::words(&message.verdict.way);
+    lines.extend(way.map(|way| format!("way:     {}", shown(&way))));
     let checks = message.checks.as_deref();
     lines.extend(checks.map(|checks| format!("checks:  {}", shown(checks))));
     let advice = message.verdict.advice.as_deref();

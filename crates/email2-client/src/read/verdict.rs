@@ -5,29 +5,22 @@ use email2::verdict::{Provenance, UnverifiedReason, Via};
 use serde::Serialize;
 
 use super::Person;
+use crate::way::{self, Checked, Step};
 
 /// What the server's column says of a message (spec §10.3).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Verdict {
     /// The author, where it is proved who that is.
     pub author: Option<String>,
-    /// Who is said to have written it by a mediator that the reader registered and that checked the
-    /// seal: less than proved (spec §4.6.5).
+    /// The author whom a mediator of the reader's checked, and which one: a class below.
     pub checked: Option<Checked>,
+    /// The way that it took, from its author on; empty when it came directly.
+    pub way: Vec<Step>,
     /// In words.
     pub words: String,
     /// Why it is not verified, and what its reader can do: register the mediator that it came by
     /// (spec §11.6.2), or know why it is where it is (spec §12.6.9).
     pub advice: Option<String>,
-}
-
-/// An author whom a mediator checked.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Checked {
-    /// The author.
-    pub author: String,
-    /// The mediator's domain.
-    pub by: String,
 }
 
 /// The field that the server puts in front of a message, and no message can
@@ -56,13 +49,8 @@ impl Verdict {
                 Some(Provenance::Verified { author, .. }) => Some(author.to_string()),
                 _ => None,
             },
-            checked: match &provenance {
-                Some(Provenance::CheckedBy { author, domain, .. }) => Some(Checked {
-                    author: author.to_string(),
-                    by: domain.to_string(),
-                }),
-                _ => None,
-            },
+            checked: provenance.as_ref().and_then(Checked::of),
+            way: provenance.as_ref().map(way::of).unwrap_or_default(),
             words: words.to_owned(),
             advice: provenance.as_ref().and_then(advice),
         }
@@ -72,6 +60,7 @@ impl Verdict {
         Verdict {
             author: None,
             checked: None,
+            way: Vec::new(),
             words: words.to_owned(),
             advice: None,
         }
@@ -123,19 +112,8 @@ fn advice(provenance: &Provenance) -> Option<String> {
         Provenance::CheckedBy { author, domain, .. } => Some(format!(
             "{domain} passed this on and checked that {author} wrote it; your own server did not"
         )),
-        Provenance::Verified { via, .. } => passed_on(via),
-        Provenance::Service { .. } => None,
+        Provenance::Verified { .. } | Provenance::Service { .. } => None,
     }
-}
-
-/// The way that a verified message took.
-fn passed_on(via: &[Via]) -> Option<String> {
-    let address = |via: &Via| match via {
-        Via::Forwarder { address, .. } => Some(address.to_string()),
-        _ => None,
-    };
-    let by: Vec<String> = via.iter().rev().filter_map(address).collect();
-    (!by.is_empty()).then(|| format!("it came by {}, as you registered", by.join(", then ")))
 }
 
 /// For whom a message was that came by somebody who is not registered.
@@ -196,30 +174,18 @@ mod tests {
     }
 
     #[test]
-    fn who_checked_and_the_way_are_told() {
-        let checked = Verdict::of("checked; author=bob@example.org; by=example.com; at=1");
-        let said = checked.checked.as_ref().unwrap();
-        assert_eq!(
-            (said.author.as_str(), said.by.as_str()),
-            ("bob@example.org", "example.com")
-        );
-        assert!(checked.author.is_none() && !checked.is_ordinary());
-        assert!(
-            checked
-                .advice
-                .as_ref()
-                .unwrap()
-                .starts_with("example.com passed this on")
-        );
-        let eve = Person::new(None, "eve@example.org");
-        assert_eq!(checked.for_author(Some(&eve)).checked, None);
-        let words = "verified; author=bob@example.org; assurance=dnssec; at=1; \
-            via=@example.com/club@example.com";
-        let advice = Verdict::of(words).advice;
-        assert_eq!(
-            advice.as_deref(),
-            Some("it came by club@example.com, as you registered")
-        );
+    fn whom_a_mediator_checked_is_told_with_it_and_for_nobody_else() {
+        let words = "checked; author=bob@example.org; by=example.com; at=1; \
+                     via=@example.com/club@example.com";
+        let verdict = Verdict::of(words);
+        assert_eq!(verdict.author, None, "a class below verified");
+        assert_eq!(verdict.checked.as_ref().unwrap().by, "example.com");
+        assert_eq!(verdict.way.len(), 1);
+        let advice = verdict.advice.as_deref().unwrap();
+        assert!(advice.starts_with("example.com passed this on"), "{advice}");
+        let other = Person::new(None, "eve@example.org");
+        let verdict = verdict.for_author(Some(&other));
+        assert_eq!((verdict.checked, verdict.way), (None, Vec::new()));
     }
 
     #[test]

@@ -47,6 +47,8 @@ pub enum Provenance {
         domain: Domain,
         /// When it was accepted, Unix seconds.
         at: u64,
+        /// What it came by, top first; empty where an earlier version judged it.
+        via: Vec<Via>,
     },
     /// A report sealed by a domain's service (spec §4.13).
     Service {
@@ -191,13 +193,15 @@ impl fmt::Display for Provenance {
                 at,
                 via,
             } => sealed(f, FOR_OTHERS, (author, *assurance, *at), via),
-            Self::CheckedBy { author, domain, at } => {
-                write!(
-                    f,
-                    "checked; author={}; by={}; at={at}",
-                    Encoded(author),
-                    Encoded(domain)
-                )
+            Self::CheckedBy {
+                author,
+                domain,
+                at,
+                via,
+            } => {
+                let (author, domain) = (Encoded(author), Encoded(domain));
+                write!(f, "checked; author={author}; by={domain}; at={at}")?;
+                via.iter().try_for_each(|via| write!(f, "; via={via}"))
             }
             Self::Service { domain, at } => {
                 write!(f, "service; domain={}; at={at}", Encoded(domain))
@@ -233,6 +237,7 @@ impl FromStr for Provenance {
                 author: fields.take("author")?,
                 domain: fields.take("by")?,
                 at: fields.take("at")?,
+                via: fields.take_all("via")?,
             },
             "service" => Self::Service {
                 domain: fields.take("domain")?,
@@ -412,7 +417,18 @@ mod tests {
             author: address("b@c.d"),
             domain: domain.clone(),
             at: 1,
+            via: vec![],
         });
+        let text = comes_back(Provenance::CheckedBy {
+            author: address("b@c.d"),
+            domain: domain.clone(),
+            at: 1,
+            via: vec![via("@a.example", "list@a.example")],
+        });
+        assert_eq!(
+            text,
+            "checked; author=b@c.d; by=example.com; at=1; via=@a.example/list@a.example"
+        );
         comes_back(Provenance::Service { domain, at: 1 });
         for (reason, _) in REASONS {
             comes_back(Provenance::Unverified { reason, at: 0 });
