@@ -5,6 +5,8 @@
 mod daily;
 #[path = "processes/keys.rs"]
 mod keys;
+#[path = "processes/passed_on.rs"]
+mod passed_on;
 #[path = "processes/program.rs"]
 mod program;
 #[path = "processes/terminal.rs"]

@@ -197,15 +197,8 @@ async fn a_report_from_the_far_end_finds_the_author_and_hides_the_target() {
 async fn two_mediators_stack_their_seals() {
     let scene = scene().await.unwrap();
     let (first, second) = ("team@example.com", "desk@example.org");
-    for (alias, to) in [(first, second), (second, "carol@example.net")] {
-        let alias = Alias {
-            address: address(alias).unwrap(),
-            target: AliasTarget::Elsewhere(vec![address(to).unwrap()]),
-            created: scene.testbed.world.now(),
-        };
-        let store = scene.store(alias.address.domain().as_str()).unwrap();
-        store.add_alias(&alias).await.unwrap();
-    }
+    scene.alias(first, second).await.unwrap();
+    scene.alias(second, "carol@example.net").await.unwrap();
     let carol = &scene.carol.address;
     let registered = format!("{first}\n{second}\n");
     scene
@@ -221,6 +214,35 @@ async fn two_mediators_stack_their_seals() {
     assert_eq!(inbox[0].0.matches("Email2-Seal:").count(), 3);
     let shown = shown(&inbox[0].1);
     assert!(shown.contains("author=bob@example.org"), "{shown}");
+    scene.testbed.stop().await;
+}
+
+/// The far end of a chain reports to the mediator before it, which reports to the one before it:
+/// Bob is told of the address that he wrote to, and of none behind it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_report_goes_back_through_every_mediator_and_each_hides_its_target() {
+    let scene = scene().await.unwrap();
+    let (first, second) = ("team@example.com", "desk@example.org");
+    scene.alias(first, second).await.unwrap();
+    scene.alias(second, "gone@example.net").await.unwrap();
+    let to = address(first).unwrap();
+    scene.bob.send(&to, "lunch", "At noon?\n").await.unwrap();
+    let inbox = scene.some_mail(&scene.bob.address).await.unwrap();
+    let [(report, origin)] = inbox.as_slice() else {
+        panic!("{inbox:?}");
+    };
+    let shown = shown(origin);
+    assert!(shown.contains("service; domain=example.com;"), "{shown}");
+    assert!(
+        report.contains("Final-Recipient: rfc822; team@example.com"),
+        "{report}"
+    );
+    for hidden in ["desk@", "gone@", "example.net"] {
+        assert!(!report.contains(hidden), "{hidden}: {report}");
+    }
+    assert!(report.contains("Email2-Seal: v=1; f=author;"), "{report}");
+    let read = scene.bob.read_newest().await.unwrap();
+    assert!(read.sections[0].text.contains("team@example.com"));
     scene.testbed.stop().await;
 }
 
@@ -392,6 +414,29 @@ impl Scene {
         let now = self.testbed.world.now();
         store.add_account(&account, now).await.step("account")?;
         Ok(())
+    }
+
+    async fn alias(&self, alias: &str, to: &str) -> Outcome<()> {
+        let alias = Alias {
+            address: address(alias)?,
+            target: AliasTarget::Elsewhere(vec![address(to)?]),
+            created: self.testbed.world.now(),
+        };
+        let store = self.store(alias.address.domain().as_str())?;
+        store.add_alias(&alias).await.step("alias")
+    }
+
+    /// An inbox as soon as something lies in it.
+    async fn some_mail(&self, who: &Address) -> Outcome<Vec<(String, Origin)>> {
+        for _ in 0..400 {
+            let inbox = self.inbox(who).await?;
+            if !inbox.is_empty() {
+                return Ok(inbox);
+            }
+            let clock = &self.testbed.world.clock;
+            clock.sleep(Duration::from_millis(100)).await;
+        }
+        None.step("mail")
     }
 
     async fn join(&self, list: &List, member: &Address) -> Outcome<()> {

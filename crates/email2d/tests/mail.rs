@@ -33,6 +33,8 @@ mod keys;
 mod mediator;
 #[path = "mail/policy.rs"]
 mod policy;
+#[path = "mail/reaim.rs"]
+mod reaim;
 #[path = "mail/reports.rs"]
 mod reports;
 #[path = "mail/sealed.rs"]

@@ -9,20 +9,20 @@ use crate::house::{House, Person};
 use crate::wire::Wire;
 
 /// Sets one of a person's settings.
-async fn set(house: &House, who: &Person, name: &str, value: &str) {
+pub(crate) async fn set(house: &House, who: &Person, name: &str, value: &str) {
     let scope = Scope::Account(who.account.id);
     let values = vec![(name.to_owned(), Some(value.as_bytes().to_vec()))];
     house.store.set(scope, values).await.unwrap();
 }
 
 /// A rule that its addresses took.
-async fn forward(house: &House, who: &Person, rule: &str) {
+pub(crate) async fn forward(house: &House, who: &Person, rule: &str) {
     set(house, who, "forward", rule).await;
     set(house, who, "forward-confirmed", rule).await;
 }
 
 /// Gives a letter to the mail exchanger; its reply.
-async fn letter(house: &House, from: &Person, to: &str, body: &str) -> String {
+pub(crate) async fn letter(house: &House, from: &Person, to: &str, body: &str) -> String {
     let message = house.sealed(from, &[to], &from.letter(to, body));
     Wire::mx(house).await.deliver(from, &[to], &message).await
 }
@@ -36,7 +36,7 @@ async fn command(house: &House, from: &Person, to: &str, subject: &str) -> Strin
 }
 
 /// Waits until nothing is on its way any more, but what is held.
-async fn settled(house: &House) {
+pub(crate) async fn settled(house: &House) {
     for _ in 0..400 {
         let entries = house.store.entries().await.unwrap();
         if entries.iter().all(|entry| entry.held) {
@@ -48,7 +48,7 @@ async fn settled(house: &House) {
 }
 
 /// The verdicts of an inbox, as they are shown.
-async fn verdicts(house: &House, who: &Person) -> Vec<String> {
+pub(crate) async fn verdicts(house: &House, who: &Person) -> Vec<String> {
     let inbox = house.store.mailbox(who.account.id, "INBOX").await.unwrap();
     let messages = house.store.messages(inbox.unwrap().id).await.unwrap();
     let shown = |origin: &Origin| match origin {
@@ -61,7 +61,12 @@ async fn verdicts(house: &House, who: &Person) -> Vec<String> {
         .collect()
 }
 
-async fn add_list(house: &House, address: &str, moderated: bool, owner: &Person) -> List {
+pub(crate) async fn add_list(
+    house: &House,
+    address: &str,
+    moderated: bool,
+    owner: &Person,
+) -> List {
     let list = List {
         address: address.parse().unwrap(),
         announcement: false,
@@ -75,7 +80,7 @@ async fn add_list(house: &House, address: &str, moderated: bool, owner: &Person)
     list
 }
 
-async fn join(house: &House, list: &List, who: &Person, standing: Standing) {
+pub(crate) async fn join(house: &House, list: &List, who: &Person, standing: Standing) {
     let member = Member {
         address: who.address.clone(),
         standing,
