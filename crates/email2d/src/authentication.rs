@@ -12,7 +12,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
-use email2::address::Domain;
+use email2::address::{Address, Domain};
 use email2::evidence::{CheckResult, Demand, Dmarc};
 use email2::limits;
 use email2::rejection::Rejection;
@@ -114,6 +114,33 @@ impl Authentication {
         let shares = u32::try_from(octets.div_ceil(SHARE).max(1)).unwrap_or(1);
         let room = Arc::clone(&self.memory).acquire_many_owned(shares);
         room.await.map_err(|_| Rejection::Busy)
+    }
+
+    /// What the domain of this author asks to do with mail in its name that nothing of its own
+    /// stands for; the severest where that cannot be found out.
+    pub(crate) async fn demand_of(&self, author: &Address) -> Demand {
+        let Some(authenticator) = &self.authenticator else {
+            return Demand::None;
+        };
+        let Some(mut message) = AuthenticatedMessage::parse(b"From: x\r\n\r\n") else {
+            return Demand::Reject;
+        };
+        message.from = vec![author.to_string()];
+        let spf = SpfOutput::new(String::new());
+        let question = authenticator.verify_dmarc(DmarcParameters {
+            message: &message,
+            dkim_output: &[],
+            dkim2_output: None,
+            rfc5321_mail_from_domain: "",
+            spf_output: &spf,
+        });
+        let patience = Duration::from_secs(limits::AUTHENTICATION_SECONDS);
+        match within(&*self.clock, patience, question).await {
+            Ok(found) if !matches!(found.result(), DmarcResult::TempError(_)) => {
+                demand(found.policy())
+            }
+            _ => Demand::Reject,
+        }
     }
 
     /// Checks a message. What cannot be told in time is a temporary error, written as such.

@@ -24,6 +24,7 @@ mod behind;
 mod deliver;
 pub(crate) mod dkim;
 mod local;
+mod reauthor;
 
 mod settle;
 

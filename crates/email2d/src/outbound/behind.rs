@@ -27,10 +27,7 @@ pub(super) async fn deliver(site: &Site, entry: &QueueEntry, inner: &Inner) -> O
 
 async fn hand_over(site: &Site, entry: &QueueEntry, inner: &Inner) -> io::Result<inner::Answers> {
     let body = site.store.entry_body(entry.id).await;
-    let content = Queued {
-        front: Vec::new(),
-        body: body.map_err(io::Error::other)?,
-    };
+    let content = Queued::whole(body.map_err(io::Error::other)?);
     let envelope = Envelope {
         mail: mail_of(entry),
         recipients: waiting_of(entry),

@@ -15,6 +15,7 @@ use futures::future::BoxFuture;
 use super::behind;
 use super::dkim::{self, DkimError};
 use super::local;
+use super::reauthor;
 use super::route::Route;
 use super::words::Words;
 use crate::site::Site;
@@ -69,17 +70,19 @@ async fn request(
     ordinary: bool,
 ) -> Result<DeliveryRequest, DkimError> {
     let body = site.store.entry_body(entry.id).await?;
-    let front = match ordinary {
-        true => dkim::fields(site, entry, &*body).await?,
-        false => Vec::new(),
-    };
+    let mut content = Queued::whole(body);
+    if ordinary {
+        reauthor::of_another(site, entry, &mut content).await?;
+        let signatures = dkim::fields(site, entry, &content).await?;
+        content.front.splice(0..0, signatures);
+    }
     Ok(DeliveryRequest {
         domain: entry.domain.clone(),
         envelope: Envelope {
             mail: mail_of(entry),
             recipients: waiting_of(entry),
         },
-        content: Arc::new(Queued { front, body }),
+        content: Arc::new(content),
         assured: true,
     })
 }
@@ -108,13 +111,26 @@ pub(super) fn waiting_of(entry: &QueueEntry) -> Vec<Recipient> {
 pub(super) struct Queued {
     /// What stands in front.
     pub(super) front: Vec<u8>,
+    /// So many of the octets that were kept are left out.
+    pub(super) skip: u64,
     /// The octets that were kept.
     pub(super) body: Box<dyn BodyReader>,
 }
 
+impl Queued {
+    /// As it was kept.
+    pub(super) fn whole(body: Box<dyn BodyReader>) -> Queued {
+        Queued {
+            front: Vec::new(),
+            skip: 0,
+            body,
+        }
+    }
+}
+
 impl Content for Queued {
     fn size(&self) -> u64 {
-        self.front.len() as u64 + self.body.size()
+        self.front.len() as u64 + self.body.size().saturating_sub(self.skip)
     }
 
     fn read(&self, offset: u64, length: usize) -> BoxFuture<'_, io::Result<Vec<u8>>> {
@@ -123,7 +139,8 @@ impl Content for Queued {
             if let Some(rest) = self.front.get(begin..).filter(|rest| !rest.is_empty()) {
                 return Ok(rest.iter().copied().take(length).collect());
             }
-            let read = self.body.read(offset - self.front.len() as u64, length);
+            let behind = offset - self.front.len() as u64 + self.skip;
+            let read = self.body.read(behind, length);
             read.await.map_err(io::Error::other)
         })
     }

@@ -9,7 +9,7 @@ mod second;
 
 use email2::address::Domain;
 use email2_io::aside::aside;
-use email2_store::BodyReader;
+use email2_remote::connect::Content;
 use email2_store::queue::QueueEntry;
 
 use super::words::Words;
@@ -32,6 +32,9 @@ pub(crate) enum DkimError {
     /// The message cannot be read.
     #[error(transparent)]
     Store(#[from] email2_store::StoreError),
+    /// Its octets cannot be read.
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
     /// The header section is longer than a message may have.
     #[error("the header section has no end")]
     Header,
@@ -48,7 +51,7 @@ pub(crate) enum DkimError {
 pub(crate) async fn fields(
     site: &Site,
     entry: &QueueEntry,
-    body: &dyn BodyReader,
+    content: &dyn Content,
 ) -> Result<Vec<u8>, DkimError> {
     let Some(domain) = answers_for(site, entry) else {
         return Ok(Vec::new());
@@ -57,7 +60,7 @@ pub(crate) async fn fields(
         return Ok(Vec::new());
     };
     let hop = FirstHop::of(site, entry, &domain);
-    let message = Hashed::read(body).await?;
+    let message = Hashed::read(content).await?;
     let time = site.world.now();
     let signed = aside(move || message.signed(&keys, domain, time, hop));
     Ok(signed.await??)
@@ -94,11 +97,11 @@ impl Hashed {
         }
     }
 
-    async fn read(body: &dyn BodyReader) -> Result<Hashed, DkimError> {
+    async fn read(content: &dyn Content) -> Result<Hashed, DkimError> {
         let mut message = Hashed::begin();
         let mut offset = 0;
-        while offset < body.size() {
-            let some = body.read(offset, STEP).await?;
+        while offset < content.size() {
+            let some = content.read(offset, STEP).await?;
             if some.is_empty() {
                 break;
             }
