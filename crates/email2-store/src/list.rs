@@ -18,6 +18,8 @@ pub struct List {
     pub open: bool,
     /// Every member gets a copy of their own, so that not even two of one domain see each other.
     pub hidden: bool,
+    /// Every copy carries a link of its member's own that leaves the list (RFC 8058).
+    pub one_click: bool,
     /// The account here that gets the list's bounces.
     pub owner: Address,
     /// When it was made, Unix seconds.
@@ -74,6 +76,12 @@ pub trait Lists: Send + Sync {
     /// # Errors
     /// [`StoreError::Exists`] when it is there, or is an account's or an alias's address.
     async fn add_list(&self, list: &List) -> Result<(), StoreError>;
+
+    /// Gives a list other properties, and another owner.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] for the list.
+    async fn change_list(&self, list: &List) -> Result<(), StoreError>;
 
     /// The list of this address; local parts are compared octet for octet.
     async fn list(&self, address: &Address) -> Result<Option<List>, StoreError>;

@@ -128,6 +128,7 @@ pub(crate) async fn a_list_has_its_members(store: &Store) {
         moderated: true,
         open: true,
         hidden: false,
+        one_click: false,
         owner: address("alice@example.com"),
         created: NOW,
     };

@@ -11,13 +11,19 @@ use crate::error::StoreError;
 use crate::list::{List, Lists, Member, Standing};
 
 const SELECT: &str =
-    "SELECT address, announcement, moderated, open, hidden, owner, created FROM list";
+    "SELECT address, announcement, moderated, open, hidden, one_click, owner, created FROM list";
 
 #[async_trait]
 impl Lists for SqliteStore {
     async fn add_list(&self, list: &List) -> Result<(), StoreError> {
         let list = list.clone();
         self.write(move |change| insert(change.connection, &list))
+            .await
+    }
+
+    async fn change_list(&self, list: &List) -> Result<(), StoreError> {
+        let list = list.clone();
+        self.write(move |change| update(change.connection, &list))
             .await
     }
 
@@ -79,19 +85,41 @@ impl Lists for SqliteStore {
 fn insert(connection: &Connection, list: &List) -> Result<(), StoreError> {
     refuse_taken(connection, &list.address)?;
     connection.execute(
-        "INSERT INTO list (address, announcement, moderated, open, hidden, owner, created)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        "INSERT INTO list
+           (address, announcement, moderated, open, hidden, one_click, owner, created)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
         (
             list.address.to_string(),
             list.announcement,
             list.moderated,
             list.open,
             list.hidden,
+            list.one_click,
             list.owner.to_string(),
             list.created,
         ),
     )?;
     Ok(())
+}
+
+fn update(connection: &Connection, list: &List) -> Result<(), StoreError> {
+    let changed = connection.execute(
+        "UPDATE list SET announcement = ?2, moderated = ?3, open = ?4, hidden = ?5,
+           one_click = ?6, owner = ?7 WHERE address = ?1",
+        (
+            list.address.to_string(),
+            list.announcement,
+            list.moderated,
+            list.open,
+            list.hidden,
+            list.one_click,
+            list.owner.to_string(),
+        ),
+    )?;
+    match changed {
+        0 => Err(StoreError::NotFound(format!("list {}", list.address))),
+        _ => Ok(()),
+    }
 }
 
 fn set_member(connection: &Connection, list: &Address, member: &Member) -> Result<(), StoreError> {
@@ -120,8 +148,9 @@ fn read(row: &Row<'_>) -> Result<List, StoreError> {
         moderated: row.get(2)?,
         open: row.get(3)?,
         hidden: row.get(4)?,
-        owner: parsed(row, 5)?,
-        created: row.get(6)?,
+        one_click: row.get(5)?,
+        owner: parsed(row, 6)?,
+        created: row.get(7)?,
     })
 }
 

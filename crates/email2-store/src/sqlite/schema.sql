@@ -227,6 +227,7 @@ CREATE TABLE list (
   moderated    INTEGER NOT NULL,                  -- what others than moderators write waits for one
   open         INTEGER NOT NULL,                  -- anybody may subscribe
   hidden       INTEGER NOT NULL,                  -- every member gets a copy of their own
+  one_click    INTEGER NOT NULL,                  -- every copy has a link that leaves the list
   owner        TEXT    NOT NULL,                  -- the account that gets its bounces
   created      INTEGER NOT NULL                   -- when it was made
 ) STRICT;
