@@ -20,8 +20,8 @@ use mail_auth::{AuthenticatedMessage, DkimResult, DmarcResult, MessageAuthentica
 
 const CLUB: &str = "club@example.com";
 
-/// The list is at example.com, Bob at example.org, Carol at example.net; gmail.test refuses what
-/// DMARC does not pass, plain.test takes everything.
+/// The list is at example.com, Bob at example.org, Carol at example.net; strict.net refuses what
+/// DMARC does not pass, plain.net takes everything.
 struct Scene {
     testbed: Testbed,
     bob: Person,
@@ -46,8 +46,8 @@ impl Scene {
         }
         publish(&mut testbed, "example.org", demand)?;
         publish(&mut testbed, "example.com", "reject")?;
-        let strict = OrdinaryServer::start(&mut testbed, "gmail.test").await?;
-        let plain = OrdinaryServer::start(&mut testbed, "plain.test").await?;
+        let strict = OrdinaryServer::start(&mut testbed, "strict.net").await?;
+        let plain = OrdinaryServer::start(&mut testbed, "plain.net").await?;
         Ok(Scene {
             bob: Person::set_up(&testbed, &address("bob@example.org")?).await?,
             carol: Person::set_up(&testbed, &address("carol@example.net")?).await?,
@@ -69,6 +69,7 @@ impl Scene {
             moderated: false,
             open: false,
             hidden: false,
+            one_click: true,
             owner,
             created: self.testbed.world.now(),
         };
@@ -76,8 +77,8 @@ impl Scene {
         for member in [
             "bob@example.org",
             "carol@example.net",
-            "gina@gmail.test",
-            "pat@plain.test",
+            "gina@strict.net",
+            "pat@plain.net",
         ] {
             let member = Member {
                 address: address(member)?,
@@ -94,6 +95,18 @@ impl Scene {
         net.set(scope, registered).await.step("forwarders")
     }
 
+    /// Carol's message as soon as there is one.
+    async fn carols(&self) -> Outcome<String> {
+        for _ in 0..200 {
+            if let Ok(newest) = self.carol.newest().await {
+                return String::from_utf8(newest).step("text");
+            }
+            let clock = &self.testbed.world.clock;
+            clock.sleep(Duration::from_millis(100)).await;
+        }
+        None.step("mail")
+    }
+
     /// What a receiver that checks finds: may it be taken, and whose signatures hold.
     async fn judged(&self, came: &Received) -> Outcome<(DmarcResult, Policy, Vec<String>)> {
         let resolver = self.testbed.world.dns.resolver().step("resolver")?;
@@ -103,7 +116,7 @@ impl Scene {
         let (_, domain) = from.split_once('@').step("MAIL FROM")?;
         let client = self.testbed.domain("example.com")?.place.number;
         let client = self.testbed.network.host(client);
-        let spf = SpfParameters::verify_mail_from(client, "mx.example.com", "gmail.test", from);
+        let spf = SpfParameters::verify_mail_from(client, "mx.example.com", "strict.net", from);
         let spf = authenticator.verify_spf(spf).await;
         let message = AuthenticatedMessage::parse(came.content.as_bytes()).step("message")?;
         let dkim = authenticator.verify_dkim(&message).await;
@@ -181,20 +194,10 @@ async fn d04_a_list_reaches_email2_strict_and_plain_members() {
         }
         assert!(!header.contains("Email2-"), "{header}");
         assert_eq!(header.matches("\r\nFrom: ").count(), 1, "{header}");
-        assert_eq!(came.from, "<club@example.com>");
+        assert!(came.from.starts_with("<club@example.com>"), "{}", came.from);
     }
     // No footer, no prefix: what Bob signed is what they got, and Carol sees him checked.
-    let carols = loop {
-        if let Ok(newest) = scene.carol.newest().await {
-            break String::from_utf8(newest).unwrap();
-        }
-        scene
-            .testbed
-            .world
-            .clock
-            .sleep(Duration::from_millis(100))
-            .await;
-    };
+    let carols = scene.carols().await.unwrap();
     assert!(carols.contains("Email2-Seal: v=1; f=author;"), "{carols}");
     assert_eq!(body(&strict.content), body(&carols));
     assert!(
@@ -240,7 +243,7 @@ async fn an_alias_for_a_strict_domain_gets_there() {
     let team = address("team@example.com").unwrap();
     let alias = Alias {
         address: team.clone(),
-        target: AliasTarget::Elsewhere(vec![address("gina@gmail.test").unwrap()]),
+        target: AliasTarget::Elsewhere(vec![address("gina@strict.net").unwrap()]),
         created: scene.testbed.world.now(),
     };
     scene.home.add_alias(&alias).await.unwrap();

@@ -257,6 +257,7 @@ async fn a_list_of_50_members_over_3_domains_shows_its_author_to_all() {
         moderated: false,
         open: false,
         hidden: false,
+        one_click: false,
         owner: scene.alice.address.clone(),
         created: scene.testbed.world.now(),
     };
@@ -312,6 +313,7 @@ async fn a_hidden_list_names_no_member_to_others_nor_to_its_author() {
         moderated: false,
         open: false,
         hidden: true,
+        one_click: false,
         owner: scene.alice.address.clone(),
         created: scene.testbed.world.now(),
     };

@@ -1,7 +1,9 @@
 //! HTTPS at port 443, beside Email 2.0: the Web Key Directory and the MTA-STS policies of the
-//! domains served, and nothing else. The Host field says which domain is meant.
+//! domains served, the links that leave a list, and nothing else. The Host field says which domain
+//! is meant.
 
 mod mta_sts;
+mod unsubscribe;
 mod wkd;
 
 use std::convert::Infallible;
@@ -18,8 +20,8 @@ use futures::future::{Either, select};
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{
-    ACCESS_CONTROL_ALLOW_ORIGIN, ALLOW, CONNECTION, CONTENT_TYPE, DATE, HOST, HeaderName,
-    HeaderValue, RETRY_AFTER,
+    ACCESS_CONTROL_ALLOW_ORIGIN, ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_SECURITY_POLICY,
+    CONTENT_TYPE, DATE, HOST, HeaderName, HeaderValue, REFERRER_POLICY, RETRY_AFTER,
 };
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -58,8 +60,12 @@ enum Reply {
     Nothing,
     /// This network asks too often.
     TooOften,
-    /// Only reading is possible.
-    OnlyRead,
+    /// A page for people.
+    Page(String),
+    /// What was posted is not understood.
+    Unfit,
+    /// Only these methods are possible.
+    Not(&'static str),
     /// What is kept cannot be read now.
     Unavailable,
 }
@@ -84,7 +90,7 @@ pub(crate) async fn serve(
     let (site, asked) = (&*site, &AtomicUsize::new(0));
     let answering = service_fn(move |request| async move {
         let last = asked.fetch_add(1, Ordering::Relaxed) + 1 >= REQUESTS;
-        Ok::<_, Infallible>(response(site, peer, &request, last).await)
+        Ok::<_, Infallible>(response(site, peer, request, last).await)
     });
     let connection = http1::Builder::new()
         .auto_date_header(false)
@@ -112,13 +118,12 @@ pub(crate) async fn serve(
 async fn response(
     site: &Site,
     peer: SocketAddr,
-    request: &Request<Incoming>,
+    request: Request<Incoming>,
     last: bool,
 ) -> Response<Full<Bytes>> {
-    let reply = match *request.method() {
-        Method::GET | Method::HEAD => reply(site, peer, request).await,
-        _ => Reply::OnlyRead,
-    };
+    let (asked, body) = request.into_parts();
+    let request = &Request::from_parts(asked, ());
+    let reply = reply(site, peer, request, body).await;
     let mut response = reply.into_response();
     let fields = response.headers_mut();
     if let Ok(date) = HeaderValue::from_str(&date(site.world.now())) {
@@ -132,9 +137,18 @@ async fn response(
     response
 }
 
-async fn reply(site: &Site, peer: SocketAddr, request: &Request<Incoming>) -> Reply {
+async fn reply(site: &Site, peer: SocketAddr, request: &Request<()>, body: Incoming) -> Reply {
     let host = host_of(request).unwrap_or_default();
-    let Some((name, asked)) = route(host, request.uri().path()) else {
+    let (method, path) = (request.method(), request.uri().path());
+    if let Some(token) = unsubscribe::token(&site.config.hostname, host, path) {
+        let kind = request.headers().get(CONTENT_TYPE);
+        let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+        return unsubscribe::answer(site, method, token, kind, body).await;
+    }
+    if !matches!(*method, Method::GET | Method::HEAD) {
+        return Reply::Not("GET, HEAD");
+    }
+    let Some((name, asked)) = route(host, path) else {
         return Reply::Nothing;
     };
     let Some(domain) = site.config.domain(&name) else {
@@ -181,11 +195,17 @@ fn route<'a>(host: &str, path: &'a str) -> Option<(Domain, Asked<'a>)> {
 
 impl Reply {
     fn into_response(self) -> Response<Full<Bytes>> {
+        let allowed = match self {
+            Reply::Not(allowed) => allowed,
+            _ => "",
+        };
         let (status, kind, octets) = match self {
             Reply::File(kind, octets) => (StatusCode::OK, kind, octets),
             Reply::Nothing => (StatusCode::NOT_FOUND, TEXT, b"Not found.\n".to_vec()),
             Reply::TooOften => (StatusCode::TOO_MANY_REQUESTS, TEXT, Vec::new()),
-            Reply::OnlyRead => (StatusCode::METHOD_NOT_ALLOWED, TEXT, Vec::new()),
+            Reply::Page(text) => (StatusCode::OK, HTML, text.into_bytes()),
+            Reply::Unfit => (StatusCode::BAD_REQUEST, TEXT, b"Not understood.\n".to_vec()),
+            Reply::Not(_) => (StatusCode::METHOD_NOT_ALLOWED, TEXT, Vec::new()),
             Reply::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, TEXT, Vec::new()),
         };
         let mut response = Response::new(Full::new(Bytes::from(octets)));
@@ -199,13 +219,22 @@ impl Reply {
         set(ACCESS_CONTROL_ALLOW_ORIGIN, "*");
         match status {
             StatusCode::TOO_MANY_REQUESTS => set(RETRY_AFTER, LATER),
-            StatusCode::METHOD_NOT_ALLOWED => set(ALLOW, "GET, HEAD"),
+            StatusCode::METHOD_NOT_ALLOWED => set(ALLOW, allowed),
+            _ if kind == HTML => {
+                set(CONTENT_SECURITY_POLICY, ONLY_ITSELF);
+                set(CACHE_CONTROL, "no-store");
+                set(REFERRER_POLICY, "no-referrer");
+            }
             _ => {}
         }
         response
     }
 }
 
+/// The type of pages.
+const HTML: &str = "text/html; charset=utf-8";
+/// A page loads nothing, and what it sends goes back here.
+const ONLY_ITSELF: &str = "default-src 'none'; form-action 'self'; frame-ancestors 'none'";
 /// The type of texts.
 const TEXT: &str = "text/plain; charset=utf-8";
 

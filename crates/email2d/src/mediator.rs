@@ -11,9 +11,11 @@ pub(crate) mod list;
 pub(crate) mod onward;
 pub(crate) mod report;
 pub(crate) mod return_path;
+pub(crate) mod unsubscribe;
 pub(crate) mod vacation;
 
 mod letter;
+mod secret;
 
 use email2::address::Address;
 use email2::rejection::Rejection;

@@ -49,3 +49,5 @@ mod strangers;
 mod submission;
 #[path = "mail/unsealed.rs"]
 mod unsealed;
+#[path = "mail/unsubscribe.rs"]
+mod unsubscribe;

@@ -29,6 +29,10 @@ pub(super) enum Command {
         /// other
         #[arg(long)]
         hidden: bool,
+        /// Every copy carries a link of its member's own that leaves the list with one click, for
+        /// programs of today (RFC 8058); needs HTTPS at this server's host name
+        #[arg(long)]
+        one_click: bool,
     },
     /// Put people on a list
     Add {
@@ -99,6 +103,7 @@ async fn create(command: &Command, desk: &Desk) -> Result<(), Failure> {
         moderated,
         open,
         hidden,
+        one_click,
     } = command
     else {
         return Ok(());
@@ -117,6 +122,7 @@ async fn create(command: &Command, desk: &Desk) -> Result<(), Failure> {
         moderated: *moderated,
         open: *open,
         hidden: *hidden,
+        one_click: *one_click,
         owner: user::find(desk, owner).await?.address,
         created: desk.now,
     };
@@ -182,6 +188,7 @@ async fn show(desk: &Desk, list: &List) -> Result<(), Failure> {
         (list.moderated, "moderated"),
         (list.open, "open"),
         (list.hidden, "hidden"),
+        (list.one_click, "one-click"),
     ];
     let words: Vec<&str> = words
         .iter()

@@ -9,6 +9,7 @@ use email2_store::{List, Member, Standing, StoreError};
 
 use super::onward::Onward;
 use super::original::Original;
+use super::unsubscribe::{self, Links};
 use super::{Mediator, forward, letter, store_failed, taken};
 use crate::inbound::envelope::Envelope;
 use crate::session::Caller;
@@ -56,21 +57,28 @@ pub(super) async fn post(
     let standing = members.iter().find(|member| member.address == author);
     let waits = may_post(list, standing.map(|member| member.standing))?;
     let text = taken(&site.new_id(), &accepted);
+    let size = original.mail.body.size();
+    if list.hidden && !unsubscribe::may_have_own(&members, size) {
+        let limit = limits::OWN_COPIES_OCTETS / (members.len() as u64).max(1);
+        return Err(Rejection::MessageTooBig { limit });
+    }
+    let links = Links::of(site, list, &members, size)?;
+    // What another list wrote stays the only word about lists (spec §4.6.3).
+    let links = links.as_ref().filter(|_| !original.listed);
     let fields = match original.listed {
-        // What another list wrote stays the only word about lists (spec §4.6.3).
         true => String::new(),
-        false => fields(list),
+        false => fields(list, links.is_some()),
     };
     let reading = members.iter().filter(|m| m.standing != Standing::Invited);
     let onward = Onward {
         by: &list.address,
         to: reading.map(|member| member.address.clone()).collect(),
         fields: &fields,
+        own: links,
         // spec §14.4.3
-        together: if list.hidden {
-            1
-        } else {
-            limits::SEAL_RECIPIENTS
+        together: match list.hidden || links.is_some() {
+            true => 1,
+            false => limits::SEAL_RECIPIENTS,
         },
         id: site.new_id(),
     };
@@ -103,8 +111,9 @@ fn may_post(list: &List, standing: Option<Standing>) -> Result<bool, Rejection> 
     }
 }
 
-/// RFC 2919, RFC 2369; they stand between the seals (spec §4.6.3, §14.4.2).
-fn fields(list: &List) -> String {
+/// RFC 2919, RFC 2369; they stand between the seals (spec §4.6.3, §14.4.2). Where each copy has
+/// a link of its own, that stands there too.
+fn fields(list: &List, linked: bool) -> String {
     let (address, domain) = (&list.address, list.address.domain());
     let local = address.local();
     let office = format!("mailto:{local}{REQUEST}@{domain}");
@@ -112,11 +121,22 @@ fn fields(list: &List) -> String {
         true => "NO".to_owned(),
         false => format!("<mailto:{address}>"),
     };
+    let leave = match linked {
+        true => String::new(),
+        false => format!("List-Unsubscribe: <{}>\r\n", leaving(address)),
+    };
     format!(
         "List-Id: <{local}.{domain}>\r\nList-Post: {post}\r\n\
-         List-Help: <{office}?subject=help>\r\nList-Subscribe: <{office}?subject=subscribe>\r\n\
-         List-Unsubscribe: <{office}?subject=unsubscribe>\r\nPrecedence: list\r\n"
+         List-Help: <{office}?subject=help>\r\nList-Owner: <mailto:{owner}>\r\n\
+         List-Subscribe: <{office}?subject=subscribe>\r\n{leave}Precedence: list\r\n",
+        owner = list.owner,
     )
+}
+
+/// The letter by which a member leaves (RFC 6068).
+pub(super) fn leaving(list: &Address) -> String {
+    let (local, domain) = (list.local(), list.domain());
+    format!("mailto:{local}{REQUEST}@{domain}?subject=unsubscribe")
 }
 
 /// What can be asked of a list in the subject of a sealed letter.
@@ -263,6 +283,7 @@ mod tests {
             moderated,
             open: true,
             hidden: false,
+            one_click: false,
             owner: "alice@example.com".parse().unwrap(),
             created: 0,
         };

@@ -14,6 +14,7 @@ use email2_store::queue::{NewEntry, QueueRecipient, RecipientState};
 use rand_core::{CryptoRng, RngCore};
 
 use super::original::{Original, Pieces};
+use super::unsubscribe::Links;
 use super::{return_path, store_failed};
 use crate::inbound::envelope::Envelope;
 use crate::outbound::enqueue;
@@ -33,6 +34,8 @@ pub(crate) struct Onward<'a> {
     pub(crate) to: Vec<Address>,
     /// The fields of a list, each with its CRLF.
     pub(crate) fields: &'a str,
+    /// What stands in each member's own copy above them.
+    pub(crate) own: Option<&'a Links<'a>>,
     /// Most recipients of one copy.
     pub(crate) together: usize,
     /// Names this reception.
@@ -46,6 +49,7 @@ impl<'a> Onward<'a> {
             by,
             to: to.to_vec(),
             fields: "",
+            own: None,
             together: limits::SEAL_RECIPIENTS,
             id: site.new_id(),
         }
@@ -81,28 +85,66 @@ pub(crate) async fn sealed(
     original: &Original,
 ) -> Result<Vec<NewEntry>, Rejection> {
     let site = &*caller.site;
-    let prefix = format!("{}{}", original.key_field(), onward.fields);
-    let digest = digest(site, &prefix, original).await?;
-    let stack = Stack::on(site, onward, &original.seals, digest).await?;
+    let copies = copies(site, onward, original).await?;
+    let stack = Stack::on(site, onward, &original.seals).await?;
     let latest = stack.now + limits::QUEUE_LIFETIME;
-    let (groups, mut rng) = (onward.groups(), site.world.rng());
+    let mut rng = site.world.rng();
     // A list of thousands has as many seals.
-    let seals = aside(move || stack.seals(groups, &mut rng)).await;
+    let seals = aside(move || stack.seals(copies, &mut rng)).await;
     let seals = seals.map_err(|error| given_up(&error))?;
     let mut trace = front(caller, envelope, onward);
     trace.extend(original.above(site, TRACE_OCTETS).await?);
-    let body = write(site, prefix.as_bytes(), original.sealed(site).await?).await?;
+    let shared = onward.fields.as_bytes();
+    let body = write(site, shared, original.sealed(site).await?).await?;
     let each = seals.map_err(|error| unsealable(&error))?.into_iter();
-    let each = each.map(|(group, seal)| {
+    let each = each.map(|(copy, seal)| {
         Ok(NewEntry {
-            front: [&*trace, seal.field().as_bytes()].concat(),
+            front: [&*trace, seal.field().as_bytes(), copy.fields.as_bytes()].concat(),
             announced: Some((Role::Forward, seal.signer)),
             mail_from: seal.reverse_path,
             expires: seal.expires.min(latest),
-            ..entry(site, envelope, onward, group, body.clone())?
+            ..entry(site, envelope, onward, copy.to, body.clone())?
         })
     });
     each.collect()
+}
+
+/// What of a message is one copy's alone.
+#[derive(Clone)]
+struct Copy {
+    to: Vec<Address>,
+    /// Directly below its seal (spec §4.6.5): all other fields are shared.
+    fields: String,
+    /// `h` of its seal.
+    digest: [u8; 32],
+}
+
+/// One copy for each group; where each member has fields of their own, the message is hashed for
+/// each.
+async fn copies(
+    site: &Site,
+    onward: &Onward<'_>,
+    original: &Original,
+) -> Result<Vec<Copy>, Rejection> {
+    let key = original.key_field();
+    let mut copy = Copy {
+        to: Vec::new(),
+        fields: key.to_owned(),
+        digest: digest(site, &format!("{key}{}", onward.fields), original).await?,
+    };
+    let mut copies = Vec::new();
+    for group in onward.groups() {
+        if let (Some(links), Some(member)) = (onward.own, group.first()) {
+            copy.fields = format!("{key}{}", links.fields(site, member));
+            let prefix = format!("{}{}", copy.fields, onward.fields);
+            copy.digest = digest(site, &prefix, original).await?;
+        }
+        copies.push(Copy {
+            to: group,
+            ..copy.clone()
+        });
+    }
+    Ok(copies)
 }
 
 /// The entries of ordinary mail: never sealed, with a reverse-path of this domain
@@ -117,7 +159,8 @@ pub(crate) async fn ordinary(
     original: &Original,
 ) -> Result<Vec<NewEntry>, Rejection> {
     let site = &*caller.site;
-    let from = return_path::ours(site, onward.by, envelope.mail_from());
+    let proved = original.mail.spf_passed;
+    let from = return_path::ours(site, onward.by, envelope.mail_from(), proved);
     let front = front(caller, envelope, onward);
     let each = onward.groups().into_iter().map(|group| {
         Ok(NewEntry {
@@ -206,18 +249,12 @@ struct Stack {
     now: u64,
     created: u64,
     expires: u64,
-    digest: [u8; 32],
 }
 
 impl Stack {
     /// By the service key of the domain that the message came to (spec §4.5.2), no earlier than
     /// the seal below (spec §4.6.2), within the time of the whole stack (spec §4.6.1).
-    async fn on(
-        site: &Site,
-        onward: &Onward<'_>,
-        seals: &[Seal],
-        digest: [u8; 32],
-    ) -> Result<Stack, Rejection> {
+    async fn on(site: &Site, onward: &Onward<'_>, seals: &[Seal]) -> Result<Stack, Rejection> {
         let (Some(top), Some(innermost)) = (seals.first(), seals.last()) else {
             return Err(Rejection::SealMissing);
         };
@@ -242,24 +279,27 @@ impl Stack {
             now,
             created,
             expires: end.min(created + limits::SEAL_LIFETIME),
-            digest,
         })
     }
 
     /// The seals of all copies, each with those that it is for.
     fn seals(
         &self,
-        mut groups: Vec<Vec<Address>>,
+        mut copies: Vec<Copy>,
         rng: &mut (impl CryptoRng + RngCore),
-    ) -> Result<Vec<(Vec<Address>, Seal)>, SealError> {
+    ) -> Result<Vec<(Copy, Seal)>, SealError> {
         let mut sealed = Vec::new();
-        while let Some(group) = groups.pop() {
-            match self.seal(&group, rng) {
-                Ok(seal) => sealed.push((group, seal)),
+        while let Some(copy) = copies.pop() {
+            match self.seal(&copy, rng) {
+                Ok(seal) => sealed.push((copy, seal)),
                 // Too many long addresses for one field: two then.
-                Err(SealError::Request(_)) if group.len() > 1 => {
-                    let (first, second) = group.split_at(group.len() / 2);
-                    groups.extend([first.to_vec(), second.to_vec()]);
+                Err(SealError::Request(_)) if copy.to.len() > 1 => {
+                    let (first, second) = copy.to.split_at(copy.to.len() / 2);
+                    let halves = [first, second].map(|half| Copy {
+                        to: half.to_vec(),
+                        ..copy.clone()
+                    });
+                    copies.extend(halves);
                 }
                 Err(error) => return Err(error),
             }
@@ -268,20 +308,16 @@ impl Stack {
     }
 
     /// The seal of one copy: whatever becomes of it is told to us (spec §14.2.7).
-    fn seal(
-        &self,
-        recipients: &[Address],
-        rng: &mut (impl CryptoRng + RngCore),
-    ) -> Result<Seal, SealError> {
+    fn seal(&self, copy: &Copy, rng: &mut (impl CryptoRng + RngCore)) -> Result<Seal, SealError> {
         let request = SealRequest {
             role: Role::Forward,
             signer: Identity::Service(self.by.domain().clone()),
             reverse_path: ReversePath::Address(self.by.clone()),
-            recipients: recipients.to_vec(),
+            recipients: copy.to.clone(),
             created: self.created,
             expires: self.expires,
             nonce: Nonce::random(rng),
-            digest: self.digest,
+            digest: copy.digest,
         };
         sign(&request, &self.key, rng)
     }

@@ -7,13 +7,11 @@ use email2::limits;
 use email2::rejection::Rejection;
 use email2::verdict::Accepted;
 use email2_store::Passage;
-use rand_core::RngCore as _;
 
 use super::onward::{Onward, ordinary};
 use super::original::Original;
-use super::{refuse_doubtful, store_failed, taken};
+use super::{refuse_doubtful, secret, store_failed, taken};
 use crate::inbound::envelope::Envelope;
-use crate::service_key;
 use crate::session::Caller;
 use crate::site::Site;
 
@@ -65,7 +63,7 @@ pub(crate) fn original(site: &Site, address: &Address) -> Option<Address> {
 
 /// What only this server can write: 80 bits in 16 characters.
 fn code(site: &Site, domain: &Domain, day: u64, sender: &Address) -> Option<String> {
-    let key = secret(site);
+    let key = secret::octets(site, "return-path");
     let key = key.inspect_err(|error| tracing::error!(%error, "keys/return-path.key"));
     let key = hmac::Key::new(hmac::HMAC_SHA256, &key.ok()?);
     let code = hmac::sign(&key, format!("{domain}\0{day}\0{sender}").as_bytes());
@@ -83,23 +81,6 @@ fn base32(bits: u128) -> String {
         Err(_) => '?',
     };
     (0..16).rev().map(digit).collect()
-}
-
-/// The secret behind the codes, made when it is first needed.
-fn secret(site: &Site) -> std::io::Result<Vec<u8>> {
-    let path = site.config.data_directory.join("keys/return-path.key");
-    match std::fs::read(&path) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            let mut octets = vec![0; 32];
-            site.world.rng().fill_bytes(&mut octets);
-            // Whoever comes second finds what the first one kept.
-            match service_key::write(&path, &octets) {
-                Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(error),
-                _ => std::fs::read(&path),
-            }
-        }
-        read => read,
-    }
 }
 
 /// A report about ordinary mail goes back to its sender, with an empty reverse-path: it causes no

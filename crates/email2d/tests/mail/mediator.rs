@@ -61,6 +61,20 @@ pub(crate) async fn verdicts(house: &House, who: &Person) -> Vec<String> {
         .collect()
 }
 
+/// A list that anybody may join, not kept yet.
+pub(crate) fn list_of(house: &House, address: &str, owner: &Person) -> List {
+    List {
+        address: address.parse().unwrap(),
+        announcement: false,
+        moderated: false,
+        open: true,
+        hidden: false,
+        one_click: false,
+        owner: owner.address.clone(),
+        created: house.world.now(),
+    }
+}
+
 pub(crate) async fn add_list(
     house: &House,
     address: &str,
@@ -68,13 +82,8 @@ pub(crate) async fn add_list(
     owner: &Person,
 ) -> List {
     let list = List {
-        address: address.parse().unwrap(),
-        announcement: false,
         moderated,
-        open: true,
-        hidden: false,
-        owner: owner.address.clone(),
-        created: house.world.now(),
+        ..list_of(house, address, owner)
     };
     house.store.add_list(&list).await.unwrap();
     list
@@ -360,6 +369,9 @@ async fn a_list_sends_to_its_members_and_its_author_stays_verified() {
         for field in [
             "List-Id: <club.example.com>\r\n",
             "List-Post: <mailto:club@example.com>\r\n",
+            "List-Help: <mailto:club-request@example.com?subject=help>\r\n",
+            "List-Owner: <mailto:alice@example.com>\r\n",
+            "List-Subscribe: <mailto:club-request@example.com?subject=subscribe>\r\n",
             "List-Unsubscribe: <mailto:club-request@example.com?subject=unsubscribe>\r\n",
             "Precedence: list\r\n",
         ] {
