@@ -9,6 +9,7 @@ use super::envelope::Admitted;
 use super::policy::Preferences;
 use crate::handover;
 use crate::mediator::forward::Rule;
+use crate::mediator::return_path::Origin;
 use crate::mediator::{Mediated, Mediator, list, return_path};
 use crate::site::Site;
 
@@ -43,15 +44,31 @@ pub(crate) async fn of(site: &Site, address: &Address) -> Result<Option<Destinat
     {
         return Ok(Some(found));
     }
-    if let Some(sender) = return_path::original(site, address) {
-        let back = Mediator::Return(sender);
-        return Ok(Some(mediated(site, address, back).await?));
+    if let Some(origin) = return_path::original(site, address) {
+        return back(site, address, origin).await;
     }
     let domain = site.config.domain(address.domain());
     let catch_all = domain.and_then(|domain| domain.catch_all.as_ref());
     match catch_all {
         Some(instead) => named(site, address, instead).await,
         None => Ok(None),
+    }
+}
+
+/// A reverse-path of ours: a report goes back to whom SPF proved; about whom anybody may have
+/// named the domain's postmaster reads it (spec §14.2.8).
+async fn back(
+    site: &Site,
+    address: &Address,
+    origin: Origin,
+) -> Result<Option<Destination>, StoreError> {
+    if origin.proved {
+        let back = Mediator::Return(origin.sender);
+        return Ok(Some(mediated(site, address, back).await?));
+    }
+    match Address::parse(&format!("postmaster@{}", address.domain())) {
+        Ok(postmaster) => named(site, address, &postmaster).await,
+        Err(_) => Ok(None),
     }
 }
 

@@ -1,6 +1,6 @@
 //! All that is known of a message, gathered for the judge.
 
-use email2::evidence::{Evidence, Reported, SignerEvidence};
+use email2::evidence::{CheckResult, Evidence, Reported, SignerEvidence};
 use email2::header::HeaderFacts;
 use email2::limits;
 use email2::rejection::Rejection;
@@ -44,17 +44,19 @@ pub(crate) async fn gather(
             .to_vec(),
         results: String::new(),
         payer: None,
+        spf_passed: false,
         body,
     };
     let (ordinary, mail) = match ordinary {
-        Some(found) => (
-            Some(found.evidence),
-            Mail {
+        Some(found) => {
+            let mail = Mail {
                 results: found.results,
                 payer: found.payer,
+                spf_passed: found.evidence.spf == CheckResult::Pass,
                 ..mail
-            },
-        ),
+            };
+            (Some(found.evidence), mail)
+        }
         None => (None, mail),
     };
     let reported = inside(site, envelope, &scanned.header, &mail.body).await?;

@@ -37,6 +37,9 @@ pub(crate) struct Mail {
     pub(crate) results: String,
     /// Who answers for mail that came without a seal from outside.
     pub(crate) payer: Option<Payer>,
+    /// It came as ordinary mail, and SPF lets whoever sent it use the reverse-path's domain: who
+    /// is named there may be told what becomes of it (spec §12.5.11).
+    pub(crate) spf_passed: bool,
 }
 
 /// What was found out, and the field with the results.

@@ -165,7 +165,7 @@ fn whole_fields(fields: &[u8]) -> usize {
 }
 
 /// RFC 5322 §3.6.4, as far as it may be repeated.
-fn message_id(value: &str) -> Option<String> {
+pub(super) fn message_id(value: &str) -> Option<String> {
     let id = value.trim();
     let inner = id.strip_prefix('<')?.strip_suffix('>')?;
     let plain = |c: char| c.is_ascii_graphic() && !matches!(c, '<' | '>');

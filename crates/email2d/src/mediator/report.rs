@@ -29,7 +29,7 @@ use crate::site::Site;
 use crate::trace::Hop;
 
 /// What the author is told: nothing of what another server said, which may name an address.
-const WORDS: &str = "it was taken here and could not be passed on";
+pub(super) const WORDS: &str = "it was taken here and could not be passed on";
 
 /// Whose budget pays for a question that no stranger caused.
 const NOBODY: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);

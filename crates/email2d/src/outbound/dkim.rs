@@ -23,6 +23,9 @@ use second::FirstHop;
 /// Octets read at a time: hashing them takes less than 100 µs.
 const STEP: usize = 32 * 1024;
 
+/// How a report of ours begins.
+const DAEMON: &str = "From: mailer-daemon@";
+
 /// Why a message cannot be signed. It does not leave unsigned: it waits.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum DkimError {
@@ -53,7 +56,11 @@ pub(crate) async fn fields(
     entry: &QueueEntry,
     content: &dyn Content,
 ) -> Result<Vec<u8>, DkimError> {
-    let Some(domain) = answers_for(site, entry) else {
+    let answers = match Words::parse(&entry.details).daemon {
+        true => daemon(site, content).await?,
+        false => answers_for(site, entry),
+    };
+    let Some(domain) = answers else {
         return Ok(Vec::new());
     };
     let Some(keys) = Keys::read(&site.config.data_directory, &domain)? else {
@@ -76,6 +83,17 @@ fn answers_for(site: &Site, entry: &QueueEntry) -> Option<Domain> {
     let author = author.filter(|_| words.held || words.vouched);
     let domain = sealed.or(author.map(|address| address.domain()))?;
     site.serves(domain).then(|| domain.clone())
+}
+
+/// The domain whose daemon wrote a report: its first line says so.
+async fn daemon(site: &Site, content: &dyn Content) -> Result<Option<Domain>, DkimError> {
+    let octets = content.read(0, 512).await?;
+    let text = String::from_utf8_lossy(&octets);
+    let first = text.lines().next().unwrap_or_default();
+    let domain = first
+        .strip_prefix(DAEMON)
+        .and_then(|it| Domain::parse(it).ok());
+    Ok(domain.filter(|domain| site.serves(domain)))
 }
 
 /// A message as far as signatures need it: its header section, and the hashes of its body.

@@ -112,6 +112,8 @@ enum Reader {
     Account(email2_store::Account),
     /// Somebody elsewhere; our domain, to which they sealed the message.
     Elsewhere(Domain),
+    /// Whoever sent ordinary mail to this domain of ours, which SPF proved (spec §12.5.11).
+    Ordinary(Domain),
 }
 
 /// One report about recipients who were refused or whose time is over; none when nobody was,
@@ -153,12 +155,18 @@ async fn report(
     let Some(author) = entry.mail_from.address().filter(|_| !about.is_empty()) else {
         return Ok(reports);
     };
+    if let Some(origin) = return_path::original(site, author).filter(|origin| origin.proved) {
+        if kind == Kind::Failed {
+            reports.onward = return_path::failed(site, entry, &origin.sender).await?;
+        }
+        return Ok(reports);
+    }
     let Some(reader) = reader(site, entry, author).await? else {
         return Ok(reports);
     };
     let (domain, to) = match &reader {
         Reader::Account(account) => (author.domain(), &account.address),
-        Reader::Elsewhere(domain) => (domain, author),
+        Reader::Elsewhere(domain) | Reader::Ordinary(domain) => (domain, author),
     };
     let header = original_header(site, entry).await?;
     let report = Report {
@@ -170,6 +178,10 @@ async fn report(
         about,
         header: &header,
     };
+    if let Reader::Ordinary(_) = reader {
+        reports.onward.push(ordinary(site, &report).await?);
+        return Ok(reports);
+    }
     let (_, body) = write(site, &report).await?;
     match &reader {
         Reader::Account(account) => reports.here.push(Generate {
@@ -180,12 +192,34 @@ async fn report(
             received: site.world.now(),
         }),
         Reader::Elsewhere(domain) => reports.onward.push(onward(site, author, domain, body)),
+        Reader::Ordinary(_) => {}
     }
     Ok(reports)
 }
 
-/// Ordinary mail that was passed on has a return path of ours. Its sender is not told, for anybody
-/// may have written that address; the domain's postmaster is, so that nothing is lost in silence.
+/// A report about ordinary mail, on its way as ordinary mail: only who sealed is told under a
+/// seal.
+///
+/// # Errors
+/// The store failed.
+pub(crate) async fn ordinary(site: &Site, report: &Report<'_>) -> Result<NewEntry, StoreError> {
+    let mut writer = site.store.write_body().await?;
+    writer.push(&compose(site, report)).await?;
+    let body = writer.finish().await?;
+    let words = Words {
+        eight_bit: true,
+        daemon: true,
+        ..Words::default()
+    };
+    Ok(NewEntry {
+        announced: None,
+        details: words.to_string(),
+        ..onward(site, report.to, report.by, body)
+    })
+}
+
+/// Ordinary mail that was passed on has a return path of ours. Where anybody may have written the
+/// sender's address, the domain's postmaster is told, so that nothing is lost in silence.
 async fn postmaster_for(
     site: &Site,
     author: &Address,
@@ -200,8 +234,8 @@ async fn postmaster_for(
     Ok(found.map(|recipient| recipient.account))
 }
 
-/// Nobody elsewhere is told of mail that was not sealed: its reverse-path may be anybody's
-/// (spec §4.13.1). The seal was verified when the message was taken, by our domain.
+/// Nobody elsewhere is told whom neither a seal that verified nor SPF proved when the message was
+/// taken, by our domain: the reverse-path may be anybody's (spec §12.5.8).
 async fn reader(
     site: &Site,
     entry: &QueueEntry,
@@ -213,6 +247,15 @@ async fn reader(
             found => found,
         };
         return Ok(account.map(Reader::Account));
+    }
+    let words = Words::parse(&entry.details);
+    if words.behind {
+        let domain = entry.domain.clone();
+        return Ok(match (words.sealed, words.spf) {
+            (true, _) => Some(Reader::Elsewhere(domain)),
+            (false, true) => Some(Reader::Ordinary(domain)),
+            (false, false) => None,
+        });
     }
     let signer = entry.announced.as_ref().map(|(_, signer)| signer.domain());
     let ours = signer.filter(|domain| site.serves(domain));
@@ -246,7 +289,7 @@ fn onward(site: &Site, author: &Address, domain: &Domain, body: SpooledBody) -> 
 }
 
 /// The original's header section, whole lines of it.
-pub(super) async fn original_header(
+pub(crate) async fn original_header(
     site: &Site,
     entry: &QueueEntry,
 ) -> Result<Vec<u8>, StoreError> {

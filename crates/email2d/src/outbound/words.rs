@@ -23,10 +23,16 @@ pub(crate) struct Words {
     pub(crate) behind: bool,
     /// They come from a mail system behind, which vouches for their author.
     pub(crate) vouched: bool,
+    /// Whoever the reverse-path names sealed them on the way here, and that was verified.
+    pub(crate) sealed: bool,
+    /// They came as ordinary mail, and SPF of the reverse-path's domain passed.
+    pub(crate) spf: bool,
+    /// A report of ours about ordinary mail, From the daemon of a domain of ours.
+    pub(crate) daemon: bool,
 }
 
 impl Words {
-    fn named(self) -> [(bool, &'static str); 9] {
+    fn named(self) -> [(bool, &'static str); 12] {
         [
             (self.eight_bit, "8bitmime"),
             (self.utf8, "smtputf8"),
@@ -37,6 +43,9 @@ impl Words {
             (self.rekeyed, "rekeyed"),
             (self.behind, "behind"),
             (self.vouched, "vouched"),
+            (self.sealed, "sealed"),
+            (self.spf, "spf"),
+            (self.daemon, "daemon"),
         ]
     }
 
@@ -53,6 +62,9 @@ impl Words {
             rekeyed: said("rekeyed"),
             behind: said("behind"),
             vouched: said("vouched"),
+            sealed: said("sealed"),
+            spf: said("spf"),
+            daemon: said("daemon"),
         }
     }
 }
