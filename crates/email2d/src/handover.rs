@@ -13,7 +13,7 @@ use email2_store::{
     Account, AccountId, Passage, PassageOutcome, Recipient, Scope, SpooledBody, StoreError,
 };
 
-use crate::inbound::accept::store_failed;
+use crate::inbound::accept::{is_sealed, store_failed};
 use crate::inbound::envelope::Envelope;
 use crate::inbound::ordinary::Mail;
 use crate::inner;
@@ -91,7 +91,8 @@ pub(crate) async fn keep(
             bodies.push((said.clone(), body));
         }
         let body = bodies.iter().find(|(known, _)| *known == said);
-        let entries = body.map(|(_, body)| entry(site, envelope, &to.address, body, &id));
+        let words = words(envelope, &accepted, mail);
+        let entries = body.map(|(_, body)| entry(site, envelope, &to.address, body, &id, words));
         passages.push(Passage {
             by: to.address.clone(),
             accepted,
@@ -119,14 +120,29 @@ fn handed_on_verdict(accepted: &Accepted, place: &str) -> String {
     format!("{}; place={place}", accepted.provenance())
 }
 
-fn entry(site: &Site, envelope: &Envelope, to: &Address, body: &SpooledBody, id: &str) -> NewEntry {
-    let now = site.world.now();
-    let words = Words {
+/// Who is told when the system behind refuses it, is known now (spec §15.1.5): whose seal was
+/// announced and verified, and whom SPF lets use the reverse-path.
+fn words(envelope: &Envelope, accepted: &Accepted, mail: &Mail) -> Words {
+    let announced = envelope.mail.announced.is_some();
+    Words {
         eight_bit: envelope.mail.eight_bit,
         utf8: envelope.mail.smtputf8,
         behind: true,
+        sealed: announced && is_sealed(accepted.provenance()),
+        spf: mail.spf_passed,
         ..Words::default()
-    };
+    }
+}
+
+fn entry(
+    site: &Site,
+    envelope: &Envelope,
+    to: &Address,
+    body: &SpooledBody,
+    id: &str,
+    words: Words,
+) -> NewEntry {
+    let now = site.world.now();
     NewEntry {
         group: id.to_owned(),
         domain: to.domain().clone(),
