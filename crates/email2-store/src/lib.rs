@@ -68,7 +68,7 @@ pub use error::StoreError;
 pub use list::{List, Lists, Member, Standing};
 pub use mailbox::{Mailbox, MailboxId, Mailboxes, SpecialUse};
 pub use message::{Delivery, FlagChange, Flags, Message, Messages, Outcome};
-pub use passage::{Passage, PassageOutcome, Passages, Passed};
+pub use passage::{Passage, PassageOutcome, Passages, Passed, Waiting};
 pub use peer::Peers;
 pub use provenance::{Appended, Generated, Origin};
 pub use queue::{

@@ -43,6 +43,21 @@ pub struct Passed {
     pub reported: bool,
 }
 
+/// A message that waits for somebody's decision.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Waiting {
+    /// What groups its entries.
+    pub group: String,
+    /// One of them.
+    pub entry: QueueId,
+    /// How many there are.
+    pub entries: u64,
+    /// When it came, Unix seconds.
+    pub created: u64,
+    /// When it is given up, Unix seconds.
+    pub expires: u64,
+}
+
 /// What is passed on.
 #[async_trait]
 pub trait Passages: Send + Sync {
@@ -91,6 +106,9 @@ pub trait Passages: Send + Sync {
         since: u64,
         answer: NewEntry,
     ) -> Result<bool, StoreError>;
+
+    /// The messages of which entries under the reverse-path `by` are held, the oldest first.
+    async fn waiting(&self, by: &Address) -> Result<Vec<Waiting>, StoreError>;
 
     /// The entries of `group` under the reverse-path `by` that are held.
     async fn held(&self, by: &Address, group: &str) -> Result<Vec<QueueId>, StoreError>;

@@ -249,7 +249,15 @@ pub(crate) async fn what_is_held_is_found_by_its_group(store: &Store) {
     let ids = store.held(&by, "g7").await.unwrap();
     assert_eq!(ids.len(), 1);
     assert!(store.held(&by, "g8").await.unwrap().is_empty());
+    let waiting = store.waiting(&by).await.unwrap();
+    assert_eq!(waiting.len(), 1);
+    assert_eq!(
+        (waiting[0].group.as_str(), waiting[0].entry),
+        ("g7", ids[0])
+    );
+    assert_eq!(waiting[0].entries, 1);
     let other = address("x@example.com");
+    assert!(store.waiting(&other).await.unwrap().is_empty());
     assert!(store.held(&other, "g7").await.unwrap().is_empty());
     assert!(store.undecided(NOW + 9999).await.unwrap().is_empty());
     store.hold(&ids, false, NOW).await.unwrap();

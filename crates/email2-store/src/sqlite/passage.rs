@@ -15,7 +15,7 @@ use super::{SqliteStore, delivery, queue};
 use crate::account::AccountId;
 use crate::error::StoreError;
 use crate::message::{Delivery, Outcome};
-use crate::passage::{Passage, PassageOutcome, Passages, Passed};
+use crate::passage::{Passage, PassageOutcome, Passages, Passed, Waiting};
 use crate::queue::{NewEntry, QueueId};
 
 #[async_trait]
@@ -99,6 +99,26 @@ impl Passages for SqliteStore {
                 queue::insert(change, &answer)?;
             }
             Ok(fresh > 0)
+        })
+        .await
+    }
+
+    async fn waiting(&self, by: &Address) -> Result<Vec<Waiting>, StoreError> {
+        let by = by.to_string();
+        self.read(move |connection| {
+            let mut select = connection.prepare_cached(
+                "SELECT grp, min(id), count(*), min(created), min(expires) FROM queue
+                 WHERE mail_from = ?1 AND held GROUP BY grp ORDER BY min(id)",
+            )?;
+            collect(select.query([by])?, |row| {
+                Ok(Waiting {
+                    group: row.get(0)?,
+                    entry: QueueId(row.get(1)?),
+                    entries: row.get(2)?,
+                    created: row.get(3)?,
+                    expires: row.get(4)?,
+                })
+            })
         })
         .await
     }
