@@ -1,8 +1,6 @@
 //! The mail system behind refuses what was answered 250 (spec §15.1.5): who sent it is told, by a
 //! report that nobody could have forged, and nobody else.
 
-#![expect(clippy::unwrap_used, reason = "a test may fail")]
-
 use std::sync::Arc;
 use std::time::Duration;
 

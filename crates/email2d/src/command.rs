@@ -81,7 +81,7 @@ enum Command {
     /// Where accounts' mail is passed on to: set, show, clear
     #[command(subcommand)]
     Forward(forward::Command),
-    /// Mailing lists: create, add, remove, show
+    /// Mailing lists: create, change, add, remove, show; waiting, approve, reject
     #[command(subcommand)]
     List(list::Command),
     /// Mail on its way: list, show, domains, retry, drop, hold, release, tls

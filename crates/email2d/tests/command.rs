@@ -500,3 +500,109 @@ async fn the_queue_is_listed_shown_held_and_dropped() {
     assert_eq!(out(&["queue", "list"]), "");
     assert_eq!(out(&["queue", "tls"]), "");
 }
+
+/// A list's owner in a script: it is made and changed.
+#[test]
+fn a_list_is_made_and_changed() {
+    let (host, _) = Host::new();
+    let (club, owner) = ("club@example.org", "postmaster@example.org");
+    let data = |arguments: &[&str]| json(&host.run(&[&["--json"][..], arguments].concat()));
+    let made = data(&["list", "create", club, "--owner", owner, "--open"]);
+    assert_eq!(made["list"], club);
+    assert_eq!(made["owner"], owner);
+    assert_eq!(made["properties"], serde_json::json!(["open"]));
+    let create = ["list", "create", club, "--owner", owner];
+    assert_eq!(host.refused(&create).0, 65, "it is there");
+    let none = ["list", "create", "x@example.net", "--owner", owner];
+    assert_eq!(host.refused(&none).0, 68);
+    let odd = ["list", "create", "a-request@example.org", "--owner", owner];
+    assert!(host.refused(&odd).1.contains("-request is the list's own"));
+    let nobody = [
+        "list",
+        "create",
+        "y@example.org",
+        "--owner",
+        "who@example.org",
+    ];
+    assert_eq!(host.refused(&nobody).0, 67);
+    let more = [
+        "--moderated",
+        "true",
+        "--open",
+        "false",
+        "--one-click",
+        "true",
+    ];
+    let changed = data(&[&["list", "change", club][..], &more].concat());
+    let properties = serde_json::json!(["moderated", "one-click"]);
+    assert_eq!(changed["properties"], properties);
+    let (code, said) = host.refused(&["list", "change", "no@example.org", "--open", "true"]);
+    assert_eq!(code, 67);
+    assert!(
+        said.contains("`email2d list show` shows what there is"),
+        "{said}"
+    );
+}
+
+/// Filled, looked after, emptied, removed.
+#[test]
+fn a_list_is_kept_by_its_owner() {
+    let (host, _) = Host::new();
+    let (club, owner) = ("club@example.org", "postmaster@example.org");
+    let data = |arguments: &[&str]| json(&host.run(&[&["--json"][..], arguments].concat()));
+    data(&["list", "create", club, "--owner", owner]);
+    data(&["list", "add", club, "bob@example.net", "carol@example.com"]);
+    let shown = data(&["list", "add", club, owner, "--moderator"]);
+    let members = serde_json::json!([
+        {"address": "carol@example.com", "standing": "member"},
+        {"address": "bob@example.net", "standing": "member"},
+        {"address": owner, "standing": "moderator"},
+    ]);
+    assert_eq!(shown["members"], members);
+    assert_eq!(data(&["list", "show"])["list"], club);
+    assert_eq!(
+        data(&["list", "remove", club, "bob@example.net"])["removed"],
+        1
+    );
+    assert_eq!(
+        data(&["list", "remove", club, "bob@example.net"])["removed"],
+        0
+    );
+    assert_eq!(
+        host.refused(&["list", "remove", club]).0,
+        65,
+        "not without --yes"
+    );
+    assert!(host.run(&["list", "waiting", club]).stdout.is_empty());
+    let (code, said) = host.refused(&["list", "approve", club, "17"]);
+    assert_eq!(code, 67);
+    assert!(
+        said.contains("`email2d list waiting club@example.org`"),
+        "{said}"
+    );
+    data(&["list", "remove", club, "--yes"]);
+    assert_eq!(host.refused(&["list", "show", club]).0, 67);
+}
+
+/// Nothing of a list reaches another list (spec §14.4.1): that is said at once.
+#[test]
+fn a_list_is_no_member_of_a_list() {
+    let (host, _) = Host::new();
+    for list in ["club@example.org", "staff@example.org"] {
+        let create = ["list", "create", list, "--owner", "postmaster@example.org"];
+        assert!(host.run(&create).status.success());
+    }
+    for member in [
+        "club@example.org",
+        "staff@example.org",
+        "staff-request@example.org",
+    ] {
+        let (code, said) = host.refused(&["list", "add", "club@example.org", member]);
+        assert_eq!(code, 65, "{said}");
+        assert!(said.contains("list"), "{said}");
+    }
+    let said = host
+        .refused(&["list", "add", "club@example.org", "staff@example.org"])
+        .1;
+    assert!(said.contains("add its members instead"), "{said}");
+}

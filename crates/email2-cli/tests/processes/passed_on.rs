@@ -1,6 +1,8 @@
 //! A list of 50 members over 3 domains, and Alice's forwarding, with a program and a home for
 //! everybody: each sees who wrote, who checked that, and the way (spec §10.3.4).
 
+#![expect(clippy::indexing_slicing, reason = "a test may fail loudly")]
+
 use email2_testbed::domain::Plan;
 use email2_testbed::failure::{Outcome, Step};
 use email2_testbed::testbed::Testbed;

@@ -1,6 +1,9 @@
-//! `email2d list`: mailing lists and their members.
+//! `email2d list`: mailing lists, their members, and what waits for a moderator.
+
+mod moderation;
 
 use clap::Subcommand;
+use email2::Address;
 use email2_store::{List, Member, Standing};
 use serde_json::json;
 
@@ -34,6 +37,29 @@ pub(super) enum Command {
         #[arg(long)]
         one_click: bool,
     },
+    /// Change what a list is; what is not named stays
+    Change {
+        /// The list
+        list: String,
+        /// The account of this server that gets the list's bounces
+        #[arg(long)]
+        owner: Option<String>,
+        /// Only moderators write to it: true or false
+        #[arg(long)]
+        announcement: Option<bool>,
+        /// What others than moderators write waits for one: true or false
+        #[arg(long)]
+        moderated: Option<bool>,
+        /// Anybody may subscribe: true or false
+        #[arg(long)]
+        open: Option<bool>,
+        /// Every member gets a copy of their own: true or false
+        #[arg(long)]
+        hidden: Option<bool>,
+        /// Every copy carries a link that leaves the list: true or false
+        #[arg(long)]
+        one_click: Option<bool>,
+    },
     /// Put people on a list
     Add {
         /// The list
@@ -63,12 +89,44 @@ pub(super) enum Command {
         /// The list
         list: Option<String>,
     },
+    /// Show the letters that wait for a moderator, the oldest first
+    Waiting {
+        /// The list
+        list: String,
+    },
+    /// Send a letter that waits to the list
+    Approve {
+        /// The list
+        list: String,
+        /// Its number, as `waiting` shows it
+        number: String,
+    },
+    /// Drop a letter that waits
+    Reject {
+        /// The list
+        list: String,
+        /// Its number, as `waiting` shows it
+        number: String,
+    },
 }
 
 /// Does it.
 pub(super) async fn run(command: &Command, desk: Desk) -> Result<(), Failure> {
     match command {
         Command::Create { .. } => create(command, &desk).await,
+        Command::Change { list, .. } => change(command, &desk, find(&desk, list).await?).await,
+        Command::Waiting { list } => {
+            let list = find(&desk, list).await?;
+            moderation::show(&desk, &list).await
+        }
+        Command::Approve { list, number } => {
+            let list = find(&desk, list).await?;
+            moderation::decide(&desk, &list, number, true).await
+        }
+        Command::Reject { list, number } => {
+            let list = find(&desk, list).await?;
+            moderation::decide(&desk, &list, number, false).await
+        }
         Command::Add {
             list,
             members,
@@ -130,6 +188,36 @@ async fn create(command: &Command, desk: &Desk) -> Result<(), Failure> {
     show(desk, &list).await
 }
 
+async fn change(command: &Command, desk: &Desk, list: List) -> Result<(), Failure> {
+    let Command::Change {
+        owner,
+        announcement,
+        moderated,
+        open,
+        hidden,
+        one_click,
+        ..
+    } = command
+    else {
+        return Ok(());
+    };
+    let owner = match owner {
+        Some(owner) => user::find(desk, owner).await?.address,
+        None => list.owner.clone(),
+    };
+    let list = List {
+        announcement: announcement.unwrap_or(list.announcement),
+        moderated: moderated.unwrap_or(list.moderated),
+        open: open.unwrap_or(list.open),
+        hidden: hidden.unwrap_or(list.hidden),
+        one_click: one_click.unwrap_or(list.one_click),
+        owner,
+        ..list
+    };
+    desk.store.change_list(&list).await?;
+    show(desk, &list).await
+}
+
 async fn find(desk: &Desk, text: &str) -> Result<List, Failure> {
     let address = user::parse(text)?;
     desk.store.list(&address).await?.ok_or_else(|| {
@@ -148,9 +236,7 @@ async fn add(
     let list = find(desk, list).await?;
     for text in members {
         let address = user::parse(text)?;
-        if address == list.address {
-            return Err(Failure::data("a list is no member of itself"));
-        }
+        refuse_list(desk, &list, &address).await?;
         let member = Member {
             address,
             standing,
@@ -159,6 +245,25 @@ async fn add(
         desk.store.set_member(&list.address, &member).await?;
     }
     show(desk, &list).await
+}
+
+/// A list takes only what its author wrote to the list itself (spec §14.4.1), so nothing of
+/// another list, or of its own, ever reaches one.
+async fn refuse_list(desk: &Desk, list: &List, member: &Address) -> Result<(), Failure> {
+    if *member == list.address {
+        return Err(Failure::data("a list is no member of itself"));
+    }
+    let office = member.local().strip_suffix("-request");
+    let of = office
+        .and_then(|local| Address::from_parts(local.to_owned(), member.domain().clone()).ok());
+    let named = of.as_ref().unwrap_or(member);
+    if desk.store.list(member).await?.is_some() || desk.store.list(named).await?.is_some() {
+        return Err(Failure::data(format!(
+            "{member} is a list's own: a list takes only what is written to it; add its members \
+             instead"
+        )));
+    }
+    Ok(())
 }
 
 async fn remove(desk: &Desk, list: &str, members: &[String], yes: bool) -> Result<(), Failure> {

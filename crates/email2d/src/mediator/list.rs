@@ -5,7 +5,7 @@ use email2::address::Address;
 use email2::limits;
 use email2::rejection::Rejection;
 use email2::verdict::{Accepted, Provenance};
-use email2_store::{List, Member, Standing, StoreError};
+use email2_store::{List, Member, Standing, Store, StoreError};
 
 use super::onward::Onward;
 use super::original::Original;
@@ -214,11 +214,22 @@ async fn fulfil(
             Ok("you are no member of this list any more")
         }
         (Wish::Unsubscribe | Wish::Confirm, None) => Ok("you are no member of this list"),
-        (Wish::Approve(id), Some(Standing::Moderator)) => decide(site, list, id, true).await,
-        (Wish::Reject(id), Some(Standing::Moderator)) => decide(site, list, id, false).await,
+        (Wish::Approve(id), Some(Standing::Moderator)) => decision(site, list, id, true).await,
+        (Wish::Reject(id), Some(Standing::Moderator)) => decision(site, list, id, false).await,
         (Wish::Approve(_) | Wish::Reject(_), _) => Ok("only moderators of this list decide that"),
-        (Wish::Help, _) => Ok("nothing was done"),
+        (Wish::Help, _) => Ok("nothing was done; the subject says what is wished"),
     }
+}
+
+async fn decision(
+    site: &Site,
+    list: &List,
+    id: &str,
+    approved: bool,
+) -> Result<&'static str, StoreError> {
+    let said = decide(&site.store, &list.address, id, approved, site.world.now()).await?;
+    site.departures.announce();
+    Ok(said)
 }
 
 async fn join(site: &Site, list: &List, author: &Address) -> Result<&'static str, StoreError> {
@@ -231,27 +242,32 @@ async fn join(site: &Site, list: &List, author: &Address) -> Result<&'static str
     Ok("you are a member of this list now")
 }
 
-/// What waits is due, or gone.
-async fn decide(
-    site: &Site,
-    list: &List,
+/// What waits is due, or gone; what is said of it.
+///
+/// # Errors
+/// As the store says.
+pub(crate) async fn decide(
+    store: &Store,
+    list: &Address,
     id: &str,
     approved: bool,
+    now: u64,
 ) -> Result<&'static str, StoreError> {
-    let (now, store) = (site.world.now(), &site.store);
-    let held = store.held(&list.address, id).await?;
+    let held = store.held(list, id).await?;
     if held.is_empty() {
-        return Ok("nothing of that number waits");
+        return Ok(NOTHING_WAITS);
     }
     if approved {
         store.hold(&held, false, now).await?;
         store.retry_now(&held, now).await?;
-        site.departures.announce();
         return Ok("it was sent to the list");
     }
     store.drop_entries(&held, now).await?;
     Ok("it was dropped")
 }
+
+/// What is said where nothing has this number.
+pub(crate) const NOTHING_WAITS: &str = "nothing of that number waits";
 
 #[cfg(test)]
 mod tests {
