@@ -85,6 +85,8 @@ pub enum Setting {
     Strangers,
     /// `/private/vendor/email2/vacation`
     Vacation,
+    /// `/private/vendor/email2/vacation-days`
+    VacationDays,
 }
 
 /// A mailbox with its counters, all from one view.

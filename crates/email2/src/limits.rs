@@ -221,8 +221,11 @@ pub const DOMAIN_UNSEEN: u64 = DAY;
 pub const FORWARD_TARGETS: usize = 20;
 /// Most octets of a list's message in all its copies, where each member gets one of their own.
 pub const OWN_COPIES_OCTETS: u64 = 256 * 1024 * 1024;
-/// How long nobody is answered automatically again, seconds (RFC 3834 §2).
+/// How long nobody is answered automatically again, seconds (RFC 3834 §2), unless the person says
+/// otherwise.
 pub const ANSWER_PAUSE: u64 = 7 * DAY;
+/// Most days that a person may say for it (RFC 5230 §4.1).
+pub const ANSWER_DAYS: u64 = 30;
 /// How long a report finds back to the sender of ordinary mail that was passed on, seconds.
 pub const RETURN_PATH_LIFETIME: u64 = 10 * DAY;
 

@@ -59,7 +59,7 @@ async fn forget(site: &Site) -> Result<(u64, u64), StoreError> {
     let now = site.world.now();
     let passed = site
         .store
-        .forget_passages(now, now.saturating_sub(limits::ANSWER_PAUSE))
+        .forget_passages(now, now.saturating_sub(limits::ANSWER_DAYS * DAY))
         .await?;
     let domains = now.saturating_sub(DOMAINS);
     site.store.forget_met_domains(domains).await?;

@@ -7,7 +7,6 @@ use email2::limits;
 use email2::verdict::Legacy;
 use email2_store::{Account, AccountId, Recipient, Scope, Store, StoreError};
 
-use crate::held_key;
 use crate::mediator::forward::{Rule, RuleError};
 
 /// Which setting.
@@ -27,6 +26,8 @@ pub(crate) enum Name {
     Strangers,
     /// What everybody is answered who writes (spec §14.3).
     Vacation,
+    /// How many days nobody is answered again.
+    VacationDays,
 }
 
 /// The mailbox where strangers' mail waits (spec §10.5).
@@ -81,6 +82,7 @@ impl Name {
             Self::Legacy => LEGACY,
             Self::Strangers => STRANGERS,
             Self::Vacation => VACATION,
+            Self::VacationDays => VACATION_DAYS,
         }
     }
 }
@@ -107,9 +109,9 @@ pub(crate) enum SettingError {
     /// Another word.
     #[error("legacy is accept, junk or reject")]
     Legacy,
-    /// Nobody else answers in somebody's name (spec §14.3.1).
-    #[error("no automatic answer: only a key of yours may seal it, and this server holds none")]
-    NoKey,
+    /// RFC 5230 §4.1
+    #[error("vacation-days is a number from 1 to {}", limits::ANSWER_DAYS)]
+    Days,
     /// Where mail is passed on to.
     #[error(transparent)]
     Forward(#[from] RuleError),
@@ -142,9 +144,28 @@ pub(crate) fn vacation(value: &[u8]) -> Option<String> {
     (!text.is_empty()).then(|| text.to_owned())
 }
 
+/// The name of the setting with the days for which nobody is answered again.
+pub(crate) const VACATION_DAYS: &str = "vacation-days";
+
+/// How long nobody is answered again, seconds, from the setting's value.
+pub(crate) fn vacation_pause(value: &[u8]) -> Option<u64> {
+    let days: u64 = std::str::from_utf8(value).ok()?.trim().parse().ok()?;
+    let allowed = (1..=limits::ANSWER_DAYS).contains(&days);
+    allowed.then_some(days * DAY)
+}
+
+const DAY: u64 = 86_400;
+
 /// What must be known of everyone to whom mail comes.
-pub(crate) const OF_RECIPIENTS: [&str; 7] = [
-    FORWARDERS, STRANGERS, CONTACTS, LEGACY, FORWARD, CONFIRMED, VACATION,
+pub(crate) const OF_RECIPIENTS: [&str; 8] = [
+    FORWARDERS,
+    STRANGERS,
+    CONTACTS,
+    LEGACY,
+    FORWARD,
+    CONFIRMED,
+    VACATION,
+    VACATION_DAYS,
 ];
 
 /// The value of one of [`OF_RECIPIENTS`].
@@ -204,12 +225,6 @@ pub(crate) async fn set(
     let mut others = Vec::new();
     for (name, value) in values {
         let text = checked(name, value.as_deref().unwrap_or_default())?;
-        if name == Name::Vacation
-            && vacation(text.as_bytes()).is_some()
-            && !held_key::is_held(store, account).await?
-        {
-            return Err(SettingError::NoKey);
-        }
         if name == Name::Blocks {
             blocks = Some(lines(name, text, "an address, @domain or pattern")?);
         } else {
@@ -242,6 +257,8 @@ fn checked(name: Name, value: &[u8]) -> Result<&str, SettingError> {
         Name::Blocks => {}
         Name::Contacts => drop(lines::<BlockPattern>(name, text, "an address or pattern")?),
         Name::Vacation => {}
+        Name::VacationDays if text.trim().is_empty() || vacation_pause(value).is_some() => {}
+        Name::VacationDays => return Err(SettingError::Days),
         Name::Forward => drop(Rule::parse(text)?),
         Name::Forwarders => drop(lines::<Address>(name, text, "an address")?),
         Name::Legacy if text.trim().is_empty() || legacy(value).is_some() => {}
@@ -311,6 +328,13 @@ mod tests {
         assert!(!is("bob@example.org", "bob+x@example.org"));
         assert!(is("@example.org", "anybody@example.org"));
         assert!(is("*@example.*", "anybody@example.net"));
+        assert_eq!(vacation_pause(b"3\n"), Some(3 * DAY));
+        for wrong in ["0", "31", "a week", "-1"] {
+            assert_eq!(
+                refused(Name::VacationDays, wrong),
+                "vacation-days is a number from 1 to 30"
+            );
+        }
         assert!(Contact::parse("*").is_none() && Contact::parse("bob").is_none());
         assert!(checked(Name::Strangers, b"requests\n").is_ok());
         assert_eq!(

@@ -12,7 +12,7 @@ use crate::writer::{Completion, literal};
 /// Most entries of one command.
 const ENTRIES: usize = 32;
 const FOLDER: &str = "/private/vendor/email2";
-const NAMES: [(Setting, &str); 7] = [
+const NAMES: [(Setting, &str); 8] = [
     (Setting::Blocks, "blocks"),
     (Setting::Contacts, "contacts"),
     (Setting::Forward, "forward"),
@@ -20,6 +20,7 @@ const NAMES: [(Setting, &str); 7] = [
     (Setting::Legacy, "legacy"),
     (Setting::Strangers, "strangers"),
     (Setting::Vacation, "vacation"),
+    (Setting::VacationDays, "vacation-days"),
 ];
 
 fn setting_named(entry: &str) -> Option<Setting> {

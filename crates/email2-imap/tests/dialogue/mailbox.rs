@@ -282,7 +282,8 @@ fn settings_are_kept_within_their_bounds() {
     let all = "* METADATA \"\" (/private/vendor/email2/blocks {16}\r\n@example.net\r\nx@ \
         /private/vendor/email2/contacts NIL /private/vendor/email2/forward NIL \
         /private/vendor/email2/forwarders NIL /private/vendor/email2/legacy NIL \
-        /private/vendor/email2/strangers NIL /private/vendor/email2/vacation NIL)\r\nb OK done\r\n";
+        /private/vendor/email2/strangers NIL /private/vendor/email2/vacation NIL \
+        /private/vendor/email2/vacation-days NIL)\r\nb OK done\r\n";
     assert_eq!(heard, all);
     let limit = "NO [METADATA MAXSIZE 65536] an entry has at most 64 KiB and 2,000 lines\r\n";
     let lines = "a\n".repeat(2_001);

@@ -109,6 +109,7 @@ pub(super) fn setting(setting: Setting) -> crate::settings::Name {
         Setting::Legacy => crate::settings::Name::Legacy,
         Setting::Strangers => crate::settings::Name::Strangers,
         Setting::Vacation => crate::settings::Name::Vacation,
+        Setting::VacationDays => crate::settings::Name::VacationDays,
     }
 }
 

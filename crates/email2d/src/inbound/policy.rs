@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use email2::address::{Address, Identity};
 use email2::block::BlockPattern;
+use email2::limits;
 use email2::rejection::Rejection;
 use email2::verdict::{
     Accepted, Legacy, Place, Provenance, RecipientPolicy, UnregisteredStack, UnverifiedReason,
@@ -11,7 +12,9 @@ use email2::verdict::{
 use email2_store::Recipient;
 use email2_store::mailbox::INBOX;
 
-use crate::settings::{self, CONTACTS, Contact, FORWARDERS, LEGACY, REQUESTS, STRANGERS, VACATION};
+use crate::settings::{
+    self, CONTACTS, Contact, FORWARDERS, LEGACY, REQUESTS, STRANGERS, VACATION, VACATION_DAYS,
+};
 
 /// The mailbox for what is probably not wanted (RFC 6154 `\\Junk`).
 const JUNK: &str = "Junk";
@@ -31,6 +34,8 @@ pub(crate) struct Preferences {
     requests: bool,
     /// What everybody is answered who writes (spec §14.3).
     vacation: Option<Arc<str>>,
+    /// For how long nobody is answered again, seconds.
+    pause: u64,
 }
 
 impl Preferences {
@@ -54,6 +59,9 @@ impl Preferences {
             contacts: of(CONTACTS).map_or_else(Arc::default, |of| settings::contacts(of).into()),
             requests: of(STRANGERS).is_some_and(settings::wait_in_requests),
             vacation: of(VACATION).and_then(settings::vacation).map(Arc::from),
+            pause: of(VACATION_DAYS)
+                .and_then(settings::vacation_pause)
+                .unwrap_or(limits::ANSWER_PAUSE),
         }
     }
 
@@ -72,6 +80,7 @@ impl Preferences {
             contacts: Arc::default(),
             requests: false,
             vacation: None,
+            pause: limits::ANSWER_PAUSE,
         }
     }
 
@@ -157,6 +166,11 @@ impl Preferences {
     /// What everybody is answered who writes.
     pub(crate) fn vacation(&self) -> Option<&str> {
         self.vacation.as_deref()
+    }
+
+    /// For how long nobody is answered again, seconds.
+    pub(crate) fn pause(&self) -> u64 {
+        self.pause
     }
 
     /// Is it kept in the Inbox?

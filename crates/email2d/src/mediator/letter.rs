@@ -103,7 +103,7 @@ async fn send(
     text: &str,
 ) -> Result<(), Rejection> {
     let office = office(list)?;
-    let key = key(site, &office).await?;
+    let key = key(site, Kind::Office, &office).await?;
     let mut entries = Vec::new();
     for to in to {
         let letter = Letter {
@@ -213,11 +213,34 @@ impl Letter<'_> {
     }
 }
 
-/// The key of a list's office: made when it first writes, kept as the service keys are. It signs
-/// and has no encryption subkey, and is answered to verifiers only (spec §14.4.5).
-async fn key(site: &Site, office: &Address) -> Result<SecretKey, Rejection> {
+/// Whose keys this server has beside its people's.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Kind {
+    /// A list's office.
+    Office,
+    /// Who answers for somebody who is away.
+    Away,
+}
+
+impl Kind {
+    /// How the names of its files begin.
+    fn prefix(self) -> &'static str {
+        match self {
+            Kind::Office => "list-",
+            Kind::Away => "away-",
+        }
+    }
+}
+
+/// The key of an address that only writes: made when it first does, kept as the service keys are.
+/// It signs and has no encryption subkey, and is answered to verifiers only (spec §14.3.1,
+/// §14.4.5).
+///
+/// # Errors
+/// It cannot be read or made, or the store failed.
+pub(super) async fn key(site: &Site, kind: Kind, office: &Address) -> Result<SecretKey, Rejection> {
     let local = |why: String| Rejection::LocalError { why };
-    let path = path(site, office);
+    let path = path(site, kind, office);
     let key = match std::fs::read(&path) {
         Ok(octets) => SecretKey::unlock(&octets, None).map_err(|error| local(error.to_string()))?,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
@@ -238,8 +261,8 @@ async fn key(site: &Site, office: &Address) -> Result<SecretKey, Rejection> {
 }
 
 /// In hex: a local part may hold what a file name may not.
-fn path(site: &Site, office: &Address) -> PathBuf {
-    let mut name = String::from("list-");
+fn path(site: &Site, kind: Kind, office: &Address) -> PathBuf {
+    let mut name = String::from(kind.prefix());
     for octet in office.to_string().bytes() {
         let _ = write!(name, "{octet:02x}");
     }

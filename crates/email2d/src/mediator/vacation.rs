@@ -1,12 +1,11 @@
 //! The automatic answer of somebody who is away (spec §14.3, RFC 3834).
 
 use email2::address::{Address, ReversePath};
-use email2::limits;
 use email2::rejection::Rejection;
 use email2::verdict::{Accepted, Provenance};
 use email2_store::Account;
 
-use super::letter::{Letter, plain};
+use super::letter::{self, Kind, Letter, plain};
 use super::original::Original;
 use super::store_failed;
 use crate::held_key;
@@ -22,6 +21,7 @@ const LINE: usize = 900;
 pub(crate) struct Answer {
     account: Account,
     to: Address,
+    pause: u64,
     text: String,
     subject: String,
     about: Option<String>,
@@ -37,6 +37,7 @@ pub(crate) fn due(envelope: &Envelope, accepted: &[Accepted], original: &Origina
         Some(Answer {
             account: to.account.clone(),
             to: author.clone(),
+            pause: to.preferences.pause(),
             text: lines(text),
             subject: format!("Auto: {}", plain(&original.subject)),
             about: original.message_id.clone(),
@@ -86,7 +87,7 @@ fn lines(text: &str) -> String {
     written
 }
 
-/// Gives the answers, each author one a week. What fails is said in the log only: the message is
+/// Gives the answers, each author one in a while. What fails is said in the log only: the message is
 /// taken already.
 pub(crate) async fn give(caller: &Caller, answers: Vec<Answer>) {
     for answer in answers {
@@ -104,18 +105,23 @@ async fn one(site: &Site, answer: &Answer) -> Result<(), Rejection> {
         why: error.to_string(),
     })?;
     // Nobody else answers in somebody's name (spec §14.3.1).
-    let Some(key) = key else {
-        return Ok(());
+    let (from, key) = match key {
+        Some(key) => (answer.account.address.clone(), key),
+        None => {
+            let from = away(&answer.account.address)?;
+            let key = letter::key(site, Kind::Away, &from).await?;
+            (from, key)
+        }
     };
     let letter = Letter {
-        from: &answer.account.address,
+        from: &from,
         to: &answer.to,
         subject: &answer.subject,
         about: answer.about.as_deref(),
         text: &answer.text,
     };
     let entry = letter.entry(site, &key).await?;
-    let since = site.world.now().saturating_sub(limits::ANSWER_PAUSE);
+    let since = site.world.now().saturating_sub(answer.pause);
     let given = site
         .store
         .answer_once(answer.account.id, &answer.to, since, entry);
@@ -124,6 +130,19 @@ async fn one(site: &Site, answer: &Answer) -> Result<(), Rejection> {
     }
     Ok(())
 }
+
+/// The address that answers where the server holds no key of the person's: theirs, and
+/// recognizably not they themselves.
+fn away(account: &Address) -> Result<Address, Rejection> {
+    let local = format!("{}{AWAY}", account.local());
+    let away = Address::from_parts(local, account.domain().clone());
+    away.map_err(|_| Rejection::LocalError {
+        why: format!("{account} has no address for automatic answers"),
+    })
+}
+
+/// What follows the local part there.
+const AWAY: &str = "+away";
 
 #[cfg(test)]
 mod tests {

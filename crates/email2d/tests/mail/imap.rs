@@ -185,7 +185,7 @@ async fn a_block_set_by_its_person_acts() {
     assert_eq!(mx.code("RCPT TO:<alice@example.com>").await, "550");
 }
 
-/// Where mail is passed on to, and that nobody answers without a held key (spec §14.3.1).
+/// Where mail is passed on to, and what is answered meanwhile (spec §14.2, §14.3).
 #[tokio::test]
 async fn what_goes_on_is_set_by_its_person() {
     let house = House::open().await;
@@ -200,10 +200,13 @@ async fn what_goes_on_is_set_by_its_person() {
         "t NO [CANNOT] line 1 of forward is not an address, nor keep\r\n"
     );
     let set = format!("SETMETADATA \"\" ({entry}/vacation \"I am away.\")");
+    assert_eq!(say(&mut wire, &set).await, "t OK kept\r\n");
+    let set = format!("SETMETADATA \"\" ({entry}/vacation-days \"3\")");
+    assert_eq!(say(&mut wire, &set).await, "t OK kept\r\n");
+    let set = format!("SETMETADATA \"\" ({entry}/vacation-days \"31\")");
     assert_eq!(
         say(&mut wire, &set).await,
-        "t NO [CANNOT] no automatic answer: only a key of yours may seal it, and this server \
-         holds none\r\n"
+        "t NO [CANNOT] vacation-days is a number from 1 to 30\r\n"
     );
     let set = format!("SETMETADATA \"\" ({entry}/vacation NIL)");
     assert_eq!(say(&mut wire, &set).await, "t OK kept\r\n");

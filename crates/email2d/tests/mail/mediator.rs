@@ -568,3 +568,123 @@ async fn c13_a_list_keeps_every_octet() {
     assert!(inbox[0].0.ends_with(&message), "{}", inbox[0].0);
     assert!(inbox[0].1);
 }
+
+/// Two lists that have each other as members, put there by an owner of elsewhere: each letter
+/// goes round once, its author gets it once, and the owners are told (case R10).
+#[tokio::test]
+async fn r10_two_lists_that_are_members_of_each_other_send_nothing_round() {
+    let house = House::open().await;
+    let bob = house.person("bob@example.org").await;
+    let alice = house.person("alice@example.com").await;
+    let club = add_list(&house, "club@example.com", false, &alice).await;
+    let staff = add_list(&house, "staff@example.org", false, &alice).await;
+    for (list, other) in [(&club, &staff), (&staff, &club)] {
+        join(&house, list, &bob, Standing::Member).await;
+        let member = Member {
+            address: other.address.clone(),
+            standing: Standing::Member,
+            since: 0,
+        };
+        let set = house.store.set_member(&list.address, &member).await;
+        set.unwrap();
+    }
+    set(
+        &house,
+        &bob,
+        "forwarders",
+        "club@example.com\nstaff@example.org",
+    )
+    .await;
+    letter(&house, &bob, "club@example.com", "round\r\n").await;
+    settled(&house).await;
+    let got = house.inbox(&bob.account).await;
+    assert_eq!(got.len(), 1, "{got:?}");
+    let told = house.inbox(&alice.account).await;
+    let [(report, _)] = told.as_slice() else {
+        panic!("{told:?}");
+    };
+    assert!(
+        report.contains("Final-Recipient: rfc822; staff@example.org\r\n"),
+        "{report}"
+    );
+}
+
+/// The administrator decides in a moderator's place, by what the store shows.
+#[tokio::test]
+async fn what_waits_is_shown_in_the_store_with_its_number() {
+    let house = House::open().await;
+    let bob = house.person("bob@example.org").await;
+    let alice = house.person("alice@example.com").await;
+    let list = add_list(&house, "club@example.com", true, &alice).await;
+    join(&house, &list, &bob, Standing::Member).await;
+    letter(&house, &bob, "club@example.com", "one\r\n").await;
+    let waiting = house.store.waiting(&list.address).await.unwrap();
+    let [one] = waiting.as_slice() else {
+        panic!("{waiting:?}");
+    };
+    assert_eq!(one.entries, 1);
+    let held = house.store.held(&list.address, &one.group).await.unwrap();
+    assert_eq!(held, [one.entry]);
+}
+
+/// Whose key is on their own devices is answered for by an address that says so (spec §14.3.1):
+/// nobody answers in somebody's name.
+#[tokio::test]
+async fn who_keeps_their_key_is_answered_for_by_an_address_beside_theirs() {
+    let house = House::open().await;
+    let bob = house.person("bob@example.org").await;
+    let alice = house.person("alice@example.com").await;
+    set(&house, &alice, "vacation", "I am away.\n").await;
+    set(&house, &alice, "vacation-days", "1").await;
+    letter(&house, &bob, "alice@example.com", "one\r\n").await;
+    settled(&house).await;
+    let shown = verdicts(&house, &bob).await;
+    assert_eq!(shown.len(), 1, "{shown:?}");
+    assert!(
+        shown[0].starts_with("verified; author=alice+away@example.com;"),
+        "{shown:?}"
+    );
+    let (answer, _) = house.inbox(&bob.account).await.remove(0);
+    assert!(
+        answer.contains("From: alice+away@example.com\r\n"),
+        "{answer}"
+    );
+    // Nobody encrypts to it: a writer is answered with her own certificate.
+    let key = Wire::mx(&house)
+        .await
+        .ask("KEY <alice+away@example.com>")
+        .await;
+    assert!(key.starts_with("250-2.0.0 "), "{key}");
+    let hers = Wire::mx(&house).await.ask("KEY <alice@example.com>").await;
+    assert_eq!(key, hers);
+    // What is answered to it reaches her, and is not answered again.
+    letter(&house, &bob, "alice+away@example.com", "thanks\r\n").await;
+    settled(&house).await;
+    assert_eq!(house.inbox(&alice.account).await.len(), 2);
+    assert_eq!(verdicts(&house, &bob).await.len(), 1);
+}
+
+/// To whoever the person did not write to openly nobody answers: a blind copy, a reverse-path
+/// that is not the author's, a list (RFC 5230 §4.5, spec §14.3.2).
+#[tokio::test]
+async fn only_who_wrote_to_the_person_by_name_is_answered() {
+    let house = House::open().await;
+    let bob = house.person("bob@example.org").await;
+    let alice = house.person("alice@example.com").await;
+    set(&house, &alice, "vacation", "I am away.\n").await;
+    let to = "alice@example.com";
+    let blind = bob.letter("carol@example.com", "blind\r\n");
+    let listed = format!("Precedence: bulk\r\n{}", bob.letter(to, "bulk\r\n"));
+    let automatic = format!(
+        "Auto-Submitted: auto-notified\r\n{}",
+        bob.letter(to, "x\r\n")
+    );
+    for text in [blind, listed, automatic] {
+        let message = house.sealed(&bob, &[to], &text);
+        let reply = Wire::mx(&house).await.deliver(&bob, &[to], &message).await;
+        assert!(reply.starts_with("250 "), "{reply}");
+    }
+    settled(&house).await;
+    assert_eq!(house.inbox(&alice.account).await.len(), 3);
+    assert!(house.inbox(&bob.account).await.is_empty());
+}
