@@ -77,6 +77,10 @@ pub(crate) enum Command {
     /// Block addresses and domains
     #[command(subcommand)]
     Block(BlockCommand),
+    /// What your server answers whoever writes while you are away (default: say it)
+    Vacation(VacationArgs),
+    /// Leave the mailing list that a message came by
+    Unsubscribe(UnsubscribeArgs),
     /// Letters that wait for you to finish them
     #[command(subcommand)]
     Draft(DraftCommand),
@@ -205,6 +209,34 @@ pub(crate) struct ReadArgs {
     /// Show all header fields
     #[arg(long)]
     pub(crate) headers: bool,
+}
+
+/// `email2 vacation`
+#[derive(Debug, Args)]
+pub(crate) struct VacationArgs {
+    /// The text
+    #[arg(long, value_name = "TEXT", conflicts_with_all = ["text_file", "off"])]
+    pub(crate) text: Option<String>,
+    /// Read the text from a file
+    #[arg(long, value_name = "FILE", conflicts_with = "off")]
+    pub(crate) text_file: Option<PathBuf>,
+    /// Answer nobody again for so many days (7 where nothing is said)
+    #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u64).range(1..=30))]
+    pub(crate) days: Option<u64>,
+    /// Answer nobody any more
+    #[arg(long)]
+    pub(crate) off: bool,
+}
+
+/// `email2 unsubscribe`
+#[derive(Debug, Args)]
+pub(crate) struct UnsubscribeArgs {
+    /// Which message
+    #[command(flatten)]
+    pub(crate) message: MessageArgs,
+    /// Protection and time
+    #[command(flatten)]
+    pub(crate) delivery: DeliveryArgs,
 }
 
 /// `email2 reply`

@@ -17,6 +17,8 @@ mod setup;
 mod split;
 mod tool;
 mod undo;
+mod unsubscribe;
+mod vacation;
 
 mod context;
 mod manual;
@@ -45,6 +47,8 @@ pub(crate) async fn run(cli: Cli, output: Output) -> Outcome {
         Command::Key(args) => key::run(&context, args).await,
         Command::Contact(args) => contact::run(&context, args).await,
         Command::Block(args) => block::run(&context, args).await,
+        Command::Vacation(args) => vacation::run(&context, args).await,
+        Command::Unsubscribe(args) => unsubscribe::run(&context, args).await,
         Command::Draft(args) => draft::run(&context, args).await,
         Command::Outbox(args) => outbox::run(&context, args).await,
         Command::Tool(args) => tool::run(&context, args).await,

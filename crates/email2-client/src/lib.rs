@@ -32,6 +32,7 @@ pub mod imap;
 pub mod inbox;
 pub mod settings;
 pub mod sync;
+pub mod vacation;
 pub mod way;
 
 pub mod contact;

@@ -7,6 +7,7 @@ mod checks;
 mod event;
 mod known;
 mod known_keys;
+mod list;
 mod part;
 mod person;
 mod report;
@@ -20,6 +21,7 @@ use mail_parser::MessageParser;
 use serde::Serialize;
 
 pub use known::open;
+pub use list::{Leave, MailingList};
 use part::Found;
 pub use part::{Attached, Section};
 pub use person::Person;
@@ -58,6 +60,8 @@ pub struct Shown {
     pub sections: Vec<Section>,
     /// Everything else: saved, never opened by itself.
     pub attachments: Vec<Attached>,
+    /// The mailing list that it came by, as that says itself.
+    pub list: Option<MailingList>,
     /// What the reader must be told.
     pub notes: Vec<String>,
     /// Outer fields that say something else than the protected ones.
@@ -89,6 +93,7 @@ pub fn read(raw: &[u8], reader: &Reader<'_>) -> Result<Shown, ContentError> {
     let checks = verdict.is_ordinary().then(|| checks::words(message));
     Ok(Shown {
         checks: checks.flatten(),
+        list: list::of(message),
         ..show(verdict, &reading)
     })
 }
@@ -136,6 +141,7 @@ fn show(verdict: Verdict, reading: &Reading) -> Shown {
         verdict: verdict.for_author(from.as_ref()),
         from,
         reply_to,
+        list: None,
         sections: found.sections,
         attachments: found.attachments,
         notes,

@@ -6,7 +6,7 @@ use email2::content::ContentError;
 use email2_client::Client;
 use email2_client::display::{shown, shown_text};
 use email2_client::inbox;
-use email2_client::read::{self, Attached, Difference, Person, Section, Shown};
+use email2_client::read::{self, Attached, Difference, MailingList, Person, Section, Shown};
 use email2_client::way;
 
 use super::context::Context;
@@ -150,9 +150,23 @@ fn header(message: &Shown, all_fields: bool) -> Vec<String> {
             lines.push(format!("{name}: {}", shown(&people.join(", "))));
         }
     }
+    if let Some(list) = &message.list {
+        lines.push(format!("List: {}", shown(&listed(list))));
+    }
     lines.push(format!("Date: {}", shown(&message.date)));
     lines.push(format!("Subject: {}", shown(&message.subject)));
     lines
+}
+
+/// As the list says itself.
+fn listed(list: &MailingList) -> String {
+    let name = list.id.as_deref().unwrap_or("without a name");
+    let leave = match (&list.leave, &list.one_click) {
+        (Some(_), _) => "; email2 unsubscribe leaves it",
+        (None, Some(_)) => "; it is left by a link",
+        (None, None) => "",
+    };
+    format!("{name}{leave}")
 }
 
 fn text(section: &Section) -> Vec<String> {
