@@ -27,11 +27,21 @@ impl Town {
     fn start() -> Outcome<Town> {
         let folder = tempfile::tempdir().step("folder")?;
         let mut testbed = Testbed::start(folder.path())?;
-        let servers = DOMAINS
-            .iter()
-            .map(|name| ServerProcess::start(&mut testbed, &Plan::new(name)));
+        // What nobody else at example.com has is postmaster's.
+        let catch_all = "local = true\ncatch_all = \"postmaster@example.com\"";
+        let mut servers = Vec::new();
+        for name in DOMAINS {
+            let plan = Plan::new(name);
+            servers.push(match name {
+                "example.com" => {
+                    let change = ("local = true", catch_all);
+                    ServerProcess::start_changed(&mut testbed, &plan, change)?
+                }
+                _ => ServerProcess::start(&mut testbed, &plan)?,
+            });
+        }
         Ok(Town {
-            servers: servers.collect::<Outcome<_>>()?,
+            servers,
             testbed,
             _folder: folder,
         })
@@ -195,5 +205,51 @@ async fn carol_sees_by_whom_and_how_the_mail_came_that_alice_passes_on() {
     sees_bob(carol, "alice@example.com", false).unwrap();
     let left = alice.run(&["inbox"]).unwrap();
     assert_eq!(left, serde_json::json!([]), "nothing stays");
+    town.stop().unwrap();
+}
+
+/// Whoever writes to an address that nobody has reaches whom the domain's catch-all names; no key
+/// is told for it, so nothing is encrypted that they could not read (spec §14.1.4).
+#[tokio::test(flavor = "multi_thread")]
+async fn a_catch_all_gets_what_nobody_else_does() {
+    let town = Town::start().unwrap();
+    let people = ["postmaster@example.com", "bob@example.org"];
+    let homes = each(&people, |address| town.home(address)).unwrap();
+    let [postmaster, bob] = homes.as_slice() else {
+        panic!("two homes");
+    };
+    let to = [
+        "send",
+        "--to",
+        "no.such.person@example.com",
+        "--subject",
+        "hello",
+    ];
+    let sent = bob
+        .run(&[&to[..], &["--body", "Anybody there?"]].concat())
+        .unwrap();
+    assert_eq!(sent[0]["state"], "delivered", "{sent}");
+    assert_eq!(sent[0]["protection"], "signed", "{sent}");
+    let entry = only(&inbox(postmaster).unwrap()).unwrap();
+    assert_eq!(
+        (&entry["from"], &entry["verified"]),
+        (&"bob@example.org".into(), &true.into())
+    );
+    let letter = postmaster.run(&["read", text(&entry["id"])]).unwrap();
+    assert_eq!(
+        letter["to"][0]["address"], "no.such.person@example.com",
+        "{letter}"
+    );
+    // At a domain without one nobody is there.
+    let to = [
+        "send",
+        "--to",
+        "no.such.person@example.net",
+        "--subject",
+        "hello",
+    ];
+    let body = ["--body", "Anybody there?"];
+    let (code, _) = bob.refused(&[&to[..], &body].concat()).unwrap();
+    assert_ne!(code, Some(0));
     town.stop().unwrap();
 }

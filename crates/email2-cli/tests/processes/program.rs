@@ -29,6 +29,23 @@ impl ServerProcess {
     /// Publishes the domain and runs `email2d serve`.
     pub(crate) fn start(testbed: &mut Testbed, plan: &Plan) -> Outcome<ServerProcess> {
         let place = testbed.prepare(plan)?;
+        ServerProcess::run(testbed, place)
+    }
+
+    /// The same, with a line changed in its configuration.
+    pub(crate) fn start_changed(
+        testbed: &mut Testbed,
+        plan: &Plan,
+        (from, to): (&str, &str),
+    ) -> Outcome<ServerProcess> {
+        let place = testbed.prepare(plan)?;
+        let file = place.configuration();
+        let text = std::fs::read_to_string(&file).step("configuration")?;
+        std::fs::write(&file, text.replace(from, to)).step("configuration")?;
+        ServerProcess::run(testbed, place)
+    }
+
+    fn run(testbed: &Testbed, place: Place) -> Outcome<ServerProcess> {
         let log = std::fs::File::create(place.folder.join("log")).step("log")?;
         let child = Command::new(server_program())
             .arg("--config")
