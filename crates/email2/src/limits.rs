@@ -219,7 +219,7 @@ pub const DOMAIN_UNSEEN: u64 = DAY;
 
 /// Most addresses that a forwarding rule or an alias names.
 pub const FORWARD_TARGETS: usize = 20;
-/// Most octets of a list's message in all its copies, where each member gets one of their own.
+/// Most octets of a list's message in all its copies, where each has a link of its own.
 pub const OWN_COPIES_OCTETS: u64 = 256 * 1024 * 1024;
 /// How long nobody is answered automatically again, seconds (RFC 3834 §2), unless the person says
 /// otherwise.

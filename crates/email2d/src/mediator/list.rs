@@ -9,7 +9,7 @@ use email2_store::{List, Member, Standing, Store, StoreError};
 
 use super::onward::Onward;
 use super::original::Original;
-use super::unsubscribe::{self, Links};
+use super::unsubscribe::Links;
 use super::{Mediator, forward, letter, store_failed, taken};
 use crate::inbound::envelope::Envelope;
 use crate::session::Caller;
@@ -57,12 +57,7 @@ pub(super) async fn post(
     let standing = members.iter().find(|member| member.address == author);
     let waits = may_post(list, standing.map(|member| member.standing))?;
     let text = taken(&site.new_id(), &accepted);
-    let size = original.mail.body.size();
-    if list.hidden && !unsubscribe::may_have_own(&members, size) {
-        let limit = limits::OWN_COPIES_OCTETS / (members.len() as u64).max(1);
-        return Err(Rejection::MessageTooBig { limit });
-    }
-    let links = Links::of(site, list, &members, size)?;
+    let links = Links::of(site, list, &members, original.mail.body.size())?;
     // What another list wrote stays the only word about lists (spec §4.6.3).
     let links = links.as_ref().filter(|_| !original.listed);
     let fields = match original.listed {

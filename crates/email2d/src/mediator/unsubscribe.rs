@@ -98,8 +98,8 @@ impl<'a> Links<'a> {
 /// The file of the secret.
 const NAME: &str = "unsubscribe";
 
-/// May each of these get a copy of their own?
-pub(super) fn may_have_own(members: &[Member], octets: u64) -> bool {
+/// May the message be hashed for each of these?
+fn may_have_own(members: &[Member], octets: u64) -> bool {
     let all = octets.saturating_mul(members.len() as u64);
     all <= limits::OWN_COPIES_OCTETS
 }
@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn own_copies_are_bounded_in_octets() {
+    fn what_is_hashed_for_links_is_bounded() {
         let member = |number: u64| Member {
             address: format!("m{number}@example.org").parse().unwrap(),
             standing: email2_store::Standing::Member,
