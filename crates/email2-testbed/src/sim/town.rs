@@ -272,6 +272,7 @@ async fn mediation(domain: &'static str, data: PathBuf, people: Vec<Address>) ->
         moderated: false,
         open: false,
         hidden: false,
+        one_click: false,
         owner: people.first().step("owner")?.clone(),
         created: EPOCH,
     };

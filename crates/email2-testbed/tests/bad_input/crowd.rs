@@ -399,6 +399,7 @@ async fn list_of_many(scene: &Scene, store: &Store, name: &str, hidden: bool) ->
         moderated: false,
         open: false,
         hidden,
+        one_click: false,
         owner: address("postmaster@example.com"),
         created: scene.testbed.world.now(),
     };

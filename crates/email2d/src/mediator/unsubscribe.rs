@@ -2,6 +2,8 @@
 //! has one of its member's own. It says who and which list to this server alone, and nobody else
 //! can make one.
 
+use std::collections::HashMap;
+
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -39,7 +41,8 @@ pub(crate) struct Leaving {
 /// The links of a list's members, for one message.
 pub(crate) struct Links<'a> {
     list: &'a List,
-    members: &'a [Member],
+    /// Since when each is on the list.
+    members: HashMap<&'a Address, u64>,
     secret: [u8; secret::OCTETS],
 }
 
@@ -65,7 +68,10 @@ impl<'a> Links<'a> {
         })?;
         Ok(Some(Links {
             list,
-            members,
+            members: members
+                .iter()
+                .map(|member| (&member.address, member.since))
+                .collect(),
             secret,
         }))
     }
@@ -85,11 +91,10 @@ impl<'a> Links<'a> {
     }
 
     fn link(&self, site: &Site, address: &Address) -> Option<String> {
-        let mut members = self.members.iter();
-        let member = members.find(|member| member.address == *address)?;
+        let since = self.members.get(address)?;
         let mut nonce = [0; NONCE_LEN];
         site.world.rng().fill_bytes(&mut nonce);
-        let text = format!("{}\n{}\n{address}", member.since, self.list.address);
+        let text = format!("{since}\n{}\n{address}", self.list.address);
         let token = sealed(&self.secret, nonce, text)?;
         Some(format!("https://{}{PATH}{token}", site.config.hostname))
     }
