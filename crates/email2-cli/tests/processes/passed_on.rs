@@ -143,7 +143,7 @@ fn sees_bob(home: &Home, address: &str, asked_itself: bool) -> Outcome<()> {
         true => {
             "VERIFIED: from bob@example.org\nserver:  verified; author=bob@example.org; assurance="
         }
-        false => "CHECKED: from bob@example.org, by example.com, which you take mail from\n",
+        false => "CHECKED by example.com, not verified: from bob@example.org\n",
     };
     assert!(page.starts_with(first), "{page}");
     let told = format!("\nway:     to {address}, passed on by example.com\n");
