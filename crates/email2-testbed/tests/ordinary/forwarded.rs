@@ -130,7 +130,7 @@ async fn serve(scene: &mut Scene, name: &'static str) -> Outcome<OrdinaryServer>
     Ok(server)
 }
 
-/// Where it goes nobody is: only whom SPF proved is told (spec §12.5.11).
+/// Where it goes nobody is: only whom SPF proved is told (spec §12.5.12).
 #[tokio::test(flavor = "multi_thread")]
 async fn nobody_is_told_of_mail_that_others_sent_in_their_name() -> Outcome<()> {
     let (mut scene, _) = forwarded().await?;

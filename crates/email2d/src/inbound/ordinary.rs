@@ -38,7 +38,7 @@ pub(crate) struct Mail {
     /// Who answers for mail that came without a seal from outside.
     pub(crate) payer: Option<Payer>,
     /// It came as ordinary mail, and SPF lets whoever sent it use the reverse-path's domain: who
-    /// is named there may be told what becomes of it (spec §12.5.11).
+    /// is named there may be told what becomes of it (spec §12.5.12).
     pub(crate) spf_passed: bool,
 }
 

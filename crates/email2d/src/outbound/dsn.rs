@@ -112,7 +112,7 @@ enum Reader {
     Account(email2_store::Account),
     /// Somebody elsewhere; our domain, to which they sealed the message.
     Elsewhere(Domain),
-    /// Whoever sent ordinary mail to this domain of ours, which SPF proved (spec §12.5.11).
+    /// Whoever sent ordinary mail to this domain of ours, which SPF proved (spec §12.5.12).
     Ordinary(Domain),
 }
 
