@@ -25,11 +25,12 @@ const SELECT: &str =
 impl Messages for SqliteStore {
     async fn deliver(&self, deliveries: Vec<Delivery>) -> Result<Vec<Outcome>, StoreError> {
         let bodies = Arc::clone(&self.bodies);
-        self.write(move |change| {
-            let deliver = |delivery| delivery::deliver(change, &bodies, delivery);
-            deliveries.iter().map(deliver).collect()
-        })
-        .await
+        self.writer
+            .write_repeatable(move |change| {
+                let deliver = |delivery| delivery::deliver(change, &bodies, delivery);
+                deliveries.iter().map(deliver).collect()
+            })
+            .await
     }
 
     async fn append(&self, messages: Vec<Append>) -> Result<Vec<Outcome>, StoreError> {

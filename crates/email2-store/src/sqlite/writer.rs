@@ -116,6 +116,9 @@ impl After {
 
 /// One change that waits, whatever its result is.
 trait Job: Send {
+    /// Whether it may be done again once its transaction was undone.
+    fn is_repeatable(&self) -> bool;
+
     /// Does it.
     fn run(&mut self, change: &mut Change<'_>) -> Result<(), StoreError>;
 
@@ -134,6 +137,10 @@ where
     T: Send,
     W: FnOnce(&mut Change<'_>) -> Result<T, StoreError> + Send,
 {
+    fn is_repeatable(&self) -> bool {
+        false
+    }
+
     fn run(&mut self, change: &mut Change<'_>) -> Result<(), StoreError> {
         let Some(work) = self.work.take() else {
             return Ok(());
@@ -145,11 +152,46 @@ where
     }
 
     fn answer(self: Box<Self>, committed: Result<(), StoreError>) {
-        let Self { result, asked, .. } = *self;
-        let result = committed.and_then(|()| result.unwrap_or_else(|| Err(ended())));
-        // Who asked may have gone; the change stands all the same.
-        let _ = asked.send(result);
+        tell(self.asked, self.result, committed);
     }
+}
+
+/// The same for work that gives the same each time.
+struct Repeatable<T, W> {
+    work: W,
+    result: Option<Result<T, StoreError>>,
+    asked: oneshot::Sender<Result<T, StoreError>>,
+}
+
+impl<T, W> Job for Repeatable<T, W>
+where
+    T: Send,
+    W: FnMut(&mut Change<'_>) -> Result<T, StoreError> + Send,
+{
+    fn is_repeatable(&self) -> bool {
+        true
+    }
+
+    fn run(&mut self, change: &mut Change<'_>) -> Result<(), StoreError> {
+        let result = (self.work)(change);
+        let outcome = result.as_ref().map(|_| ()).map_err(Clone::clone);
+        self.result = Some(result);
+        outcome
+    }
+
+    fn answer(self: Box<Self>, committed: Result<(), StoreError>) {
+        tell(self.asked, self.result, committed);
+    }
+}
+
+fn tell<T>(
+    asked: oneshot::Sender<Result<T, StoreError>>,
+    result: Option<Result<T, StoreError>>,
+    committed: Result<(), StoreError>,
+) {
+    let result = committed.and_then(|()| result.unwrap_or_else(|| Err(ended())));
+    // Who asked may have gone; the change stands all the same.
+    let _ = asked.send(result);
 }
 
 fn ended() -> StoreError {
@@ -206,6 +248,21 @@ impl Writer {
         let (asked, answered) = oneshot::channel();
         self.hand_in(Box::new(Task {
             work: Some(work),
+            result: None,
+            asked,
+        }));
+        answered.await.unwrap_or_else(|_| Err(ended()))
+    }
+
+    /// The same for work that may be done a second time where another of its group fails.
+    pub(super) async fn write_repeatable<T: Send + 'static>(
+        &self,
+        work: impl FnMut(&mut Change<'_>) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.stop.check()?;
+        let (asked, answered) = oneshot::channel();
+        self.hand_in(Box::new(Repeatable {
+            work,
             result: None,
             asked,
         }));
@@ -328,10 +385,35 @@ impl Group {
 
     fn transaction(&self, jobs: &mut [Box<dyn Job>], after: &mut After) -> Result<(), StoreError> {
         self.marks.stop.check()?;
+        let is_done = jobs.iter().all(|job| job.is_repeatable()) && self.at_once(jobs, after)?;
+        if is_done {
+            return Ok(());
+        }
         self.statement("BEGIN IMMEDIATE")?;
         let done = jobs
             .iter_mut()
             .try_for_each(|job| self.step(&mut **job, after));
+        self.end(done)
+    }
+
+    /// All changes of a group without savepoints, for which SQLite would copy every page aside
+    /// that a change touches: most groups are deliveries, and of those hardly one fails. `false`:
+    /// one did, and nothing is done.
+    fn at_once(&self, jobs: &mut [Box<dyn Job>], after: &mut After) -> Result<bool, StoreError> {
+        self.statement("BEGIN IMMEDIATE")?;
+        let mut change = Change::new(&self.opened.connection);
+        match jobs.iter_mut().try_for_each(|job| job.run(&mut change)) {
+            Ok(()) => {
+                self.end(Ok(()))?;
+                *after = change.after;
+                Ok(true)
+            }
+            Err(error) if self.opened.connection.is_autocommit() => Err(self.judge(error)),
+            Err(_) => self.statement("ROLLBACK").map(|()| false),
+        }
+    }
+
+    fn end(&self, done: Result<(), StoreError>) -> Result<(), StoreError> {
         let committed = done.and_then(|()| self.statement("COMMIT"));
         if committed.is_err() && !self.opened.connection.is_autocommit() {
             self.statement("ROLLBACK")?;

@@ -7,9 +7,9 @@ use tempfile::TempDir;
 use crate::commit::Counted;
 use crate::conformance::sealed::{Author, By};
 use crate::conformance::{NOW, account, inbox};
-use crate::message::{Messages, Outcome};
+use crate::message::{Delivery, Messages, Outcome};
 use crate::sqlite::SqliteStore;
-use crate::{Opening, Store};
+use crate::{Account, Opening, Store, StoreError};
 
 const DELIVERIES: u8 = 100;
 
@@ -87,4 +87,40 @@ async fn a_failed_change_undoes_only_itself() {
     let (failed, made) = tokio::join!(twice, other);
     assert!(failed.is_err());
     assert_eq!(store.account(&made.address).await.unwrap(), Some(made));
+}
+
+/// A delivery that fails undoes no other of its group, and what was stored is stored once.
+#[tokio::test]
+async fn a_failed_delivery_undoes_only_itself() {
+    let (store, _keep) = super::fresh();
+    let alice = account(&store, "alice@example.com", None).await;
+    let carol = account(&store, "carol@example.com", None).await;
+    let author = Author::new();
+    let delivery = async |to: &Account, nonce: u8, text: &str| {
+        let message = author.seal(&to.address, nonce, text);
+        author.delivery(&store, to, &message, By::Author).await
+    };
+    let large = delivery(&carol, 1, &"large\r\n".repeat(8_000)).await;
+    let body = large.body.clone();
+    store.deliver(vec![large]).await.unwrap();
+    store.remove_account(carol.id, NOW).await.unwrap();
+    let gone = Delivery {
+        body,
+        ..delivery(&alice, 2, "gone").await
+    };
+    let (one, two) = (
+        delivery(&alice, 3, "one").await,
+        delivery(&alice, 4, "two").await,
+    );
+    let deliver = |delivery| store.deliver(vec![delivery]);
+    let (one, failed, two) = tokio::join!(deliver(one), deliver(gone), deliver(two));
+    assert!(matches!(failed, Err(StoreError::Refused(_))), "{failed:?}");
+    for stored in [one, two] {
+        let outcomes = stored.unwrap();
+        assert!(
+            matches!(outcomes[..], [Outcome::Stored { .. }]),
+            "{outcomes:?}"
+        );
+    }
+    assert_eq!(inbox(&store, &alice).await.messages, 2);
 }
