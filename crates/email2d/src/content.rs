@@ -19,11 +19,17 @@ pub(crate) trait Watch {
     /// The message is refused for what its header shows.
     fn look_at(&mut self, header: &HeaderFacts) -> Result<(), Rejection>;
 
-    /// Looks again with each piece of the body, the last one excepted.
+    /// Looks again with each piece of the body: at a message of which so much is `here`; `early`:
+    /// its sender hears of a refusal before all of it came.
     ///
     /// # Errors
     /// The message is refused for what is known by now.
-    fn look_again(&mut self, _header: &HeaderFacts) -> Result<(), Rejection> {
+    fn look_again(
+        &mut self,
+        _header: &HeaderFacts,
+        _here: u64,
+        _early: bool,
+    ) -> Result<(), Rejection> {
         Ok(())
     }
 
@@ -95,8 +101,8 @@ impl<W: Watch> Intake<W> {
         loop {
             match event {
                 Event::Content(octets) => {
-                    let is_whole = driver.machine().has_all_content();
-                    if let Err(rejection) = self.take(&octets, is_whole).await {
+                    let early = driver.machine().hears_early();
+                    if let Err(rejection) = self.take(&octets, early).await {
                         driver.machine().refuse_content(rejection.clone());
                         self = Intake::Refused(rejection);
                     }
@@ -114,11 +120,12 @@ impl<W: Watch> Intake<W> {
         }
     }
 
-    /// Takes the next octets, the last ones if `is_whole`; nothing more once it was refused.
+    /// Takes the next octets, nothing more once it was refused; `early`: their sender hears of a
+    /// refusal before all came.
     ///
     /// # Errors
     /// The message is refused, or the store failed.
-    pub(crate) async fn take(&mut self, octets: &[u8], is_whole: bool) -> Result<(), Rejection> {
+    pub(crate) async fn take(&mut self, octets: &[u8], early: bool) -> Result<(), Rejection> {
         let Intake::Coming(coming) = self else {
             return Ok(());
         };
@@ -128,10 +135,8 @@ impl<W: Watch> Intake<W> {
                 coming.headed = true;
                 look_at(&mut coming.watch, header)?;
             }
-            // What is whole is judged at once, and by everything.
-            if !is_whole {
-                coming.watch.look_again(header)?;
-            }
+            let here = coming.scan.size();
+            coming.watch.look_again(header, here, early)?;
         }
         coming.writer.push(octets).await.map_err(store_failed)
     }

@@ -83,14 +83,11 @@ impl Server {
         }
     }
 
-    /// All of the content came: refusing it now is no earlier than at its end.
+    /// The client hears of a refusal before all of the content came: at the end of a chunk that
+    /// is not the last; after DATA it hears nothing before the end.
     #[must_use]
-    pub fn has_all_content(&self) -> bool {
-        match (&self.wait, &self.intake) {
-            (Wait::DataOctets, Some(intake)) => intake.ended,
-            (Wait::ChunkOctets(chunk), _) => chunk.is_complete() && chunk.last,
-            _ => false,
-        }
+    pub fn hears_early(&self) -> bool {
+        matches!(&self.wait, Wait::ChunkOctets(chunk) if !(chunk.last && chunk.is_complete()))
     }
 
     /// Sealed mail is taken under TLS only (spec §3.2.2).

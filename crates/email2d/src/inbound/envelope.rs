@@ -20,7 +20,7 @@ use crate::site::Site;
 use crate::strangers;
 
 /// What comes in a few reads, octets: refused at its end as early as within.
-const AT_ONCE: u64 = 32 * 1024;
+pub(super) const AT_ONCE: u64 = 32 * 1024;
 
 /// What was said and granted before the content.
 #[derive(Debug)]

@@ -9,7 +9,7 @@ use email2_smtp::server::Event;
 use email2_store::{BodyReader, BodyWriter, SpooledBody, StoreError};
 
 use super::accept::store_failed;
-use super::envelope::Envelope;
+use super::envelope::{AT_ONCE, Envelope};
 use super::signer::Lookups;
 use crate::content::{Content, Intake, Received, Watch};
 use crate::session::{Caller, Session};
@@ -63,7 +63,7 @@ pub(crate) async fn again(
         if octets.is_empty() {
             break;
         }
-        intake.take(&octets, offset >= body.size()).await?;
+        intake.take(&octets, false).await?;
     }
     Ok(Spooled::from(intake.finish().await?))
 }
@@ -95,10 +95,15 @@ impl Watch for Arriving<'_> {
         Ok(())
     }
 
-    /// Refuses a large message whose top seal is forged as soon as that can be told
-    /// (spec §4.12).
-    fn look_again(&mut self, header: &HeaderFacts) -> Result<(), Rejection> {
-        if self.keyed {
+    /// Refuses a message whose top seal is forged as soon as that can be told and is worth it: a
+    /// small one is judged, and its seal verified, when it is whole (spec §4.12).
+    fn look_again(
+        &mut self,
+        header: &HeaderFacts,
+        here: u64,
+        early: bool,
+    ) -> Result<(), Rejection> {
+        if self.keyed || !(early || here > AT_ONCE) {
             return Ok(());
         }
         let Some(signer) = self.lookups.at_hand() else {
