@@ -171,21 +171,21 @@ const DORA: &str = "dora@example.net";
 const COUNTING: (&str, &str, bool) = ("takes it back; Enter sends now", "\n", false);
 
 /// A letter to alice, who has a key, and to somebody else; the answer to the question about them.
-fn asked(world: &World, other: &str, answer: &str) -> (i32, String) {
+fn asked(world: &World, other: &str, answer: &str) -> Outcome<(i32, String)> {
     let to = ["send", "--to", "alice@example.com", "--to", other];
     let letter = [&to[..], &["--subject", "x", "--body", "Noon.\n"]].concat();
     let open = (OPEN, "a passphrase\n", true);
     let question = ("any other line: send nothing", answer, false);
-    typed(&world.bob, &letter, &[open, COUNTING, question]).unwrap()
+    typed(&world.bob, &letter, &[open, COUNTING, question])
 }
 
 /// What arrived at the ordinary server, and what alice was sent.
-async fn came(world: &World, ordinary: &OrdinaryServer) -> (String, String) {
-    let there = ordinary.next().await.unwrap();
-    let entry = only(&world.alice.run(&["inbox"]).unwrap()).unwrap();
-    let raw = world.alice.raw(&["read", text(&entry["id"]), "--raw"]);
-    let here = String::from_utf8(raw.unwrap()).unwrap();
-    (there.content, here)
+async fn came(world: &World, ordinary: &OrdinaryServer) -> Outcome<(String, String)> {
+    let there = ordinary.next().await?;
+    let entry = only(&world.alice.run(&["inbox"])?)?;
+    let id = entry.get("id").map(text).step("id")?;
+    let raw = world.alice.raw(&["read", id, "--raw"])?;
+    Ok((there.content, String::from_utf8(raw).step("message")?))
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -193,7 +193,7 @@ async fn a_mixed_set_is_asked_about_and_cancelled_or_split() {
     let mut world = World::start().unwrap();
     let ordinary = OrdinaryServer::start(&mut world.testbed, "example.net").await;
     let ordinary = ordinary.unwrap();
-    let (exit, shown) = asked(&world, DORA, "\n");
+    let (exit, shown) = asked(&world, DORA, "\n").unwrap();
     assert_eq!(exit, 77, "{shown}");
     assert!(
         shown.contains("There is no key for dora@example.net."),
@@ -204,14 +204,14 @@ async fn a_mixed_set_is_asked_about_and_cancelled_or_split() {
     let inbox = world.alice.run(&["inbox"]).unwrap();
     assert_eq!(inbox.as_array().unwrap().len(), 0, "{inbox}");
 
-    let (exit, shown) = asked(&world, DORA, "s\n");
+    let (exit, shown) = asked(&world, DORA, "s\n").unwrap();
     assert_eq!(exit, 0, "{shown}");
     let told = [
         "alice@example.com: delivered, sealed, signed and encrypted (post-quantum)",
         "dora@example.net: handed to your server, ordinary mail, signed, not encrypted",
     ];
     assert!(told.iter().all(|told| shown.contains(told)), "{shown}");
-    let (there, here) = came(&world, &ordinary).await;
+    let (there, here) = came(&world, &ordinary).await.unwrap();
     assert!(
         there.contains("multipart/signed") && there.contains("Noon."),
         "{there}"
@@ -228,11 +228,11 @@ async fn a_mixed_set_is_asked_about_and_sent_in_the_clear_to_all() {
     let mut world = World::start().unwrap();
     let ordinary = OrdinaryServer::start(&mut world.testbed, "example.net").await;
     let ordinary = ordinary.unwrap();
-    let (exit, shown) = asked(&world, DORA, "c\n");
+    let (exit, shown) = asked(&world, DORA, "c\n").unwrap();
     assert_eq!(exit, 0, "{shown}");
     let told = "alice@example.com: delivered, sealed, signed, not encrypted";
     assert!(shown.contains(told), "{shown}");
-    let (there, here) = came(&world, &ordinary).await;
+    let (there, here) = came(&world, &ordinary).await.unwrap();
     assert!(
         there.contains("multipart/signed") && there.contains("Noon."),
         "{there}"
@@ -262,9 +262,9 @@ async fn a_server_that_nothing_authenticates_is_asked_about() {
     ] {
         assert!(error.contains(part), "{error}");
     }
-    let (exit, shown) = asked(&world, DORA, "\n");
+    let (exit, shown) = asked(&world, DORA, "\n").unwrap();
     assert_eq!(exit, 77, "{shown}");
-    let (exit, shown) = asked(&world, DORA, "s\n");
+    let (exit, shown) = asked(&world, DORA, "s\n").unwrap();
     assert_eq!(exit, 0, "{shown}");
     let told = "dora@example.net: delivered, sealed, signed, not encrypted, to a server that nothing proves to be their domain's";
     assert!(shown.contains(told), "{shown}");

@@ -17,7 +17,7 @@ impl Scene {
     /// Dora writes to bob by her ordinary server; what he reads.
     async fn hears(&self, key: &SecretKey, subject: &str) -> Shown {
         let dora = address(DORA).unwrap();
-        let field = Autocrypt::of(&dora, key.certificate()).unwrap();
+        let field = Autocrypt::of(&dora, key.certificate()).unwrap().to_string();
         let message = format!(
             "From: Dora <{DORA}>\r\nTo: bob@example.org\r\nSubject: {subject}\r\n\
              Date: Fri, 27 Nov 2026 12:00:00 +0000\r\nMessage-ID: <{subject}@example.net>\r\n\
@@ -30,7 +30,7 @@ impl Scene {
             from: &dora,
             mode: Mode::SignOnly,
             outer_to: OuterTo::Hidden,
-            outside: field.to_string().as_bytes(),
+            outside: field.as_bytes(),
             now: world.now(),
         };
         let content = protect(&request, &mut world.rng()).unwrap();
