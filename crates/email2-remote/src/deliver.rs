@@ -15,7 +15,7 @@ use email2_smtp::client::{EIGHT_BIT, Failure, RecipientOutcome, Stage, UTF8};
 use email2_smtp::{Envelope, Reply};
 
 use crate::connect::{ContentSource, Session};
-use crate::keys::Trouble;
+use crate::keys::{Trouble, unauthenticated};
 use crate::line::Line;
 use crate::remote::Remote;
 use crate::way::Spoken;
@@ -232,7 +232,7 @@ impl Remote {
         };
         let (why, all_were_asked) = (search.why(), search.failures.is_empty());
         let unreached = search.reached_nobody();
-        let Some(session) = search.session else {
+        let Some(mut session) = search.session else {
             let trouble = self.unspoken(domain, why, all_were_asked).await;
             return Err(match outcome_of(trouble, domain) {
                 Outcome::Temporary(reason) => Outcome::Temporary(Reason {
@@ -243,18 +243,19 @@ impl Remote {
             });
         };
         let assured = request.assured || self.is_remembered(domain).await;
-        if assured
-            && session.assurance().is_none()
-            && !self
-                .has_confirmed_keys(domain, &request.envelope.recipients)
-                .await
-        {
-            let host = session.host().name.clone();
-            self.part(session);
-            let why = format!("{host} is not authenticated for {domain}");
-            return Err(Outcome::Temporary(Reason::ours(why)));
+        if !assured || session.assurance().is_some() {
+            return Ok(session);
         }
-        Ok(session)
+        let recipients = &request.envelope.recipients;
+        let Some(directory) = self.unconfirmed(&mut session, domain, recipients).await else {
+            return Ok(session);
+        };
+        let why = unauthenticated(&session.host().name, domain, search.undecided, &directory);
+        self.part(session);
+        let why = format!(
+            "{why}; no mail was given to it: DNS may lead to a wrong host, else the administrator of {domain} has to mend one of these"
+        );
+        Err(Outcome::Temporary(Reason::ours(why)))
     }
 
     /// In as many transactions as the server wants; one outcome for each recipient.

@@ -23,6 +23,7 @@ pub use ordinary::{KeySource, OrdinaryKey, OrdinaryKeyError};
 pub use writer::{FoundKey, KeyError};
 
 pub(crate) use cache::KeyCache;
+pub(crate) use confirm::unauthenticated;
 pub(crate) use flight::Flights;
 pub(crate) use idle::IdleSessions;
 pub(crate) use ordinary::{ANSWERS, Recalled};
@@ -94,6 +95,12 @@ impl Kept {
         self.found.is_some() && covers
     }
 
+    /// Which key it is; none where there is none.
+    fn primary(&self) -> Option<&Fingerprint> {
+        let found = self.found.as_ref();
+        found.map(|found| found.certificate.primary())
+    }
+
     fn record(&self) -> KnownKey {
         let answer = self.found.as_ref().map(|found| KnownCertificate {
             octets: found.certificate.octets().to_vec(),
@@ -109,11 +116,11 @@ impl Kept {
     }
 
     /// Whether the answer may still be used without asking (spec §3.8.1): as long as the domain
-    /// says, at most `most` seconds; a definite "no" at most 5 minutes.
+    /// says, at most `most` seconds; a "no", and what nothing vouches for yet, at most 5 minutes.
     pub(crate) fn is_fresh(&self, now: u64, most: u64) -> bool {
-        let most = match self.found {
-            Some(_) => u64::from(self.ttl).min(most),
-            None => u64::from(self.ttl).min(limits::NEGATIVE_TTL),
+        let most = match (&self.found, self.assurance) {
+            (Some(_), Some(_)) => u64::from(self.ttl).min(most),
+            _ => u64::from(self.ttl).min(limits::NEGATIVE_TTL),
         };
         now < self.fetched.saturating_add(most)
     }

@@ -13,9 +13,9 @@ use crate::resolve::Host;
 pub struct Search {
     /// A dialogue that shows EMAIL2: with a host that is authenticated for the domain, if one is.
     pub session: Option<Session>,
-    /// Hosts that were reached and show no EMAIL2, or do not exist; they are skipped
+    /// Why those hosts are skipped that were reached and show no EMAIL2, or do not exist
     /// (spec §2.4.2).
-    pub silent: usize,
+    pub silent: Vec<String>,
     /// Why each of the other hosts is none to talk to.
     pub failures: Vec<String>,
     /// Why it is not definite that nothing authenticates the session: the domain's MTA-STS policy
@@ -29,16 +29,21 @@ impl Search {
     /// Whether no host could be connected to, from here and now.
     #[must_use]
     pub fn reached_nobody(&self) -> bool {
-        self.session.is_none() && self.silent == 0 && self.reached == 0
+        self.session.is_none() && self.silent.is_empty() && self.reached == 0
     }
 
     /// Why no host could be talked to, for people.
     #[must_use]
     pub fn why(&self) -> String {
-        match (self.failures.is_empty(), self.silent) {
-            (true, 0) => "it has no host to ask".to_owned(),
-            (true, _) => "its hosts do not speak Email 2.0".to_owned(),
-            (false, _) => self.failures.join("; "),
+        let all: Vec<&str> = self
+            .failures
+            .iter()
+            .chain(&self.silent)
+            .map(String::as_str)
+            .collect();
+        match all.as_slice() {
+            [] => "it has no host to ask".to_owned(),
+            all => all.join("; "),
         }
     }
 }
@@ -52,12 +57,13 @@ impl Connector {
             let opening = self.open(domain, host, None);
             match within(&*self.world.clock, each, opening).await {
                 Err(Elapsed) => search.fail(host, "no answer in time"),
-                Ok(Err(error)) if error.offers_no_tls() || error.is_no_host() => {
-                    search.silent += 1;
+                Ok(Err(error)) if error.offers_no_tls() => {
+                    search.skip(host, "offers no STARTTLS");
                 }
+                Ok(Err(error)) if error.is_no_host() => search.skip(host, "has no address in DNS"),
                 Ok(Err(error)) => search.failed(&error),
                 Ok(Ok(session)) if !session.extensions().email2 => {
-                    search.silent += 1;
+                    search.skip(host, "shows no EMAIL2");
                     session.close(&self.world).await;
                 }
                 Ok(Ok(session)) if session.assurance().is_some() => {
@@ -76,6 +82,10 @@ impl Connector {
 }
 
 impl Search {
+    fn skip(&mut self, host: &Host, why: &str) {
+        self.silent.push(format!("{} {why}", host.name));
+    }
+
     fn fail(&mut self, host: &Host, why: &str) {
         self.failures.push(format!("{}: {why}", host.name));
     }

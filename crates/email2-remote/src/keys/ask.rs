@@ -169,7 +169,7 @@ impl Remote {
     }
 
     /// What an answer says.
-    async fn read(
+    pub(super) async fn read(
         &self,
         answer: Result<KeyAnswer, Failure>,
         assurance: Option<Assurance>,
@@ -281,7 +281,12 @@ impl Remote {
             Err(error) => Trouble::Dns(error.to_string()),
             Ok(facts) if facts.speaks(self.now()) => {
                 tracing::error!(%domain, why, "known to speak Email 2.0, and seems not to");
-                Trouble::Alarm(why)
+                Trouble::Alarm(match all_were_asked {
+                    true => format!(
+                        "{domain} speaks Email 2.0, and no host of it does now: {why}; no mail was given to it: somebody on the way may be taking it away, else the administrator of {domain} has to mend it"
+                    ),
+                    false => why,
+                })
             }
             Ok(_) if all_were_asked => Trouble::NotSpeaking,
             Ok(_) => Trouble::Unreachable(why),
@@ -315,7 +320,7 @@ async fn revive(known: KnownKey) -> Result<Kept, Trouble> {
 }
 
 /// Names the version that is kept, so that the answer can be "unchanged".
-fn query(question: &Question, before: Option<&Kept>) -> KeyQuery {
+pub(super) fn query(question: &Question, before: Option<&Kept>) -> KeyQuery {
     let before = before.filter(|before| before.is_assured());
     let found = before.and_then(|before| before.found.as_ref());
     KeyQuery {

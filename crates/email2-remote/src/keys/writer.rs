@@ -137,7 +137,7 @@ impl Remote {
     }
 }
 
-fn writers_question(address: &Address) -> Question {
+pub(super) fn writers_question(address: &Address) -> Question {
     Question {
         identity: Identity::Address(address.clone()),
         asked: None,
