@@ -14,6 +14,9 @@ const AUTHORITY: u8 = 2;
 /// Usage DANE-EE(3): the server's own certificate.
 const OWN: u8 = 3;
 
+/// Records that are shown of a mismatch.
+const RECORDS: usize = 4;
+
 /// Certificates of a chain that are looked at.
 const CHAIN: usize = 10;
 
@@ -77,29 +80,49 @@ fn whole(record: &Tlsa) -> Option<Vec<u8>> {
 }
 
 fn fits(record: &Tlsa, certificate: &[u8]) -> bool {
-    let selected = match record.selector {
-        0 => Some(certificate),
-        _ => der::public_key(certificate),
-    };
-    let Some(selected) = selected else {
-        return false;
-    };
-    match record.matching {
-        0 => record.data == selected,
-        1 => record.data == Sha256::digest(selected).as_slice(),
-        _ => record.data == Sha512::digest(selected).as_slice(),
-    }
+    let association = association(record.selector, record.matching, certificate);
+    association.is_some_and(|association| association == record.data)
 }
 
-/// Both sides of the mismatch, for people: the records, and how the certificate would be named.
+/// What a record with this selector and this matching type has of `certificate` (RFC 6698 §2.1).
+fn association(selector: u8, matching: u8, certificate: &[u8]) -> Option<Vec<u8>> {
+    let selected = match selector {
+        0 => certificate,
+        _ => der::public_key(certificate)?,
+    };
+    Some(match matching {
+        0 => selected.to_vec(),
+        1 => Sha256::digest(selected).to_vec(),
+        _ => Sha512::digest(selected).to_vec(),
+    })
+}
+
+/// Both sides of the mismatch, for people: the records, and the ones that would name what was
+/// presented.
 fn both_sides(records: &[&Tlsa], own: &[u8]) -> String {
-    let presented = der::public_key(own).unwrap_or(own);
-    let presented = hex(&Sha256::digest(presented));
-    let named: Vec<String> = records.iter().take(4).map(|record| shown(record)).collect();
-    format!(
-        "DNS has {}; it presented 3 1 1 {presented}",
-        named.join(", ")
-    )
+    let some = || records.iter().take(RECORDS);
+    let named: Vec<String> = some().map(|record| shown(record)).collect();
+    let mut presented: Vec<String> = some().filter_map(|record| naming(record, own)).collect();
+    presented.dedup();
+    let presented = match presented.as_slice() {
+        [] => "one that cannot be read".to_owned(),
+        presented => presented.join(", "),
+    };
+    format!("DNS has {}; it presented {presented}", named.join(", "))
+}
+
+/// The record of the same kind that names the server's `own` certificate.
+fn naming(record: &Tlsa, own: &[u8]) -> Option<String> {
+    // A whole certificate would fill the page.
+    let matching = record.matching.max(1);
+    let data = association(record.selector, matching, own)?;
+    let (usage, selector) = (OWN, record.selector);
+    Some(shown(&Tlsa {
+        usage,
+        selector,
+        matching,
+        data,
+    }))
 }
 
 fn shown(record: &Tlsa) -> String {

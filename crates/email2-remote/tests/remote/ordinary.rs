@@ -276,7 +276,7 @@ async fn dane_wins_where_it_applies() {
     web.put(PATH, policy("enforce", &["mail.example.com"]));
     let why = open(&stage).await.unwrap_err().to_string();
     assert!(why.contains("DNS has 3 0 0 616e6f74"), "{why}");
-    assert!(why.contains("it presented 3 1 1 "), "{why}");
+    assert!(why.contains("it presented 3 0 1 "), "{why}");
     assert_eq!(web.count(), 0);
 }
 

@@ -217,7 +217,7 @@ pub(super) fn reason(error: &Error) -> String {
     match error {
         Error::InvalidCertificate(
             CertificateError::Expired | CertificateError::ExpiredContext { .. },
-        ) => "it has expired".to_owned(),
+        ) => "it has expired, and its administrator has to renew it".to_owned(),
         Error::InvalidCertificate(
             CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. },
         ) => "it is not valid yet".to_owned(),
