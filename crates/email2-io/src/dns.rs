@@ -39,13 +39,15 @@ pub enum DnsError {
         secure: bool,
     },
     /// Nobody answered in time.
-    #[error("DNS timed out")]
+    #[error("no DNS server answers in time")]
     Timeout,
     /// The servers failed (SERVFAIL, REFUSED, no server reached, answers out of bounds).
-    #[error("DNS failed")]
+    #[error("DNS fails: its servers refuse, cannot be reached, or answer what leads nowhere")]
     ServFail,
     /// DNSSEC validation failed: somebody spoils the answer.
-    #[error("DNS answer is bogus by DNSSEC")]
+    #[error(
+        "its DNSSEC signature does not hold: its zone is broken, or somebody forges the answer"
+    )]
     Bogus,
 }
 
