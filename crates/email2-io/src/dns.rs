@@ -21,6 +21,17 @@ pub struct Answer<T> {
     pub secure: bool,
     /// How long the answer may be kept, in seconds.
     pub ttl: u32,
+    /// Where the name that was asked is an alias: what it stands for.
+    pub alias: Option<Alias>,
+}
+
+/// An alias that was followed (CNAME).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Alias {
+    /// The name at its end, lower case, without the last dot: the owner of the records.
+    pub target: String,
+    /// Whether DNSSEC secures the alias itself, whatever stands behind it.
+    pub secure: bool,
 }
 
 /// Why a lookup found nothing. Only the first two mean that there is nothing.

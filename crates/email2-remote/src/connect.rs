@@ -20,6 +20,7 @@ use crate::fence::Fence;
 use crate::resolve::{Host, Way};
 use crate::route::{self, RouteError};
 
+pub(crate) use ordinary::Asked;
 pub(crate) use places::Places;
 pub use search::Search;
 pub use session::{Content, ContentSource, Session};

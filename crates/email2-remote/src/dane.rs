@@ -140,6 +140,17 @@ fn hex(octets: &[u8]) -> String {
     octets.iter().map(|octet| format!("{octet:02x}")).collect()
 }
 
+/// The TLSA records that were found for a host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Named {
+    /// The name that has them: the host's, or what it stands for (the "TLSA base domain" of
+    /// RFC 7672 §2.2.3). It is what the host is asked for, and what an authority's certificate
+    /// must carry.
+    pub base: String,
+    /// The records.
+    pub records: Vec<Tlsa>,
+}
+
 /// The records of one host, as TLS asks them.
 #[derive(Clone, Debug)]
 pub(crate) struct Records(pub(crate) Vec<Tlsa>);

@@ -4,12 +4,11 @@
 use std::sync::Arc;
 
 use email2::Domain;
-use email2_io::dns::Tlsa;
 use email2_io::tls::OrdinaryTrust;
 use email2_smtp::client::StartTls;
 
-use crate::connect::{OpenError, Session};
-use crate::dane::Records;
+use crate::connect::{Asked, OpenError, Session};
+use crate::dane::{Named, Records};
 use crate::mta_sts::{Found, Mode, Policy};
 use crate::remote::Remote;
 use crate::resolve::Host;
@@ -22,7 +21,7 @@ pub enum TlsPolicy {
     Opportunistic,
     /// By its TLSA records, which DNSSEC secures; when none of them can be used, TLS without
     /// authentication (RFC 7672 §2.2).
-    Dane(Vec<Tlsa>),
+    Dane(Named),
     /// By the policy of the domain (RFC 8461).
     MtaSts(Policy),
 }
@@ -40,9 +39,19 @@ impl TlsPolicy {
 
     fn trust(&self) -> OrdinaryTrust {
         match self {
-            TlsPolicy::Dane(records) => OrdinaryTrust::Pinned(Arc::new(Records(records.clone()))),
+            TlsPolicy::Dane(named) => {
+                OrdinaryTrust::Pinned(Arc::new(Records(named.records.clone())))
+            }
             TlsPolicy::MtaSts(_) if self.is_enforced() => OrdinaryTrust::Named,
             _ => OrdinaryTrust::Anybody,
+        }
+    }
+
+    /// The name that `host` is asked for (RFC 7672 §2.2.3, RFC 8461 §4.1).
+    fn name<'a>(&'a self, host: &'a Host) -> &'a str {
+        match self {
+            TlsPolicy::Dane(named) => &named.base,
+            _ => &host.name,
         }
     }
 
@@ -69,8 +78,8 @@ impl Remote {
     /// # Errors
     /// [`WayError::Temporary`]: a lookup failed, so that nothing may be concluded (spec §12.2.2).
     pub async fn tls_policy(&self, domain: &Domain, host: &Host) -> Result<TlsPolicy, WayError> {
-        if let Some(records) = self.inner.connector.tlsa(host).await? {
-            return Ok(TlsPolicy::Dane(records));
+        if let Some(named) = self.inner.connector.tlsa(host).await? {
+            return Ok(TlsPolicy::Dane(named));
         }
         match self.mta_sts(domain).await {
             Found::Policy(policy) => Ok(TlsPolicy::MtaSts(policy)),
@@ -98,17 +107,20 @@ impl Remote {
     ) -> Result<Session, OpenError> {
         policy.admits(domain, host)?;
         let connector = &self.inner.connector;
-        let trust = policy.trust();
-        let start_tls = match policy.is_enforced() {
-            true => StartTls::Demanded,
-            false => StartTls::IfOffered,
+        let mut asked = Asked {
+            name: policy.name(host).to_owned(),
+            trust: policy.trust(),
+            start_tls: match policy.is_enforced() {
+                true => StartTls::Demanded,
+                false => StartTls::IfOffered,
+            },
         };
-        let opened = connector.open_ordinary(domain, host, &trust, start_tls);
-        let session = match opened.await {
-            Err(OpenError::Tls { failure, .. }) if start_tls == StartTls::IfOffered => {
+        let opened = connector.open_ordinary(domain, host, &asked).await;
+        let session = match opened {
+            Err(OpenError::Tls { failure, .. }) if asked.start_tls == StartTls::IfOffered => {
                 tracing::warn!(%domain, host = host.name, %failure, "TLS fails: in clear (RFC 7435)");
-                let never = StartTls::Never;
-                connector.open_ordinary(domain, host, &trust, never).await?
+                asked.start_tls = StartTls::Never;
+                connector.open_ordinary(domain, host, &asked).await?
             }
             other => other?,
         };

@@ -17,7 +17,7 @@ use hickory_resolver::proto::op::ResponseCode;
 use hickory_resolver::proto::rr::{Name, RData, Record, RecordType};
 
 use super::failures::FailureCache;
-use super::{Answer, Dns, DnsError, Lookup, Mx, Srv, Tlsa};
+use super::{Alias, Answer, Dns, DnsError, Lookup, Mx, Srv, Tlsa};
 use crate::clock::{Clock, within};
 use crate::world::{NetworkConfig, WorldError};
 
@@ -87,7 +87,7 @@ impl ResolverDns {
         let found = within(&*self.clock, LOOKUP_LIMIT, self.ask(name, kind))
             .await
             .unwrap_or(Err((DnsError::Timeout, None)))
-            .and_then(|records| answer(&records, pick).ok_or((DnsError::ServFail, None)));
+            .and_then(|records| answer(name, &records, pick).ok_or((DnsError::ServFail, None)));
         match found {
             Ok(answer) => {
                 self.failures.worked(&key);
@@ -213,6 +213,7 @@ fn both_families(
             six.records.extend(four.records);
             six.secure &= four.secure;
             six.ttl = six.ttl.min(four.ttl);
+            six.alias = six.alias.or(four.alias);
             Ok(six)
         }
         (Ok(one), Err(_)) | (Err(_), Ok(one)) => Ok(one),
@@ -270,7 +271,11 @@ fn proves(found: &NoRecords) -> bool {
 }
 
 /// The records picked; `None` when not one is of the kind asked for.
-fn answer<T>(records: &[Record], pick: impl Fn(&RData) -> Option<T>) -> Option<Answer<T>> {
+fn answer<T>(
+    asked: &str,
+    records: &[Record],
+    pick: impl Fn(&RData) -> Option<T>,
+) -> Option<Answer<T>> {
     let signatures = |record: &&Record| record.record_type() != RecordType::RRSIG;
     let secure = records
         .iter()
@@ -288,6 +293,20 @@ fn answer<T>(records: &[Record], pick: impl Fn(&RData) -> Option<T>) -> Option<A
         records: picked,
         secure,
         ttl: records.iter().map(|record| record.ttl).min().unwrap_or(0),
+        alias: alias(asked, records, |record| pick(&record.data).is_some()),
+    })
+}
+
+/// What `asked` stands for, where it is an alias of the records that `answer` picks.
+fn alias(asked: &str, records: &[Record], answer: impl Fn(&Record) -> bool) -> Option<Alias> {
+    let asked = host(&qualified(asked)?);
+    let own = records
+        .iter()
+        .find(|record| record.record_type() == RecordType::CNAME && host(&record.name) == asked)?;
+    let end = records.iter().find(|record| answer(record))?;
+    Some(Alias {
+        target: host(&end.name),
+        secure: own.proof == Proof::Secure,
     })
 }
 
@@ -348,6 +367,7 @@ mod tests {
             records: vec![address.parse().unwrap()],
             secure,
             ttl: 60,
+            alias: None,
         }
     }
 

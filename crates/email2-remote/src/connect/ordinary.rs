@@ -10,8 +10,19 @@ use email2_smtp::client::{ClientConfig, Event, Failure, StartTls};
 use super::{Connector, OpenError, Session, dialogue, greet};
 use crate::resolve::Host;
 
+/// What is asked of a host of ordinary mail.
+#[derive(Clone, Debug)]
+pub(crate) struct Asked {
+    /// The name that it is asked for.
+    pub(crate) name: String,
+    /// How far it must show who it is.
+    pub(crate) trust: OrdinaryTrust,
+    /// Whether TLS is demanded.
+    pub(crate) start_tls: StartTls,
+}
+
 impl Connector {
-    /// Opens a dialogue with `host`, up to EHLO; in clear where `start_tls` lets it.
+    /// Opens a dialogue with `host`, up to EHLO; in clear where `asked` lets it.
     ///
     /// # Errors
     /// See [`OpenError`].
@@ -19,14 +30,13 @@ impl Connector {
         &self,
         domain: &Domain,
         host: &Host,
-        trust: &OrdinaryTrust,
-        start_tls: StartTls,
+        asked: &Asked,
     ) -> Result<Session, OpenError> {
         let stream = self.reach(host).await?;
         let config = ClientConfig {
             name: self.name.clone(),
             tls: false,
-            start_tls,
+            start_tls: asked.start_tls,
             credentials: None,
         };
         let mut driver = self.drive_as(config, stream);
@@ -36,7 +46,7 @@ impl Connector {
                 Ok(Some(Event::Ready(extensions))) => break extensions,
                 Ok(Some(Event::StartTls)) => {
                     driver = self
-                        .secure_ordinary(domain, host, driver, trust, &mut matched)
+                        .secure_ordinary(domain, host, driver, asked, &mut matched)
                         .await?;
                     break greet(&mut driver, host).await?;
                 }
@@ -60,12 +70,13 @@ impl Connector {
         domain: &Domain,
         host: &Host,
         driver: Driver<Client>,
-        trust: &OrdinaryTrust,
+        asked: &Asked,
         matched: &mut Option<AcceptedName>,
     ) -> Result<Driver<Client>, OpenError> {
-        let ask = asked(domain, host, trust);
+        let ask = ask(domain, asked);
         let secure = async |stream: Stream| {
-            let secured = self.tls.connect_ordinary(stream, &ask, trust).await;
+            let secured = self.tls.connect_ordinary(stream, &ask, &asked.trust);
+            let secured = secured.await;
             let secured = secured.map_err(|failure| OpenError::Tls {
                 host: host.name.clone(),
                 failure,
@@ -80,15 +91,14 @@ impl Connector {
     }
 }
 
-/// The host's own name is asked for; an authority that DANE names may have certified the domain
-/// as well (RFC 7672 §3.2.2).
-fn asked(domain: &Domain, host: &Host, trust: &OrdinaryTrust) -> TlsAsk {
-    let mut names = vec![AcceptedName::Host(host.name.clone())];
-    if matches!(trust, OrdinaryTrust::Pinned(_)) {
+/// An authority that DANE names may have certified the domain as well (RFC 7672 §3.2.2).
+fn ask(domain: &Domain, asked: &Asked) -> TlsAsk {
+    let mut names = vec![AcceptedName::Host(asked.name.clone())];
+    if matches!(asked.trust, OrdinaryTrust::Pinned(_)) {
         names.push(AcceptedName::Host(domain.to_string()));
     }
     TlsAsk {
-        sni: host.name.clone(),
+        sni: asked.name.clone(),
         names,
         alpn: None,
         pins: None,

@@ -9,6 +9,7 @@
     reason = "a test may fail where it stands, and measures real time"
 )]
 
+mod alias;
 mod deliver;
 mod directory;
 mod hosts;

@@ -202,6 +202,11 @@ impl Stage {
         CertificateDer::from_pem_slice(&pem).unwrap().to_vec()
     }
 
+    /// The certificate of the authority, DER.
+    pub(crate) fn authority(&self) -> Vec<u8> {
+        self.issuer.der().to_vec()
+    }
+
     /// The address of the host that was made last.
     pub(crate) fn address(&self) -> IpAddr {
         [127, 77, self.network, self.hosts].into()

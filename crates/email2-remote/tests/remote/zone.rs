@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Mutex;
 
-use email2_io::dns::{Lookup, Mx, Srv, Tlsa};
+use email2_io::dns::{Alias, Lookup, Mx, Srv, Tlsa};
 use email2_io::{Answer, Dns, DnsError};
 use futures::future::BoxFuture;
 
@@ -30,6 +30,7 @@ fn answer<T>(records: Vec<T>, secure: bool) -> Result<Answer<T>, DnsError> {
         records,
         secure,
         ttl: 60,
+        alias: None,
     })
 }
 
@@ -109,6 +110,26 @@ impl Zone {
 
     pub(crate) fn hosts(&self, name: &str, addresses: &[IpAddr], secure: bool) {
         say(&self.addresses, name, answer(addresses.to_vec(), secure));
+    }
+
+    /// A host whose name stands for `target`; `secure`: the alias itself, and the whole of it.
+    pub(crate) fn alias(
+        &self,
+        name: &str,
+        target: &str,
+        addresses: &[IpAddr],
+        secure: (bool, bool),
+    ) {
+        let found = Ok(Answer {
+            records: addresses.to_vec(),
+            secure: secure.1,
+            ttl: 60,
+            alias: Some(Alias {
+                target: target.to_owned(),
+                secure: secure.0,
+            }),
+        });
+        say(&self.addresses, name, found);
     }
 
     pub(crate) fn host(&self, name: &str, address: IpAddr) {

@@ -137,6 +137,7 @@ impl SimDns {
                 records,
                 secure,
                 ttl: TTL,
+                alias: None,
             };
             match (fate, truth) {
                 (NameFate::Timeout, _) => Err(DnsError::Timeout),

@@ -73,6 +73,7 @@ mod tests {
                 records,
                 secure: false,
                 ttl: 1,
+                alias: None,
             };
             Box::pin(async { Ok(answer) })
         }
