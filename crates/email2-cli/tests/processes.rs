@@ -7,6 +7,8 @@ mod daily;
 mod keys;
 #[path = "processes/passed_on.rs"]
 mod passed_on;
+#[path = "processes/policy.rs"]
+mod policy;
 #[path = "processes/program.rs"]
 mod program;
 #[path = "processes/terminal.rs"]

@@ -98,13 +98,7 @@ pub async fn sign_in(
 ) -> Result<Session, HomeError> {
     let mut last = None;
     for host in submission_hosts(client, address).await? {
-        let credentials = Credentials {
-            authorization: String::new(),
-            authentication: address.to_string(),
-            password: Zeroizing::new(password.to_owned()),
-        };
-        let home = client.home();
-        let opening = home.open(address.domain(), &host, Some(credentials));
+        let opening = open(client, address, &host, password);
         match within(&*client.world.clock, SIGN_IN_LIMIT, opening).await {
             Ok(Ok(session)) => return Ok(session),
             Ok(Err(error)) => last = Some(error),
@@ -120,6 +114,48 @@ pub async fn sign_in(
     Err(match last {
         Some(error) => HomeError::Open { domain, error },
         None => HomeError::NoHost(domain),
+    })
+}
+
+async fn open(
+    client: &Client,
+    address: &Address,
+    host: &Host,
+    password: &str,
+) -> Result<Session, OpenError> {
+    let credentials = || Credentials {
+        authorization: String::new(),
+        authentication: address.to_string(),
+        password: Zeroizing::new(password.to_owned()),
+    };
+    let (home, domain) = (client.home(), address.domain());
+    let opened = home.open(domain, host, Some(credentials())).await;
+    match opened {
+        Err(error) => match vouched_for(client, address, host, &error).await {
+            Some(host) => home.open(domain, &host, Some(credentials())).await,
+            None => Err(error),
+        },
+        opened => opened,
+    }
+}
+
+/// The host, to be tried once more, when the domain's MTA-STS policy authenticates one that
+/// nothing else does (spec §2.2, way b).
+pub(crate) async fn vouched_for(
+    client: &Client,
+    address: &Address,
+    host: &Host,
+    error: &OpenError,
+) -> Option<Host> {
+    let unauthenticated = matches!(error, OpenError::Unauthenticated { .. });
+    let named = unauthenticated
+        && client
+            .remote
+            .is_named_by_policy(address.domain(), host)
+            .await;
+    named.then(|| Host {
+        named,
+        ..host.clone()
     })
 }
 

@@ -13,6 +13,7 @@ use email2::Address;
 use email2_io::clock::{Elapsed, within};
 use email2_io::{Clock, Stream};
 use email2_remote::connect::OpenError;
+use email2_remote::resolve::Host;
 use zeroize::Zeroizing;
 
 use crate::home::{self, HomeError};
@@ -408,7 +409,7 @@ async fn connect(client: &Client, address: &Address) -> Result<Stream, ImapError
     let clock: &dyn Clock = &*client.world().clock;
     let mut last = ImapError::Late;
     for host in home::imap_hosts(client, address).await? {
-        let opening = client.home().open_stream(address.domain(), &host);
+        let opening = stream(client, address, &host);
         match within(clock, REPLY_LIMIT, opening).await {
             Ok(Ok(stream)) => return Ok(stream),
             Ok(Err(error)) => last = error.into(),
@@ -416,6 +417,17 @@ async fn connect(client: &Client, address: &Address) -> Result<Stream, ImapError
         }
     }
     Err(last)
+}
+
+async fn stream(client: &Client, address: &Address, host: &Host) -> Result<Stream, OpenError> {
+    let (home, domain) = (client.home(), address.domain());
+    match home.open_stream(domain, host).await {
+        Err(error) => match home::vouched_for(client, address, host, &error).await {
+            Some(host) => home.open_stream(domain, &host).await,
+            None => Err(error),
+        },
+        opened => opened,
+    }
 }
 
 fn listed(response: &Response) -> Option<Listed> {

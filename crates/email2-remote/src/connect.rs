@@ -52,7 +52,7 @@ pub enum OpenError {
     },
     /// The host is not authenticated for the domain: no password was sent (spec §2.6.1).
     #[error(
-        "{host} is not authenticated for {domain}: its certificate names neither email2.{domain}, nor is its DNS record secured by DNSSEC, nor was its authority given"
+        "{host} is not authenticated for {domain}: its certificate does not name email2.{domain}, DNSSEC does not secure its DNS record, no enforced MTA-STS policy of {domain} names it, and its authority was not given"
     )]
     Unauthenticated {
         /// The host.
@@ -357,12 +357,13 @@ fn dialogue(host: &Host, failure: Failure) -> OpenError {
     }
 }
 
-/// Ways (a) and (c) of spec §2.2: what a dialogue shows by itself. For (b) the policy is asked
-/// when neither holds, and (d) is a matter of one key.
+/// Ways (a) and (c) of spec §2.2: what a dialogue shows by itself, and (b) where it was asked
+/// before, because neither held. (d) is a matter of one key.
 fn assurance(host: &Host, matched: &AcceptedName) -> Option<Assurance> {
     match matched {
         _ if host.secure => Some(Assurance::Dnssec),
         AcceptedName::Exact(_) => Some(Assurance::DomainCertificate),
+        AcceptedName::Host(_) if host.named => Some(Assurance::MtaSts),
         AcceptedName::Host(_) => None,
     }
 }

@@ -89,6 +89,7 @@ impl Connector {
             port,
             way: Way::Implicit,
             secure: false,
+            named: false,
         };
         let stream = self.reach(&host).await;
         let stream = stream.map_err(|error| unreached(page, &error))?;

@@ -37,6 +37,9 @@ pub struct Host {
     pub way: Way,
     /// Whether DNSSEC secures every record from the domain to this name (spec §2.2.4).
     pub secure: bool,
+    /// Whether an enforced MTA-STS policy of its domain names it: looked at where nothing else
+    /// authenticates a person's own server (spec §2.6.1).
+    pub named: bool,
 }
 
 /// Why a domain has no hosts.
@@ -144,6 +147,7 @@ fn host(name: String, port: u16, way: Way, secure: bool) -> Host {
         port,
         way,
         secure,
+        named: false,
     }
 }
 

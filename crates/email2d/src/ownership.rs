@@ -138,6 +138,7 @@ mod tests {
             port: 25,
             way: Way::Mx,
             secure: false,
+            named: false,
         }
     }
 

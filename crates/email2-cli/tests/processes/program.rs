@@ -126,6 +126,8 @@ impl Drop for ServerProcess {
 /// A person's home, and `email2` run in it.
 pub(crate) struct Home {
     folder: PathBuf,
+    /// The system's authorities, where they are not this machine's.
+    authorities: Option<PathBuf>,
 }
 
 impl Home {
@@ -136,7 +138,23 @@ impl Home {
         let network = testbed.network_section();
         std::fs::write(folder.join("config.toml"), network).step("configuration")?;
         std::fs::write(folder.join("passphrase"), "a passphrase\n").step("passphrase")?;
-        Ok(Home { folder })
+        Ok(Home {
+            folder,
+            authorities: None,
+        })
+    }
+
+    /// The same where the world's authority is one of the system's: it is not given for a domain.
+    pub(crate) fn with_system_authority(testbed: &Testbed, address: &str) -> Outcome<Home> {
+        let home = Home::make(testbed, address)?;
+        let network = testbed.network_section();
+        let lines = network.lines().filter(|line| !line.starts_with("ca_file"));
+        let network: String = lines.map(|line| format!("{line}\n")).collect();
+        home.file("config.toml", network.as_bytes())?;
+        Ok(Home {
+            authorities: Some(testbed.certification.file()),
+            ..home
+        })
     }
 
     /// Where it is.
@@ -155,6 +173,7 @@ impl Home {
         let mut command = Command::new(env!("CARGO_BIN_EXE_email2"));
         command
             .env("EMAIL2_HOME", &self.folder)
+            .envs(self.authorities.iter().map(|file| ("SSL_CERT_FILE", file)))
             .arg("--json")
             .arg("--passphrase-file")
             .arg(self.folder.join("passphrase"))

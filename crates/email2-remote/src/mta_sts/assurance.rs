@@ -14,6 +14,16 @@ use crate::resolve::Host;
 const POLICY_LIMIT: Duration = Duration::from_secs(3);
 
 impl Remote {
+    /// Whether an enforced policy of `domain` names `host`, of a person's own server: asked when
+    /// nothing else authenticates it (spec §2.6.1). A policy that cannot be had names nobody.
+    pub async fn is_named_by_policy(&self, domain: &Domain, host: &Host) -> bool {
+        let asked = within(&*self.world().clock, POLICY_LIMIT, self.mta_sts(domain)).await;
+        match asked {
+            Ok(Found::Policy(policy)) => policy.mode == Mode::Enforce && policy.names(&host.name),
+            _ => false,
+        }
+    }
+
     /// Asks the policy of `domain` where `search` found a host that nothing else authenticates.
     /// When the policy names others of `hosts`, those are tried.
     pub(crate) async fn by_policy(
