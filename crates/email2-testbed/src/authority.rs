@@ -175,7 +175,7 @@ impl Authority {
 }
 
 /// The parent zone's name: every name but the root has one, label by label.
-fn parent_of(origin: &str) -> Option<&str> {
+pub(crate) fn parent_of(origin: &str) -> Option<&str> {
     match origin.split_once('.') {
         Some((_, parent)) => Some(parent),
         None if origin.is_empty() => None,

@@ -14,6 +14,7 @@ pub mod forger;
 pub mod fuzzing;
 pub mod gauntlet;
 pub mod kept;
+pub mod knot;
 pub mod loopback;
 pub mod mutants;
 pub mod opendkim;

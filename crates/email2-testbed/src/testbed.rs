@@ -1,6 +1,7 @@
 //! The whole world: DNS, certification, domains.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use email2::address::Address;
@@ -14,11 +15,14 @@ use crate::device::Device;
 use crate::domain::{Domain, Place, Plan};
 use crate::failure::{Outcome, Step};
 use crate::forger::session::Exchanger;
+use crate::knot::{Denial, Knot};
 use crate::loopback::{HTTPS_PORT, Loopback, MX_PORT, SUBMISSIONS_PORT};
 use crate::zone::Zone;
 
 /// The host number of the DNS server.
 const DNS_HOST: u8 = 53;
+/// The host number of Knot, where it is the DNS of the world.
+const KNOT_HOST: u8 = 54;
 /// Host numbers of one domain.
 const HOSTS_OF_A_DOMAIN: u8 = 4;
 
@@ -30,6 +34,8 @@ pub struct Testbed {
     pub network: Loopback,
     /// Its DNS.
     pub authority: Authority,
+    /// The DNS that everybody asks in its place.
+    pub knot: Option<Knot>,
     /// Its certification authority.
     pub certification: Certification,
     /// The domains whose servers run in this process.
@@ -45,12 +51,33 @@ impl Testbed {
     /// # Errors
     /// The folder cannot be written, or no network is free.
     pub fn start(folder: &Path) -> Outcome<Testbed> {
+        Testbed::make(folder, None)
+    }
+
+    /// The same with Debian's Knot as DNS.
+    ///
+    /// # Errors
+    /// The same, or Knot does not start.
+    pub fn by_knot(folder: &Path, denial: Denial) -> Outcome<Testbed> {
+        Testbed::make(folder, Some(denial))
+    }
+
+    fn make(folder: &Path, by_knot: Option<Denial>) -> Outcome<Testbed> {
         let network = Loopback::take()?;
         let authority = Authority::start(network.host(DNS_HOST))?;
+        let knot = by_knot.map(|denial| {
+            let host = network.host(KNOT_HOST);
+            Knot::start(host, &folder.join("knot"), denial)
+        });
+        let knot = knot.transpose()?;
+        let anchor = match &knot {
+            Some(knot) => knot.anchor()?,
+            None => authority.anchor().to_owned(),
+        };
         let certification = Certification::start(&folder.join("certificates"))?;
-        std::fs::write(folder.join("dnssec-anchor"), authority.anchor()).step("anchor")?;
+        std::fs::write(folder.join("dnssec-anchor"), anchor).step("anchor")?;
         let config = NetworkConfig {
-            dns: vec![authority.address()],
+            dns: vec![name_server(&authority, knot.as_ref())],
             dnssec_anchor: Some(folder.join("dnssec-anchor")),
             ca_file: Some(certification.file()),
             allow_addresses: vec!["127.0.0.0/8".parse().step("network")?],
@@ -61,11 +88,32 @@ impl Testbed {
             folder: folder.to_owned(),
             network,
             authority,
+            knot,
             certification,
             domains: BTreeMap::new(),
             world: World::real(&config).step("world")?,
             next_host: 10,
         })
+    }
+
+    /// Serves a zone, new or in place of the one of that name.
+    ///
+    /// # Errors
+    /// A record is not usable.
+    pub fn publish(&mut self, zone: Zone) -> Outcome<()> {
+        match &mut self.knot {
+            Some(knot) => knot.publish(vec![zone]),
+            None => self.authority.publish(zone),
+        }
+    }
+
+    /// A zone as it was last published.
+    #[must_use]
+    pub fn zone(&self, origin: &str) -> Option<&Zone> {
+        match &self.knot {
+            Some(knot) => knot.zone(origin),
+            None => self.authority.zone(origin),
+        }
     }
 
     /// `[network]` as every program of this world has it in its configuration.
@@ -75,7 +123,7 @@ impl Testbed {
             "[network]\ndns = [\"{dns}\"]\ndnssec_anchor = \"{anchor}\"\nca_file = \"{ca}\"\n\
              allow_addresses = [\"127.0.0.0/8\"]\nmx_port = {MX_PORT}\n\
              https_port = {HTTPS_PORT}\n",
-            dns = self.authority.address(),
+            dns = name_server(&self.authority, self.knot.as_ref()),
             anchor = self.folder.join("dnssec-anchor").display(),
             ca = self.certification.file().display(),
         )
@@ -87,7 +135,7 @@ impl Testbed {
     /// A file cannot be written.
     pub fn prepare(&mut self, plan: &Plan) -> Outcome<Place> {
         let place = self.place(plan)?;
-        self.authority.publish(place.zone(&self.network)?)?;
+        self.publish(place.zone(&self.network)?)?;
         Ok(place)
     }
 
@@ -115,7 +163,7 @@ impl Testbed {
         let (_, parent) = plan.host.split_once('.').step("host's zone")?;
         let address = self.network.host(place.number);
         let zone = Zone::new(parent).address(&plan.host, address);
-        self.authority.publish(zone)?;
+        self.publish(zone)?;
         Domain::start(place, &self.network, &self.world).await
     }
 
@@ -248,4 +296,9 @@ impl Testbed {
         }
         self.authority.stop().await;
     }
+}
+
+/// Which of them is asked.
+fn name_server(authority: &Authority, knot: Option<&Knot>) -> SocketAddr {
+    knot.map_or_else(|| authority.address(), Knot::address)
 }

@@ -63,6 +63,15 @@ impl Zone {
         &self.origin
     }
 
+    pub(crate) fn ttl(&self) -> u32 {
+        self.ttl
+    }
+
+    /// Owners and data.
+    pub(crate) fn records(&self) -> &[(String, RData)] {
+        &self.records
+    }
+
     pub(crate) fn is_signed(&self) -> bool {
         self.signed
     }
@@ -235,7 +244,7 @@ pub(crate) fn serve(
 }
 
 /// SOA, NS and the name server's address.
-fn apex(zone: &Zone, address: IpAddr) -> Outcome<Vec<(String, RData)>> {
+pub(crate) fn apex(zone: &Zone, address: IpAddr) -> Outcome<Vec<(String, RData)>> {
     let origin = zone.origin();
     let server = name_server(origin);
     let contact = name(&format!("hostmaster.{origin}"))?;

@@ -5,6 +5,8 @@
 mod cases;
 #[path = "ordinary/forwarded.rs"]
 mod forwarded;
+#[path = "ordinary/knot.rs"]
+mod knot;
 #[path = "ordinary/newcomers.rs"]
 mod newcomers;
 #[path = "ordinary/postfix.rs"]

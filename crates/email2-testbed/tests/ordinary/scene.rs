@@ -42,10 +42,14 @@ impl Scene {
     /// Alice takes ordinary mail into her Inbox.
     pub(crate) async fn open() -> Outcome<Scene> {
         let folder = tempfile::tempdir().step("folder")?;
-        let mut testbed = Testbed::start(folder.path())?;
+        Scene::within(Testbed::start(folder.path())?, folder).await
+    }
+
+    /// The same in a world that was made.
+    pub(crate) async fn within(mut testbed: Testbed, folder: tempfile::TempDir) -> Outcome<Scene> {
         let key = Ed25519Key::generate_pkcs8().step("key")?;
-        testbed.authority.publish(shop(&key)?)?;
-        testbed.authority.publish(Zone::new("plain.net"))?;
+        testbed.publish(shop(&key)?)?;
+        testbed.publish(Zone::new("plain.net"))?;
         testbed.add_domain(&Plan::new("example.com")).await?;
         let store = testbed.store(testbed.domain("example.com")?)?;
         let alice = account(&testbed, &store, "alice@example.com", false).await?;
@@ -77,15 +81,20 @@ impl Scene {
     }
 
     pub(crate) async fn offer_to(&self, to: &str, from: &str, content: &[u8]) -> Outcome<String> {
-        let at = self.testbed.exchanger("example.com")?;
-        let mut session = Session::open(&self.testbed.world, &at, "mta.shop.net").await?;
         let letter = Letter {
             from: from.to_owned(),
             announced: None,
             recipients: vec![to.to_owned()],
             content: content.to_vec(),
         };
-        Ok(deliver(&mut session, &letter).await?.to_string())
+        self.offer_letter(&letter).await
+    }
+
+    /// The reply to any letter.
+    pub(crate) async fn offer_letter(&self, letter: &Letter) -> Outcome<String> {
+        let at = self.testbed.exchanger("example.com")?;
+        let mut session = Session::open(&self.testbed.world, &at, "mta.shop.net").await?;
+        Ok(deliver(&mut session, letter).await?.to_string())
     }
 
     /// Taken, and the one message that then lies there, which is removed.
