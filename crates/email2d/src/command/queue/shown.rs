@@ -16,14 +16,30 @@ pub(super) fn line(entry: &QueueEntry) -> String {
         false => format!("next {}", rfc3339(entry.next_attempt)),
     };
     format!(
-        "{id} from <{from}> to {domain}, {count} recipients, {size} octets, {attempts} attempts, {next}",
+        "{id} from <{from}> to {domain}, {recipients}, {size} octets, {attempts}, {next}",
         id = entry.id.0,
         from = entry.mail_from,
         domain = entry.domain,
-        count = entry.recipients.len(),
+        recipients = counted(entry.recipients.len() as u64, "recipient"),
         size = entry.size,
-        attempts = entry.attempts,
+        attempts = counted(u64::from(entry.attempts), "attempt"),
     )
+}
+
+fn counted(count: u64, what: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {what}{plural}")
+}
+
+/// What can be done about an entry that waits.
+fn advice(entry: &QueueEntry) -> String {
+    let id = entry.id.0;
+    match entry.held {
+        true => format!("`email2d queue release {id}` lets it go"),
+        false => format!(
+            "`email2d queue retry {id}` tries it at once; `email2d queue drop {id}` throws it away"
+        ),
+    }
 }
 
 /// One entry with all that is known of it.
@@ -51,6 +67,7 @@ pub(super) fn whole(entry: &QueueEntry, attempts: &[Attempt]) -> String {
             let _ = write!(text, "\n  attempt {} at {at}: {said}", attempt.number);
         }
     }
+    let _ = write!(text, "\n  {}", advice(entry));
     text
 }
 
@@ -93,15 +110,16 @@ pub(super) fn domain(waiting: &WaitingDomain) -> String {
     let next = waiting
         .due
         .map_or_else(|| "held".to_owned(), |due| format!("next {}", rfc3339(due)));
-    let mut text = format!("{}: {} entries, {next}", waiting.domain, waiting.entries);
+    let entries = match waiting.entries {
+        1 => "1 entry".to_owned(),
+        entries => format!("{entries} entries"),
+    };
+    let mut text = format!("{}: {entries}, {next}", waiting.domain);
     if waiting.state.failures > 0 {
         let why = waiting.why.as_deref().unwrap_or("no reason was given");
-        let _ = write!(
-            text,
-            ", failed {} times in a row: {}",
-            waiting.state.failures,
-            why.escape_debug()
-        );
+        let times = counted(u64::from(waiting.state.failures), "time");
+        let why = why.escape_debug();
+        let _ = write!(text, ", failed {times} in a row: {why}");
     }
     text
 }
