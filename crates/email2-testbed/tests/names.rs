@@ -3,7 +3,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use email2_io::dns::{DnsError, Mx, Tlsa};
+use email2_io::dns::{Alias, DnsError, Mx, Tlsa};
 use email2_io::world::{NetworkConfig, World};
 use email2_testbed::authority::{Authority, Fault};
 use email2_testbed::failure::Outcome;
@@ -108,6 +108,11 @@ async fn r02_aliases_are_followed_and_a_circle_of_them_is_no_absence() {
     authority.publish(example).unwrap();
     let found = world.dns.addresses("mail.example.net").await.unwrap();
     assert_eq!(found.records, [HOST]);
+    let alias = Alias {
+        target: "mx.example.net".to_owned(),
+        secure: false,
+    };
+    assert_eq!(found.alias, Some(alias));
     let mx = world.dns.mx("shop.example.net").await.unwrap();
     assert_eq!(mx.records[0].exchange, "mx.example.net");
     for name in ["a.example.net", "b.example.net"] {

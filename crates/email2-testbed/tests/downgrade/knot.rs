@@ -9,7 +9,7 @@ use email2_testbed::zone::Zone;
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject as _;
 
-use crate::ordinary::{ordinary_host, tlsa};
+use crate::ordinary::{ORDINARY, ordinary_host, tlsa};
 use crate::scene::{Scene, took_mail};
 
 /// Of alice's domain nothing but DNSSEC vouches for its host. `None` where Knot is not installed.
@@ -84,8 +84,28 @@ async fn dane_holds_by_the_records_of_knot() {
     assert!(why.contains("DNSSEC"), "{why}");
     scene.testbed.publish(right).unwrap();
     scene.drained().await;
+
+    // The host moves to a hoster, whose zone has its records (spec §12.2.5).
+    let there = scene.testbed.network.host(ORDINARY);
+    let hoster = Zone::new("hoster.net").signed();
+    let hoster = hoster.address("mx.hoster.net", there);
+    let name = format!("_{MX_PORT}._tcp.mx.hoster.net");
+    let wrong = hoster.clone().record(&name, tlsa(b"another certificate"));
+    let moved = Zone::new("example.net").signed();
+    let moved = moved.mx("example.net", 10, "mail.example.net").unwrap();
+    let moved = moved.alias("mail.example.net", "mx.hoster.net").unwrap();
+    let knot = scene.testbed.knot.as_mut().unwrap();
+    knot.publish(vec![wrong, moved]).unwrap();
+    scene.pause(1_500).await;
+    scene.submit_to("pat@example.net").await;
+    let why = scene.waits().await.reply;
+    assert!(why.starts_with(said), "{why}");
+    let right = hoster.record(&name, tlsa(&certificate));
+    scene.testbed.publish(right).unwrap();
+    scene.pause(1_500).await;
+    scene.drained().await;
     let mails = host.heard();
     let mails = mails.iter().filter(|line| line.starts_with("MAIL"));
-    assert_eq!(mails.count(), 2);
+    assert_eq!(mails.count(), 3);
     scene.testbed.stop().await;
 }

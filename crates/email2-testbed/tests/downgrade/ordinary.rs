@@ -18,7 +18,7 @@ use sha2::{Digest as _, Sha256};
 use crate::scene::{Scene, THIEF_NAME, says_nothing_of_email2, thief_name, took_mail};
 
 /// An ordinary host, and the one that serves its domain's policy.
-const ORDINARY: u8 = 210;
+pub(crate) const ORDINARY: u8 = 210;
 const POLICY: u8 = 214;
 
 /// An ordinary domain whose host takes what comes.
