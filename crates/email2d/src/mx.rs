@@ -27,7 +27,9 @@ pub(crate) async fn receive(
         Err(rejection) => return Some(Answer::Rejected(rejection)),
     };
     let caller = &session.caller;
-    let answer = caller.in_time(decide(caller, envelope, spooled)).await;
+    // Boxed, for so large a future is moved with every call that it is handed on by.
+    let decided = Box::pin(decide(caller, envelope, spooled));
+    let answer = caller.in_time(decided).await;
     Some(answer.map_or_else(Answer::Rejected, Answer::Stored))
 }
 
