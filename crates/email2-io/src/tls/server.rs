@@ -4,7 +4,7 @@ mod certificates;
 
 use std::io;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use rustls::ServerConfig;
@@ -48,6 +48,8 @@ pub struct ServerTls {
     clock: Arc<dyn Clock>,
     time: Arc<TlsTime>,
     certificates: Arc<Certificates>,
+    /// One for each list of protocols that was asked for: the doors of a server have a few.
+    configs: Arc<Mutex<Vec<Arc<ServerConfig>>>>,
 }
 
 impl ServerTls {
@@ -67,6 +69,7 @@ impl ServerTls {
             time: Arc::new(TlsTime::new(Arc::clone(&clock))),
             clock,
             provider,
+            configs: Arc::default(),
         })
     }
 
@@ -95,8 +98,7 @@ impl ServerTls {
     /// As [`TlsFailure`] says.
     pub async fn accept(&self, stream: Stream, alpn: &[&[u8]]) -> Result<Arrived, TlsFailure> {
         self.certificates.reload_if_changed();
-        let config = self.config(alpn)?;
-        let handshake = TlsAcceptor::from(Arc::new(config)).accept(stream);
+        let handshake = TlsAcceptor::from(self.config(alpn)?).accept(stream);
         let stream = within(&*self.clock, HANDSHAKE_LIMIT, handshake)
             .await
             .map_err(|Elapsed| TlsFailure::Io(io::ErrorKind::TimedOut.into()))?
@@ -109,7 +111,19 @@ impl ServerTls {
         })
     }
 
-    fn config(&self, alpn: &[&[u8]]) -> Result<ServerConfig, TlsFailure> {
+    /// The same for all connections: making one takes tens of KiB for a moment.
+    fn config(&self, alpn: &[&[u8]]) -> Result<Arc<ServerConfig>, TlsFailure> {
+        let mut configs = self.configs.lock().unwrap_or_else(PoisonError::into_inner);
+        let speaks = |config: &&Arc<ServerConfig>| config.alpn_protocols == alpn;
+        if let Some(config) = configs.iter().find(speaks) {
+            return Ok(Arc::clone(config));
+        }
+        let config = Arc::new(self.make_config(alpn)?);
+        configs.push(Arc::clone(&config));
+        Ok(config)
+    }
+
+    fn make_config(&self, alpn: &[&[u8]]) -> Result<ServerConfig, TlsFailure> {
         let builder = ServerConfig::builder_with_details(
             Arc::clone(&self.provider),
             Arc::<TlsTime>::clone(&self.time),
