@@ -74,10 +74,7 @@ impl DataReader {
         if self.state != State::Inside {
             return 0;
         }
-        octets
-            .iter()
-            .position(|octet| matches!(octet, b'\r' | b'\n' | 0))
-            .unwrap_or(octets.len())
+        memchr::memchr3(b'\r', b'\n', 0, octets).unwrap_or(octets.len())
     }
 
     fn step(&mut self, octet: u8, content: &mut Vec<u8>) {

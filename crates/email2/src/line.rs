@@ -37,11 +37,10 @@ impl Lines {
         octets: &[u8],
         mut each: impl FnMut(&[u8]) -> Result<(), Rejection>,
     ) -> Result<(), Rejection> {
-        for piece in octets.split_inclusive(|octet| *octet == b'\n') {
-            let Some(end_of_line) = piece.strip_suffix(b"\n") else {
-                self.hold(piece)?;
-                break;
-            };
+        let mut rest = octets;
+        while let Some(end) = memchr::memchr(b'\n', rest) {
+            let end_of_line = rest.get(..end).unwrap_or_default();
+            rest = rest.get(end + 1..).unwrap_or_default();
             if self.partial.is_empty() {
                 each(self.checked(end_of_line)?)?;
             } else {
@@ -52,7 +51,11 @@ impl Lines {
                 self.partial.clear();
             }
         }
-        Ok(())
+        if rest.is_empty() {
+            Ok(())
+        } else {
+            self.hold(rest)
+        }
     }
 
     /// Gives the last line, when it has no end.
@@ -92,7 +95,7 @@ impl Lines {
         if self.framing == Framing::Tolerant {
             return Ok(line);
         }
-        match line.iter().find(|octet| matches!(octet, 0 | b'\r')) {
+        match memchr::memchr2(0, b'\r', line).and_then(|at| line.get(at)) {
             Some(0) => Err(Rejection::Nul),
             Some(_) => Err(Rejection::BareLineEnd),
             None if !ended => Err(Rejection::BareLineEnd),
