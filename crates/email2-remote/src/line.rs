@@ -28,18 +28,18 @@ impl Remote {
         }
     }
 
-    /// The dialogue that was left open, if it is one of this kind with `domain`, and what
-    /// authenticated its host still counts (spec §12.5.11).
+    /// The dialogue that was left open, if it is one of this kind with `domain`, what
+    /// authenticated its host still counts, and nothing came unasked (spec §12.5.11).
     pub(crate) fn resume(
         &self,
         line: &mut Line,
         domain: &Domain,
         spoken: Spoken,
     ) -> Option<Session> {
-        let kept = line.kept.take()?;
+        let mut kept = line.kept.take()?;
         let now = self.world().clock.monotonic();
         let fits = kept.domain == *domain && kept.spoken == spoken;
-        if fits && kept.session.is_young(now) {
+        if fits && kept.session.is_young(now) && kept.session.is_quiet() {
             return Some(kept.session);
         }
         self.part(kept.session);

@@ -127,6 +127,19 @@ fn letters_for_one_domain_share_a_few_connections() {
     }
 }
 
+/// A reply too many is not taken for one to the next message (spec §12.5.11).
+#[test]
+fn who_answers_more_than_was_asked_gets_the_next_letter_over_a_new_connection() {
+    let twice = Act::Says("250 2.0.0 taken\r\n250 2.0.0 and once more\r\n");
+    let exchanger = Exchanger::with(vec![Some((Step::End, twice))]);
+    let office = Office::open(Some(&exchanger));
+    office.queue(&people(10));
+    office.pass(MINUTE / 2);
+    assert_eq!(office.waiting(), []);
+    // It keeps nothing of that first connection.
+    assert_eq!(exchanger.taken.lock().unwrap().len(), 9);
+}
+
 #[test]
 fn a_host_that_hangs_at_any_step_costs_bounded_time_and_says_where() {
     let (reply, data) = (limits::REPLY_TIMEOUT, limits::DATA_START_TIMEOUT);

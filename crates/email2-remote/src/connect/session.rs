@@ -12,6 +12,7 @@ use email2_io::tls::AcceptedName;
 use email2_io::{Clock, World};
 use email2_smtp::client::{Event, Failure, PIECE_OCTETS, RecipientOutcome, Stage};
 use email2_smtp::{Client, Envelope, Extensions};
+use futures::FutureExt as _;
 use futures::future::BoxFuture;
 
 use super::{Shown, assurance};
@@ -245,6 +246,12 @@ impl Session {
     /// Whether the dialogue goes on.
     pub(crate) fn is_open(&mut self) -> bool {
         !self.driver.machine().is_closed()
+    }
+
+    /// Whether nothing came unasked: neither a goodbye, nor a reply too many, which would be taken
+    /// for one to the next message.
+    pub(crate) fn is_quiet(&mut self) -> bool {
+        self.driver.next().now_or_never().is_none() && self.is_open()
     }
 
     /// Says QUIT and ends the connection in order.
