@@ -94,8 +94,11 @@ pub(crate) async fn sealed(
     let seals = seals.map_err(|error| given_up(&error))?;
     let mut trace = front(caller, envelope, onward);
     trace.extend(original.above(site, TRACE_OCTETS).await?);
-    let shared = onward.fields.as_bytes();
-    let body = write(site, shared, original.sealed(site).await?).await?;
+    let shared = match onward.own {
+        Some(_) => onward.fields.to_owned(),
+        None => format!("{}{}", original.key_field(), onward.fields),
+    };
+    let body = write(site, shared.as_bytes(), original.sealed(site).await?).await?;
     let each = seals.map_err(|error| unsealable(&error))?.into_iter();
     let each = each.map(|(copy, seal)| {
         Ok(NewEntry {
@@ -113,7 +116,8 @@ pub(crate) async fn sealed(
 #[derive(Clone)]
 struct Copy {
     to: Vec<Address>,
-    /// Directly below its seal (spec §4.6.5): all other fields are shared.
+    /// Directly below its seal, behind the author's key (spec §4.6.5): all other fields are
+    /// shared, and the key too where nothing stands here.
     fields: String,
     /// `h` of its seal.
     digest: [u8; 32],
@@ -129,7 +133,7 @@ async fn copies(
     let key = original.key_field();
     let mut copy = Copy {
         to: Vec::new(),
-        fields: key.to_owned(),
+        fields: String::new(),
         digest: digest(site, &format!("{key}{}", onward.fields), original).await?,
     };
     let mut copies = Vec::new();
