@@ -135,8 +135,8 @@ pub(crate) struct Cost {
     domains: Vec<Stranger>,
 }
 
-/// May this message come to its recipients? Mail of our own, what contacts wrote, reports, and
-/// what a registered mediator passed on are nobody's first contact.
+/// May this message come to its recipients? Mail of our own and of our own domains, what contacts
+/// wrote, reports, and what a registered mediator passed on are nobody's first contact.
 ///
 /// # Errors
 /// A budget is used up, or the store failed.
@@ -160,6 +160,7 @@ pub(crate) async fn admit(
             site.unproved.test(*source)?;
             cost.network = Some(*source);
         }
+        Payer::Author(author) if site.is_local(author.domain()) => {}
         Payer::Author(author) => {
             for to in charged.iter().filter(|to| !to.preferences.knows(author)) {
                 let stranger = of_domain(site, to, author).await?;
