@@ -1,45 +1,74 @@
 //! From an older schema to the one of this version, in the transaction that opening holds.
 
+use std::ops::RangeInclusive;
+
 use rusqlite::Connection;
 
 use super::SCHEMA;
 use crate::error::StoreError;
 
-/// Columns that tables of version 1 did not have.
-const COLUMNS: &[&str] = &[
-    "ALTER TABLE queue ADD COLUMN front BLOB NOT NULL DEFAULT x''",
-    "ALTER TABLE queue ADD COLUMN source INTEGER REFERENCES body(id)",
-    "ALTER TABLE queue ADD COLUMN worker INTEGER NOT NULL DEFAULT 0",
-    "ALTER TABLE queue ADD COLUMN due INTEGER",
-    "ALTER TABLE queue ADD COLUMN held INTEGER NOT NULL DEFAULT 0",
-    "ALTER TABLE queue ADD COLUMN delayed INTEGER NOT NULL DEFAULT 0",
-    "ALTER TABLE queue ADD COLUMN alarm INTEGER NOT NULL DEFAULT 0",
+/// Columns that tables of these versions did not have.
+const COLUMNS: &[(RangeInclusive<i64>, &str)] = &[
+    (
+        1..=2,
+        "ALTER TABLE queue ADD COLUMN front BLOB NOT NULL DEFAULT x''",
+    ),
+    (
+        1..=1,
+        "ALTER TABLE queue ADD COLUMN source INTEGER REFERENCES body(id)",
+    ),
+    (
+        1..=2,
+        "ALTER TABLE queue ADD COLUMN worker INTEGER NOT NULL DEFAULT 0",
+    ),
+    (1..=1, "ALTER TABLE queue ADD COLUMN due INTEGER"),
+    (
+        1..=1,
+        "ALTER TABLE queue ADD COLUMN held INTEGER NOT NULL DEFAULT 0",
+    ),
+    (
+        1..=1,
+        "ALTER TABLE queue ADD COLUMN delayed INTEGER NOT NULL DEFAULT 0",
+    ),
+    (
+        1..=1,
+        "ALTER TABLE queue ADD COLUMN alarm INTEGER NOT NULL DEFAULT 0",
+    ),
+    // The table itself is newer than version 1.
+    (
+        2..=2,
+        "ALTER TABLE list ADD COLUMN one_click INTEGER NOT NULL DEFAULT 0",
+    ),
 ];
 
 /// Indexes of version 1 that are others now.
 const INDEXES: &[&str] = &["DROP INDEX queue_due"];
 
-/// What the new columns and tables say about what is there already.
+/// What columns and tables that are newer than version 1 say about what is there already.
 const ROWS: &[&str] = &[
     "UPDATE queue SET due = max(next_attempt, coalesce(leased_until, 0)), alarm = expires",
     "INSERT INTO queue_domain (domain, due) SELECT domain, min(due) FROM queue GROUP BY domain",
 ];
 
-/// Makes version 2 of version 1. Tables and indexes that are new come from the commented schema,
-/// so that there is one text of them.
-pub(super) fn from_first(connection: &Connection) -> Result<(), StoreError> {
-    for statement in COLUMNS.iter().chain(INDEXES) {
-        connection.execute(statement, [])?;
+/// Makes this version of version `found`. Tables and indexes that are new come from the commented
+/// schema, so that there is one text of them.
+pub(super) fn from(found: i64, connection: &Connection) -> Result<(), StoreError> {
+    for (versions, statement) in COLUMNS {
+        if versions.contains(&found) {
+            connection.execute(statement, [])?;
+        }
     }
+    let from_first = |statements: &[&str]| {
+        let mut statements = statements.iter().filter(|_| found == 1);
+        statements.try_for_each(|statement| connection.execute(statement, []).map(drop))
+    };
+    from_first(INDEXES)?;
     for statement in statements(SCHEMA) {
         if !exists(connection, name_of(&statement))? {
             connection.execute(&statement, [])?;
         }
     }
-    for statement in ROWS {
-        connection.execute(statement, [])?;
-    }
-    Ok(())
+    Ok(from_first(ROWS)?)
 }
 
 /// The statements of the commented schema, without comments.

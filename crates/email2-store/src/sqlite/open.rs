@@ -12,7 +12,7 @@ use crate::Opening;
 use crate::error::StoreError;
 
 /// The schema that this version knows.
-pub(super) const VERSION: i64 = 2;
+pub(super) const VERSION: i64 = 3;
 
 /// The directory of large bodies.
 pub(super) const BODIES: &str = "bodies";
@@ -171,7 +171,7 @@ fn make_schema(connection: &Connection, path: &Path) -> Result<(), StoreError> {
         }
         (VERSION, APPLICATION) => Ok(connection.execute_batch("ROLLBACK")?),
         (1..VERSION, APPLICATION) => {
-            migrate::from_first(connection)?;
+            migrate::from(found, connection)?;
             connection.pragma_update(None, "user_version", VERSION)?;
             Ok(connection.execute_batch("COMMIT")?)
         }

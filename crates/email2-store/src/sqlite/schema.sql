@@ -1,4 +1,4 @@
--- The schema of the store, version 2. A line of comment for every table and
+-- The schema of the store, version 3. A line of comment for every table and
 -- column; a test compares. Times are Unix seconds, sizes are octets, addresses
 -- are in normal form (spec §1.3), 0/1 are no/yes.
 
@@ -227,7 +227,7 @@ CREATE TABLE list (
   moderated    INTEGER NOT NULL,                  -- what others than moderators write waits for one
   open         INTEGER NOT NULL,                  -- anybody may subscribe
   hidden       INTEGER NOT NULL,                  -- every member gets a copy of their own
-  one_click    INTEGER NOT NULL,                  -- every copy has a link that leaves the list
+  one_click    INTEGER NOT NULL DEFAULT 0,        -- every copy has a link that leaves the list
   owner        TEXT    NOT NULL,                  -- the account that gets its bounces
   created      INTEGER NOT NULL                   -- when it was made
 ) STRICT;

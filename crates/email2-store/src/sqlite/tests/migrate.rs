@@ -1,4 +1,4 @@
-//! A store of version 1 becomes one of this version, with all that is in it.
+//! A store of an older version becomes one of this version, with all that is in it.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -11,8 +11,9 @@ use crate::queue::RecipientState;
 use crate::sqlite::SCHEMA;
 use crate::{Opening, Store};
 
-/// The schema of version 1, as it was.
+/// The schemas of older versions, as they were.
 const FIRST: &str = include_str!("version-1.sql");
+const SECOND: &str = include_str!("version-2.sql");
 
 /// A store of version 1 with an account and two queue entries, one of them under way.
 fn first(directory: &Path) {
@@ -41,6 +42,32 @@ fn first(directory: &Path) {
         .unwrap();
 }
 
+/// A store of version 2 with an entry that waits and a list.
+fn second(directory: &Path) {
+    std::fs::create_dir_all(directory).unwrap();
+    let connection = Connection::open(directory.join("store.sqlite")).unwrap();
+    connection.execute_batch(SECOND).unwrap();
+    connection
+        .execute_batch(&format!(
+            "INSERT INTO state VALUES (1, 3, 7, 0);
+             PRAGMA user_version = 2;
+             PRAGMA application_id = {application};
+             INSERT INTO body (name, size, octets) VALUES ('3-1', 5, x'68656c6c6f');
+             INSERT INTO queue (grp, domain, mail_from, body, details, created, expires,
+                                next_attempt, due)
+             VALUES ('g', 'example.net', 'bob@example.org', 1, '', {NOW}, {NOW} + 1000, {NOW},
+                     {NOW});
+             INSERT INTO queue_domain (domain, due) VALUES ('example.net', {NOW});
+             INSERT INTO queue_recipient (entry, position, address, state)
+             VALUES (1, 0, 'dave@example.net', 'waiting');
+             INSERT INTO list (address, announcement, moderated, open, hidden, owner,
+                               created)
+             VALUES ('lunch@example.org', 0, 0, 0, 0, 'bob@example.org', {NOW});",
+            application = 0x454D_4C32,
+        ))
+        .unwrap();
+}
+
 /// Tables with their columns, and indexes.
 fn shape(connection: &Connection) -> BTreeSet<String> {
     let mut select = connection
@@ -60,16 +87,32 @@ fn shape(connection: &Connection) -> BTreeSet<String> {
 }
 
 #[test]
-fn a_store_of_version_1_gets_the_shape_of_this_one() {
+fn a_store_of_an_older_version_gets_the_shape_of_this_one() {
+    for make in [first, second] {
+        let directory = TempDir::new().unwrap();
+        make(directory.path());
+        drop(Store::open(directory.path(), Opening::Serve, NOW).unwrap());
+        let migrated = Connection::open(directory.path().join("store.sqlite")).unwrap();
+        let fresh = Connection::open_in_memory().unwrap();
+        fresh.execute_batch(SCHEMA).unwrap();
+        let (is, wanted) = (shape(&migrated), shape(&fresh));
+        assert_eq!(is.difference(&wanted).next(), None);
+        assert_eq!(wanted.difference(&is).next(), None);
+    }
+}
+
+#[tokio::test]
+async fn what_version_2_kept_is_carried_on() {
     let directory = TempDir::new().unwrap();
-    first(directory.path());
-    drop(Store::open(directory.path(), Opening::Serve, NOW).unwrap());
-    let migrated = Connection::open(directory.path().join("store.sqlite")).unwrap();
-    let fresh = Connection::open_in_memory().unwrap();
-    fresh.execute_batch(SCHEMA).unwrap();
-    let (is, wanted) = (shape(&migrated), shape(&fresh));
-    assert_eq!(is.difference(&wanted).next(), None);
-    assert_eq!(wanted.difference(&is).next(), None);
+    second(directory.path());
+    let store = Store::open(directory.path(), Opening::Serve, NOW).unwrap();
+    let claimed = store.claim(NOW, 60, 10).await.unwrap();
+    assert_eq!(claimed.len(), 1);
+    let reader = store.entry_body(claimed[0].entry.id).await.unwrap();
+    assert_eq!(whole(&*reader).await, b"hello");
+    let lists = store.lists().await.unwrap();
+    assert_eq!(lists.len(), 1);
+    assert!(!lists[0].one_click);
 }
 
 #[tokio::test]
