@@ -488,8 +488,12 @@ async fn the_sieve_script_of_the_page_files_what_is_not_for_the_inbox() {
     let inbox = scene.delivered("carol@example.org", 1).await;
     let verdict = fields(&inbox[0], "Email2-Verdict")[0];
     assert!(verdict.ends_with("; place=inbox"), "{verdict}");
-    let keywords = scene.dovecot.keywords("carol@example.org");
-    assert!(keywords.contains("$Email2Verified"), "{keywords}");
+    // Dovecot names the keyword after it has put the message there.
+    let marked = scene.dovecot.wait("it is marked", |dovecot| {
+        let keywords = dovecot.keywords("carol@example.org");
+        keywords.contains("$Email2Verified")
+    });
+    marked.unwrap();
     for (user, mailbox, body, place) in [
         ("carol@example.org", ".Junk", "Send it.", "junk"),
         ("dave@example.org", ".Requests", "Who?", "requests"),

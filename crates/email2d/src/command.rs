@@ -90,7 +90,7 @@ enum Command {
     /// Names by which mail systems behind sign in: add, list, remove
     #[command(subcommand)]
     Smarthost(smarthost::Command),
-    /// Keys that sign mail to ordinary domains: make them, print their records
+    /// Keys that sign mail to ordinary domains: make them, print their records, rotate, drop
     Dkim(dkim::Arguments),
     /// The DNS records of the domains: print them, check them
     Dns(dns::Arguments),
