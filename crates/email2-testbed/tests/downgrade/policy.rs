@@ -41,8 +41,8 @@ fn serves(page: &Arc<Mutex<Page>>) -> Script {
             (Page::Endless, true) => {
                 Act::Say(b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n\r\n".to_vec())
             }
-            (Page::Endless, false) => Act::Babble(vec![b'x'; 16 * 1024]),
-            (Page::Is(_), false) => Act::Say(Vec::new()),
+            (Page::Endless, false) if said.is("host:") => Act::Babble(vec![b'x'; 16 * 1024]),
+            (_, false) => Act::Say(Vec::new()),
         }
     })
 }
