@@ -40,19 +40,21 @@ pub async fn open(
     key: Option<&SecretKey>,
 ) -> Result<Shown, ContentError> {
     let author = author(raw);
-    let known = match &author {
+    let mut known = match &author {
         Some(author) => certificate(client, author).await,
         None => None,
     };
-    let held = known.as_ref().is_some_and(Certificate::is_keyholder_server);
-    let mut shown = read_with(client, raw, key, known)?;
-    // A device that the author set up since signs by a subkey that the pin lacks.
+    let mut shown = read_with(client, raw, key, known.clone())?;
+    // A device that the author set up since signs by a key that the one known lacks.
     if shown.protection.standing == "unknown-key"
         && let Some(author) = &author
-        && let Some(newer) = renewed(client, author).await
+        && let Some(before) = &known
+        && let Some(newer) = renewed(client, author, before).await
     {
-        shown = read_with(client, raw, key, Some(newer))?;
+        shown = read_with(client, raw, key, Some(newer.clone()))?;
+        known = Some(newer);
     }
+    let held = known.as_ref().is_some_and(Certificate::is_keyholder_server);
     // spec §13.2: a signature by such a key says what the server says, not what a person's device does.
     if held && shown.protection.standing == "verified" {
         shown.notes.push(HELD.to_owned());
@@ -122,14 +124,20 @@ fn read_with(
     read(raw, &reader)
 }
 
-/// What the author's server gives now, put together with the pin; `None` without a pin, and when
-/// nothing new is there or another primary key is (spec §6.5.2).
-async fn renewed(client: &Client, author: &Address) -> Option<Certificate> {
-    let pinned = pin::known(client.store(), author).await.ok()??;
+/// What the author's server gives now, put together with the pin where there is one; `None` when
+/// nothing new is there, or another primary key than the pinned one is (spec §6.5.2).
+async fn renewed(client: &Client, author: &Address, before: &Certificate) -> Option<Certificate> {
+    let pinned = pin::known(client.store(), author).await.ok()?;
     let found = client.remote().fetch_for_writing(author).await.ok()?;
     let (store, now) = (client.store(), client.world().now());
-    let settled = pin::settle(store, author, &found.certificate, found.assurance, now).await;
-    settled.ok().filter(|certificate| *certificate != pinned)
+    let newer = match pinned {
+        Some(_) => {
+            let settled = pin::settle(store, author, &found.certificate, found.assurance, now);
+            settled.await.ok()?
+        }
+        None => found.assurance.map(|_| found.certificate)?,
+    };
+    (newer != *before).then_some(newer)
 }
 
 /// Who cannot be asked is not known: the reading says so, and is made again
