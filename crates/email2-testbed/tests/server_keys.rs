@@ -171,25 +171,27 @@ async fn plain_host(testbed: &mut Testbed) -> Outcome<Arc<Mutex<Vec<String>>>> {
     let given = Arc::clone(&taken);
     tokio::spawn(async move {
         while let Ok(connection) = listener.accept().await {
-            let message = take_one(connection.stream).await;
-            given.lock().await.push(message);
+            take(connection.stream, &given).await;
         }
     });
     Ok(taken)
 }
 
-/// Speaks as much SMTP as one message needs; the message.
-async fn take_one(stream: email2_io::net::Stream) -> String {
+/// Speaks as much SMTP as messages need, one after the other on one connection.
+async fn take(stream: email2_io::net::Stream, given: &Mutex<Vec<String>>) {
     let mut stream = BufReader::new(stream);
     let (mut message, mut in_content) = (String::new(), false);
     let _ = stream.write_all(b"220 mx.plain.example ESMTP\r\n").await;
     loop {
         let mut line = String::new();
         if stream.read_line(&mut line).await.unwrap_or_default() == 0 {
-            return message;
+            return;
         }
         let reply = match line.get(..4).unwrap_or_default() {
-            _ if in_content && line == ".\r\n" => "250 2.0.0 taken\r\n",
+            _ if in_content && line == ".\r\n" => {
+                given.lock().await.push(std::mem::take(&mut message));
+                "250 2.0.0 taken\r\n"
+            }
             _ if in_content => {
                 message += &line;
                 continue;
