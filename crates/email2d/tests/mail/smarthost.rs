@@ -46,7 +46,7 @@ async fn a_name_signs_in_under_tls_where_no_network_is_vouched_for() {
     // Wrong; a name without a password; one of another door; an account's own.
     for (name, password) in [
         ("postfix", "wrong"),
-        ("spare", ""),
+        ("spare", "x"),
         ("elsewhere", other.reveal()),
     ] {
         let reply = wire.sign_in(name.to_owned(), password).await;
