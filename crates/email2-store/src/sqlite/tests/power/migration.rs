@@ -18,6 +18,7 @@ const BACK: &str = "DROP INDEX queue_due; DROP INDEX queue_leased; DROP INDEX qu
     DROP INDEX queue_group; DROP INDEX queue_source;
     ALTER TABLE queue DROP COLUMN source; ALTER TABLE queue DROP COLUMN due; ALTER TABLE queue DROP COLUMN held;
     ALTER TABLE queue DROP COLUMN delayed; ALTER TABLE queue DROP COLUMN alarm;
+    ALTER TABLE queue DROP COLUMN front; ALTER TABLE queue DROP COLUMN worker;
     CREATE INDEX queue_due ON queue(next_attempt);
     DROP TABLE queue_domain; DROP TABLE queue_attempt; DROP TABLE tls_count;
     PRAGMA user_version = 1;";
