@@ -13,9 +13,10 @@ use crate::sqlite::SqliteStore;
 /// Changes of the disk that opening makes at most.
 const CHANGES: u64 = 60;
 
-/// What version 2 brought, taken back.
+/// What versions 2 and 3 brought, taken back.
 const BACK: &str = "DROP INDEX queue_due; DROP INDEX queue_leased; DROP INDEX queue_alarm;
     DROP INDEX queue_group; DROP INDEX queue_source;
+    ALTER TABLE queue DROP COLUMN front; ALTER TABLE queue DROP COLUMN worker;
     ALTER TABLE queue DROP COLUMN source; ALTER TABLE queue DROP COLUMN due; ALTER TABLE queue DROP COLUMN held;
     ALTER TABLE queue DROP COLUMN delayed; ALTER TABLE queue DROP COLUMN alarm;
     ALTER TABLE queue DROP COLUMN front; ALTER TABLE queue DROP COLUMN worker;
