@@ -16,7 +16,6 @@ const CHANGES: u64 = 60;
 /// What versions 2 and 3 brought, taken back.
 const BACK: &str = "DROP INDEX queue_due; DROP INDEX queue_leased; DROP INDEX queue_alarm;
     DROP INDEX queue_group; DROP INDEX queue_source;
-    ALTER TABLE queue DROP COLUMN front; ALTER TABLE queue DROP COLUMN worker;
     ALTER TABLE queue DROP COLUMN source; ALTER TABLE queue DROP COLUMN due; ALTER TABLE queue DROP COLUMN held;
     ALTER TABLE queue DROP COLUMN delayed; ALTER TABLE queue DROP COLUMN alarm;
     ALTER TABLE queue DROP COLUMN front; ALTER TABLE queue DROP COLUMN worker;
