@@ -212,7 +212,10 @@ fn postfix_of_pat(testbed: &mut Testbed) -> Postfix {
     let mut plan = postfix::Plan::new("inside.net", &["pat"], at)
         .with("inet_interfaces", "127.0.0.1")
         .with("relayhost", format!("[{relay}]:{MX_PORT}"))
-        .with("transport_maps", "inline:{ pat@inside.net = answering: }");
+        .with(
+            "transport_maps",
+            "inline:{ { pat@inside.net = answering: } }",
+        );
     plan.master = answering;
     Postfix::start(&folder.join("postfix"), &plan).unwrap()
 }
