@@ -47,6 +47,10 @@ fn every_message_of_a_load_is_delivered_and_counted() {
         [
             "email2d",
             "email2d",
+            "email2d, ordinary mail, rsa",
+            "email2d, ordinary mail, rsa",
+            "email2d, ordinary mail, ed25519",
+            "email2d, ordinary mail, ed25519",
             "sink: TLS, SMTP",
             "sink: TLS, SMTP",
             "sink: nothing",
