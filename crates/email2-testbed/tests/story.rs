@@ -18,13 +18,11 @@ const EXCHANGE: [&str; 9] = [
 ];
 
 /// What people of today have to do with it.
-const FALLBACK: [&str; 10] = [
+const FALLBACK: [&str; 8] = [
     "ordinary-send",
     "ordinary-arrived",
     "mixed-asked",
     "mixed-split",
-    "ordinary-encrypted",
-    "ordinary-encrypted-arrived",
     "email2-demanded",
     "ordinary-refused",
     "ordinary-read",

@@ -3,8 +3,6 @@
 
 use std::time::Duration;
 
-use email2::address::Address;
-use email2::certificate::generate::generate;
 use email2::rejection::Rejection;
 use email2_client::send::compose::{Letter, Source};
 use email2_client::send::protect::ProtectError;
@@ -23,10 +21,8 @@ use crate::testbed::Testbed;
 
 /// The domain of today.
 const ORDINARY: &str = "example.net";
-/// Whom bob writes to there: she has no key,
+/// Whom bob writes to there.
 const DORA: &str = "dora@example.net";
-/// and his stands in the directory of their domain.
-const ERIK: &str = "erik@example.net";
 
 /// How long bob's program tries where mail is to stay in the outbox.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -40,7 +36,7 @@ pub async fn play(
     cast: &Cast,
     narrator: &mut Narrator<'_>,
 ) -> Outcome<OrdinaryServer> {
-    let mut server = OrdinaryServer::start(testbed, ORDINARY).await?;
+    let server = OrdinaryServer::start(testbed, ORDINARY).await?;
     let stage = Stage {
         testbed,
         cast,
@@ -48,14 +44,6 @@ pub async fn play(
     };
     stage.write(narrator).await?;
     stage.write_to_both(narrator).await?;
-    let key = erik(testbed)?;
-    server.publish_key(testbed, key).await?;
-    let stage = Stage {
-        testbed,
-        cast,
-        server: &server,
-    };
-    stage.write_encrypted(narrator).await?;
     stage.demand(narrator).await?;
     stage.hear(narrator).await?;
     for (word, step, did) in DOWNGRADES {
@@ -78,16 +66,6 @@ const DOWNGRADES: [(&str, &str, &str); 2] = [
         "takes the offer of Email 2.0 away (EMAIL2), so that mail would go unsealed",
     ),
 ];
-
-/// The certificate of somebody there who reads by a program of today.
-fn erik(testbed: &Testbed) -> Outcome<Vec<u8>> {
-    let who = Address::parse(ERIK).step(ERIK)?;
-    let (now, mut rng) = (testbed.world.now(), testbed.world.rng());
-    let key = generate(&who.into(), now, &mut rng).step("erik's key")?;
-    let key = key.for_classic_reader(now, &mut rng).step("erik's key")?;
-    let certificate = key.certificate().without_post_quantum();
-    Ok(certificate.octets().to_vec())
-}
 
 struct Stage<'a> {
     testbed: &'a Testbed,
@@ -151,31 +129,6 @@ impl Stage<'_> {
             )
         });
         self.server.next().await.map(drop)
-    }
-
-    /// Bob writes to somebody of today whose key is found.
-    async fn write_encrypted(&self, narrator: &mut Narrator<'_>) -> Outcome<()> {
-        let reports = self.send(&[ERIK], Options::default()).await;
-        narrator.tell(Told {
-            step: "ordinary-encrypted".to_owned(),
-            actor: "bob".to_owned(),
-            did: format!("writes to {ERIK}, whose key is in his domain's Web Key Directory"),
-            ..expect(
-                "handed to bob's server, ordinary mail, signed and encrypted (not post-quantum), to the key in the directory of their domain",
-                told(&reports),
-            )
-        });
-        let came = self.server.next().await?;
-        narrator.tell(Told {
-            step: "ordinary-encrypted-arrived".to_owned(),
-            actor: "server".to_owned(),
-            did: format!("an ordinary server takes it for {}", came.to.join(", ")),
-            ..expect(
-                "over TLS, encrypted for today's programs, with bob's key for the answer",
-                seen(&came),
-            )
-        });
-        Ok(())
     }
 
     /// Email 2.0 all the way, or not at all.
