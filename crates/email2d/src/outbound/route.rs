@@ -67,7 +67,9 @@ async fn ordinary(site: &Site, entry: &QueueEntry) -> Route {
     let made_for_email2 = entry.recipients.iter().any(|to| to.etag.is_some());
     match demands_email2(site, entry).await {
         Ok(true) => Route::Stays(Outcome::Refused(no_email2_onward(&entry.domain))),
-        Ok(false) if made_for_email2 => Route::Stays(Outcome::Refused(email2_gone(&entry.domain))),
+        Ok(false) if made_for_email2 => {
+            Route::Stays(Outcome::Temporary(email2_gone(&entry.domain)))
+        }
         Ok(false) => Route::Ordinary,
         Err(error) => {
             tracing::error!(%error, id = entry.id.0, "a queued message cannot be read");
@@ -93,15 +95,12 @@ fn no_email2_onward(domain: &Domain) -> Reason {
     }
 }
 
-/// What was made for a domain of Email 2.0 need not be readable in another (spec §12.5.2).
+/// What was made for a domain of Email 2.0 need not be readable in another; DNS that shows no trace
+/// of Email 2.0 may lie, so that the mail waits (spec §12.5.2).
 fn email2_gone(domain: &Domain) -> Reason {
-    let text = format!(
-        "It was made for {domain} as a domain that speaks Email 2.0, which it does not do any more: send it again"
-    );
-    Reason {
-        text,
-        ..no_email2_onward(domain)
-    }
+    here(format!(
+        "It was made for {domain} as a domain that speaks Email 2.0, which DNS does not show now: it waits"
+    ))
 }
 
 /// As long as nothing definite is known, the mail waits (spec §12.1.4).
