@@ -37,7 +37,7 @@ impl Authors for SqliteStore {
         before: u64,
     ) -> Result<Met, StoreError> {
         let domain = domain.to_string();
-        self.read(move |connection| {
+        self.look(move |connection| {
             let mut own = connection.prepare_cached(
                 "SELECT 1 FROM met_domain WHERE account = ?1 AND domain = ?2 AND first <= ?3",
             )?;
@@ -59,7 +59,7 @@ impl Authors for SqliteStore {
     ) -> Result<(), StoreError> {
         let domain = domain.to_string();
         let row = (account.0, domain.clone(), now.saturating_sub(NOTED));
-        let noted = self.read(move |connection| {
+        let noted = self.look(move |connection| {
             let mut noted = connection.prepare_cached(
                 "SELECT 1 FROM met_domain WHERE account = ?1 AND domain = ?2 AND last > ?3",
             )?;

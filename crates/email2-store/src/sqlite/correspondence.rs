@@ -11,6 +11,9 @@ use crate::account::AccountId;
 use crate::correspondence::Correspondence;
 use crate::error::StoreError;
 
+/// So many rows are read by whoever asks; more may take a while.
+const FEW: usize = 8;
+
 #[async_trait]
 impl Correspondence for SqliteStore {
     async fn had_sealed(
@@ -18,9 +21,10 @@ impl Correspondence for SqliteStore {
         accounts: &[AccountId],
         authors: &[Address],
     ) -> Result<Vec<AccountId>, StoreError> {
+        let few = accounts.len() * authors.len() <= FEW;
         let accounts = accounts.to_vec();
         let authors: Vec<Address> = authors.iter().map(Address::loose).collect();
-        self.read(move |connection| {
+        let work = move |connection: &Connection| {
             let mut found = Vec::new();
             for account in accounts {
                 for author in &authors {
@@ -31,8 +35,11 @@ impl Correspondence for SqliteStore {
                 }
             }
             Ok(found)
-        })
-        .await
+        };
+        match few {
+            true => self.look(work).await,
+            false => self.read(work).await,
+        }
     }
 
     async fn remember_sent(
