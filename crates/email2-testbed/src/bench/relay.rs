@@ -116,9 +116,7 @@ impl<'a> Relay<'a> {
     pub async fn measure(&mut self, way: Way, cell: Cell, other: Option<&Script>) -> Outcome<Row> {
         self.stage.stop_home()?;
         if way == Way::Dkim {
-            let domain: Domain = SENDING.parse().step("domain")?;
-            let mut rng = self.stage.testbed.world.rng();
-            dkim_key::ensure(&self.stage.home_data(), &domain, &mut rng).step("DKIM")?;
+            self.publish_keys()?;
         }
         let receiver = match other {
             None => Some(self.stage.receive().await?),
@@ -137,9 +135,25 @@ impl<'a> Relay<'a> {
             receiver.stop()?;
         }
         if let Some(other) = other {
+            if way == Way::Dkim {
+                other.expect_verified(cell.messages + 1)?;
+            }
             other.empty()?;
         }
         through
+    }
+
+    /// Keys for DKIM and their records, as `email2d dkim` makes them.
+    fn publish_keys(&mut self) -> Outcome<()> {
+        let domain: Domain = SENDING.parse().step("domain")?;
+        let data = self.stage.home_data();
+        let testbed = &mut self.stage.testbed;
+        let records = dkim_key::ensure(&data, &domain, &mut testbed.world.rng()).step("DKIM")?;
+        let zone = testbed.authority.zone(SENDING).cloned().step("zone")?;
+        let zone = records.iter().fold(zone, |zone, record| {
+            zone.without(&record.name).text(&record.name, &record.text)
+        });
+        testbed.authority.publish(zone)
     }
 
     async fn through(
@@ -346,6 +360,7 @@ impl Relay<'_> {
         let before = (first.settled(stage).await?, second.settled(stage).await?);
         let travelled = travel(stage, &target, &cell, &inbox, letters).await?;
         let after = (first.settled(stage).await?, second.settled(stage).await?);
+        second.expect_verified(cell.messages + 1)?;
         second.empty()?;
         let row = Row::of(OTHERS, cell, &travelled);
         Ok(row.with_cpu(after.0 - before.0, after.1 - before.1))

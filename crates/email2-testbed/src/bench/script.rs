@@ -3,6 +3,7 @@
 use std::ffi::OsStr;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -119,6 +120,26 @@ impl Script {
         Err(Failure {
             step: self.name.clone(),
             why: "it works on and on".to_owned(),
+        })
+    }
+
+    /// So many of the messages that it delivered bear the word that their signature holds.
+    ///
+    /// # Errors
+    /// It is another number, or the folder cannot be read.
+    pub fn expect_verified(&self, messages: usize) -> Outcome<()> {
+        let found = Command::new("grep")
+            .args(["-rl", "dkim=pass"])
+            .arg(self.folder.join("mail"))
+            .output()
+            .step("grep")?;
+        let verified = found.stdout.iter().filter(|octet| **octet == b'\n').count();
+        if verified == messages {
+            return Ok(());
+        }
+        Err(Failure {
+            step: self.name.clone(),
+            why: format!("{verified} of {messages} messages verified"),
         })
     }
 
