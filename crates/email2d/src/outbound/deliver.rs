@@ -135,13 +135,56 @@ impl Content for Queued {
 
     fn read(&self, offset: u64, length: usize) -> BoxFuture<'_, io::Result<Vec<u8>>> {
         Box::pin(async move {
+            // What stands in front leaves with the first of the body: a chunk of its own would be
+            // answered on its own, and the next answer then waits for somebody's timer (Nagle).
             let begin = usize::try_from(offset).unwrap_or(usize::MAX);
-            if let Some(rest) = self.front.get(begin..).filter(|rest| !rest.is_empty()) {
-                return Ok(rest.iter().copied().take(length).collect());
+            let rest = self.front.get(begin..).unwrap_or_default();
+            let mut octets: Vec<u8> = rest.iter().copied().take(length).collect();
+            let wanted = length - octets.len();
+            if wanted == 0 {
+                return Ok(octets);
             }
-            let behind = offset - self.front.len() as u64 + self.skip;
-            let read = self.body.read(behind, length);
-            read.await.map_err(io::Error::other)
+            let behind = (offset + octets.len() as u64).saturating_sub(self.front.len() as u64);
+            let read = self.body.read(behind + self.skip, wanted).await;
+            octets.extend(read.map_err(io::Error::other)?);
+            Ok(octets)
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn kept(folder: &std::path::Path, octets: &[u8]) -> Box<dyn BodyReader> {
+        let store = email2_store::Store::open(folder, email2_store::Opening::Serve, 1).unwrap();
+        let mut writer = store.write_body().await.unwrap();
+        writer.push(octets).await.unwrap();
+        let body = writer.finish().await.unwrap();
+        store.read_spooled(&body).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn what_stands_in_front_is_read_with_the_first_of_the_body() {
+        let folder = tempfile::tempdir().unwrap();
+        let queued = Queued {
+            front: b"front ".to_vec(),
+            skip: 2,
+            body: kept(folder.path(), b"--body").await,
+        };
+        assert_eq!(queued.size(), 10);
+        assert_eq!(queued.read(0, 100).await.unwrap(), b"front body");
+        for length in 1..11 {
+            let mut octets = Vec::new();
+            loop {
+                let piece = queued.read(octets.len() as u64, length).await.unwrap();
+                assert!(piece.len() <= length);
+                if piece.is_empty() {
+                    break;
+                }
+                octets.extend(piece);
+            }
+            assert_eq!(octets, b"front body", "{length} at a time");
+        }
     }
 }
