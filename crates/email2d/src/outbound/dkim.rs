@@ -63,7 +63,9 @@ pub(crate) async fn fields(
     let Some(domain) = answers else {
         return Ok(Vec::new());
     };
-    let Some(keys) = Keys::read(&site.config.data_directory, &domain)? else {
+    // To read an RSA key takes longer than to sign with it.
+    let (data, of) = (site.config.data_directory.clone(), domain.clone());
+    let Some(keys) = aside(move || Keys::read(&data, &of)).await?? else {
         return Ok(Vec::new());
     };
     let hop = FirstHop::of(site, entry, &domain);
