@@ -62,7 +62,8 @@ impl<M: Machine> Driver<M> {
         &mut self.machine
     }
 
-    /// From here on at most `octets` are read (spec §2.7.3); then the connection counts as ended.
+    /// From here on at most `octets` are read (spec §2.7.3); then the machine is told so,
+    /// and the connection counts as ended.
     pub fn allow(&mut self, octets: usize) {
         self.allowance = Some(octets);
     }
@@ -212,7 +213,11 @@ impl<M: Machine> Driver<M> {
 
     fn received(&mut self, octets: &[u8], now: Duration) {
         let allowed = self.allowance.is_none_or(|left| octets.len() <= left);
-        if !allowed || octets.is_empty() {
+        if !allowed {
+            self.ended = true;
+            return self.machine.too_much(now);
+        }
+        if octets.is_empty() {
             return self.end(now);
         }
         self.machine.receive(octets, now);

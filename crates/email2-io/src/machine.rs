@@ -14,6 +14,10 @@ pub trait Machine {
     fn receive(&mut self, octets: &[u8], now: Duration);
     /// The other side sends no more.
     fn end_of_stream(&mut self, now: Duration);
+    /// The other side sent more than is read of it: nothing more is heard.
+    fn too_much(&mut self, now: Duration) {
+        self.end_of_stream(now);
+    }
     /// Octets to send, until there are none.
     fn poll_transmit(&mut self) -> Option<Vec<u8>>;
     /// Whether what is to be sent may wait for the next event, because more will follow it.
@@ -30,7 +34,7 @@ pub trait Machine {
 
 /// Our machines have these as methods of their own, so that they need no such trait.
 macro_rules! machine {
-    ($machine:ty, $event:ty $(, $holds_back:ident)?) => {
+    ($machine:ty, $event:ty $(, { $($own:tt)* })?) => {
         impl Machine for $machine {
             type Event = $event;
 
@@ -49,9 +53,7 @@ macro_rules! machine {
             fn poll_event(&mut self) -> Option<$event> {
                 Self::poll_event(self)
             }
-            $(fn $holds_back(&self) -> bool {
-                Self::$holds_back(self)
-            })?
+            $($($own)*)?
             fn deadline(&self) -> Option<Duration> {
                 Self::deadline(self)
             }
@@ -63,7 +65,11 @@ macro_rules! machine {
 }
 
 #[cfg(feature = "smtp")]
-machine!(email2_smtp::Server, email2_smtp::server::Event, holds_back);
+machine!(email2_smtp::Server, email2_smtp::server::Event, {
+    fn holds_back(&self) -> bool {
+        Self::holds_back(self)
+    }
+});
 #[cfg(feature = "smtp")]
 machine!(email2_smtp::Client, email2_smtp::client::Event);
 #[cfg(feature = "smtp")]

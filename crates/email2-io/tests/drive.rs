@@ -12,6 +12,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 struct Talker {
     says: Option<Vec<u8>>,
     heard: Vec<u8>,
+    ends: Vec<&'static str>,
 }
 
 impl Machine for Talker {
@@ -25,7 +26,13 @@ impl Machine for Talker {
         self.heard.extend_from_slice(octets);
     }
 
-    fn end_of_stream(&mut self, _now: Duration) {}
+    fn end_of_stream(&mut self, _now: Duration) {
+        self.ends.push("end of stream");
+    }
+
+    fn too_much(&mut self, _now: Duration) {
+        self.ends.push("too much");
+    }
 
     fn poll_transmit(&mut self) -> Option<Vec<u8>> {
         self.says.take()
@@ -51,6 +58,7 @@ async fn giving_up_a_wait_loses_no_octets() {
     let talker = Talker {
         says: Some(says.clone()),
         heard: Vec::new(),
+        ends: Vec::new(),
     };
     let mut driver = Driver::new(talker, Box::new(ours), Arc::clone(&clock));
     let mut received: Vec<u8> = Vec::new();
@@ -65,4 +73,29 @@ async fn giving_up_a_wait_loses_no_octets() {
     assert_eq!(received, says);
     theirs.write_all(b"thanks").await.unwrap();
     assert_eq!(driver.next().await.unwrap(), Some(b"thanks".to_vec()));
+}
+
+#[tokio::test]
+async fn who_sends_more_than_is_read_has_not_ended_the_connection() {
+    for (octets, heard, end) in [
+        (8, Some(b"12345678".to_vec()), "end of stream"),
+        (7, None, "too much"),
+    ] {
+        let (ours, mut theirs) = tokio::io::duplex(64);
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+        let talker = Talker {
+            says: None,
+            heard: Vec::new(),
+            ends: Vec::new(),
+        };
+        let mut driver = Driver::new(talker, Box::new(ours), clock);
+        driver.allow(octets);
+        theirs.write_all(b"12345678").await.unwrap();
+        drop(theirs);
+        if heard.is_some() {
+            assert_eq!(driver.next().await.unwrap(), heard);
+        }
+        assert_eq!(driver.next().await.unwrap(), None);
+        assert_eq!(driver.machine().ends, [end]);
+    }
 }
