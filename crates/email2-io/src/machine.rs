@@ -71,7 +71,11 @@ machine!(email2_smtp::Server, email2_smtp::server::Event, {
     }
 });
 #[cfg(feature = "smtp")]
-machine!(email2_smtp::Client, email2_smtp::client::Event);
+machine!(email2_smtp::Client, email2_smtp::client::Event, {
+    fn too_much(&mut self, now: Duration) {
+        Self::too_much(self, now);
+    }
+});
 #[cfg(feature = "smtp")]
 machine!(email2_smtp::lmtp::Lmtp, email2_smtp::lmtp::Event);
 #[cfg(feature = "imap")]

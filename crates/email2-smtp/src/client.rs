@@ -266,11 +266,19 @@ impl Client {
     /// The server sends no more, with or without a TLS close_notify. What was answered stays
     /// answered (S14); what was not is neither refused nor delivered (spec §3.12.1).
     pub fn end_of_stream(&mut self, now: Duration) {
+        self.end_by(Failure::Lost, now);
+    }
+
+    /// The server said more than is read of it (spec §2.7.3): what was answered in what was read
+    /// stays answered, and nothing more is heard.
+    pub fn too_much(&mut self, now: Duration) {
+        self.end_by(ReplyError::TooLong.into(), now);
+    }
+
+    fn end_by(&mut self, failure: Failure, now: Duration) {
         self.now = now;
         while self.next_reply() {}
-        if !self.closed {
-            self.fail(Failure::Lost);
-        }
+        self.fail(failure);
     }
 
     /// Octets to send; `None` when there are none.

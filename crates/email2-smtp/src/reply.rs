@@ -188,8 +188,8 @@ pub enum ReplyError {
     /// Not three digits and a separator, or different codes in one reply.
     #[error("the reply is not in the form of RFC 5321")]
     Malformed,
-    /// Longer than 64 KiB.
-    #[error("the reply is longer than 64 KiB")]
+    /// A reply, or all that a dialogue may bring, longer than 64 KiB.
+    #[error("the server answered with more than 64 KiB")]
     TooLong,
 }
 

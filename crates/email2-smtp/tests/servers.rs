@@ -174,6 +174,26 @@ fn after_250_it_is_delivered_whatever_follows() {
 }
 
 #[test]
+fn who_says_more_than_is_read_is_named_for_it() {
+    let ok = "250 ok\r\n".repeat(4);
+    let (_, mut client, _) = script(&[HELLO, PIPELINING, ("DATA", ok.as_str())], b"a\r\n");
+    client.receive(b"354 go\r\n250-and", NOW);
+    client.too_much(NOW);
+    let events: Vec<_> = std::iter::from_fn(|| client.poll_event()).collect();
+    let words = "the server answered with more than 64 KiB";
+    assert_eq!(outcomes(&events), [words; 3]);
+    let (_, mut client, _) = script(&[], b"");
+    client.receive(b"220-and", NOW);
+    client.too_much(NOW);
+    let events: Vec<_> = std::iter::from_fn(|| client.poll_event()).collect();
+    let [client::Event::Failed(failure), client::Event::Closed] = &events[..] else {
+        panic!("{events:?}");
+    };
+    assert!(failure.is_temporary());
+    assert_eq!(failure.to_string(), words);
+}
+
+#[test]
 fn silence_is_a_temporary_failure() {
     let (_, mut client, _) = script(&[HELLO], b"");
     let deadline = client.deadline().unwrap();

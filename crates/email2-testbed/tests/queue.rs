@@ -187,29 +187,22 @@ fn a_host_that_lies_floods_or_hangs_up_is_tried_again() {
     let large = format!("From: bob@example.org\r\nSubject: long\r\n\r\n{large}");
     let large: &'static str = Box::leak(large.into_boxed_str());
     for (step, at) in [
-        (Step::Greeting, ""),
-        (Step::Hello, ""),
-        (Step::Mail, ", at MAIL"),
-        (Step::Data, ", at DATA"),
+        (Step::Greeting, vec![""]),
+        (Step::Hello, vec![""]),
+        (Step::Mail, vec![", at MAIL"]),
+        (Step::Data, vec![", at DATA"]),
         // Wherever in the content it is noticed.
-        (Step::Content, ""),
-        (Step::End, ", at the end of the content"),
+        (
+            Step::Content,
+            vec![", at the content", ", at the end of the content"],
+        ),
+        (Step::End, vec![", at the end of the content"]),
     ] {
-        let (malformed, long, ended) = (
-            "the reply is not in the form of RFC 5321",
-            "the reply is longer than 64 KiB",
-            "the connection ended before the reply came",
-        );
-        for (act, faults) in [
-            (Act::Garbage, vec![malformed]),
-            // Before a transaction no more is read of a whole dialogue, and then it ends.
-            (Act::Floods, vec![long, ended]),
-            (Act::HangsUp, vec![ended]),
+        for (act, fault) in [
+            (Act::Garbage, "the reply is not in the form of RFC 5321"),
+            (Act::Floods, "the server answered with more than 64 KiB"),
+            (Act::HangsUp, "the connection ended before the reply came"),
         ] {
-            let faults = match step {
-                Step::Content => vec![malformed, long, ended],
-                _ => faults,
-            };
             let exchanger = Exchanger::with(vec![Some((step, act.clone()))]);
             let mut office = Office::open(Some(&exchanger));
             if step == Step::Content {
@@ -228,13 +221,8 @@ fn a_host_that_lies_floods_or_hangs_up_is_tried_again() {
             assert_eq!(office.waiting().len(), 1, "{step:?} {act:?}");
             let reasons = office.reasons();
             assert_eq!(reasons.len(), 1, "{step:?} {act:?}: {reasons:?}");
-            let host = format!("mail.example.net{at}");
-            assert!(
-                reasons[0].starts_with(&host),
-                "{step:?} {act:?}: {reasons:?}"
-            );
-            let said = faults.iter().any(|fault| reasons[0].ends_with(fault));
-            assert!(said, "{step:?} {act:?}: {reasons:?}");
+            let said = |at: &&str| reasons[0] == format!("mail.example.net{at}: {fault}");
+            assert!(at.iter().any(said), "{step:?} {act:?}: {reasons:?}");
             office.pass(HOUR);
             assert_eq!(office.waiting(), [], "{step:?} {act:?}");
             assert_eq!(
