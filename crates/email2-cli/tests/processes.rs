@@ -1,6 +1,8 @@
 //! The mission's exchange as separate processes: two `email2d`, two homes with `email2`, a
 //! DNS server, and nothing but the configuration's knobs to tell them of each other.
 
+#[path = "processes/away.rs"]
+mod away;
 #[path = "processes/daily.rs"]
 mod daily;
 #[path = "processes/keys.rs"]
@@ -94,6 +96,20 @@ fn only(inbox: &Value) -> Outcome<Value> {
     let entries = inbox.as_array().step("inbox")?;
     assert_eq!(entries.len(), 1, "{inbox}");
     entries.first().cloned().step("message")
+}
+
+/// An inbox, the newest first, as soon as it has so many messages.
+fn inbox_of(home: &Home, messages: usize) -> Outcome<Value> {
+    let mut inbox = Value::Null;
+    for _ in 0..300 {
+        inbox = home.run(&["inbox"])?;
+        if inbox.as_array().step("inbox")?.len() >= messages {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(100));
+    }
+    assert_eq!(inbox.as_array().map(Vec::len), Some(messages), "{inbox}");
+    Ok(inbox)
 }
 
 fn send(from: &Home, to: &str) -> Outcome<Value> {

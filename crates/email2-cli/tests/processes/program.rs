@@ -92,6 +92,25 @@ impl ServerProcess {
         json(&output, arguments)
     }
 
+    /// Runs an administrator's command; what it prints for people.
+    pub(crate) fn page(&self, arguments: &[&str]) -> Outcome<String> {
+        let output = Command::new(server_program())
+            .arg("--config")
+            .arg(self.place.configuration())
+            .args(arguments)
+            .stdin(Stdio::null())
+            .output()
+            .step("email2d")?;
+        let words = String::from_utf8_lossy(&output.stderr).into_owned();
+        match output.status.success() {
+            true => String::from_utf8(output.stdout).step(arguments.join(" ")),
+            false => Err(Failure {
+                step: arguments.join(" "),
+                why: words,
+            }),
+        }
+    }
+
     /// The most memory it ever had, in octets.
     pub(crate) fn highest_memory(&self) -> Outcome<u64> {
         highest_memory(self.child.id())
