@@ -7,6 +7,8 @@ mod away;
 mod daily;
 #[path = "processes/keys.rs"]
 mod keys;
+#[path = "processes/lists.rs"]
+mod lists;
 #[path = "processes/passed_on.rs"]
 mod passed_on;
 #[path = "processes/policy.rs"]
