@@ -110,6 +110,9 @@ fn quickstart_makes_all_that_a_server_needs() {
         (&check["good"], &check["warnings"]),
         (&true.into(), &Value::Array(vec![]))
     );
+    let told = String::from_utf8(host.run(&["config", "check"]).stdout).unwrap();
+    let good = "config.toml: good; a server that runs takes it when it is restarted\n";
+    assert!(told.ends_with(good), "{told}");
     let (code, again) = host.refused(&["quickstart", "example.org"]);
     assert_eq!(code, 73);
     assert!(again.contains("exists: move it away"), "{again}");

@@ -41,7 +41,10 @@ pub(super) fn run(command: &Command, path: &Path, json: bool) -> Result<(), Fail
         .iter()
         .map(|warning| format!("warning: {warning}\n"))
         .collect();
-    text.push_str(&format!("{}: good", path.display()));
+    text.push_str(&format!(
+        "{}: good; a server that runs takes it when it is restarted",
+        path.display()
+    ));
     let object = json!({"file": path.display().to_string(), "good": true, "warnings": warnings});
     Output::new(json).print(&text, &object)
 }
