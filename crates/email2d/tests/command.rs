@@ -195,8 +195,13 @@ fn names_of_the_smarthost_are_added_listed_and_removed() {
     let (host, _) = Host::new();
     let added = json(&host.run(&["--json", "smarthost", "add", "postfix"]));
     assert_eq!(added["password"].as_str().unwrap().len(), 43);
+    assert_eq!(added["used"], false);
     let again = json(&host.run(&["--json", "smarthost", "add", "postfix"]));
     assert_ne!(again["password"], added["password"]);
+    let told = || String::from_utf8(host.run(&["smarthost", "add", "postfix"]).stdout).unwrap();
+    let hint = "\n\nNo door takes it yet: add names = [\"postfix\"] to a [[smarthost]] table of \
+                the configuration and restart the server.\n";
+    assert!(told().ends_with(hint), "{}", told());
     assert_eq!(host.refused(&["smarthost", "add", "a b"]).0, 65);
     let list = host.run(&["smarthost", "list"]);
     assert_eq!(list.stdout, b"postfix (no [[smarthost]] table names it)\n");
@@ -212,6 +217,9 @@ fn names_of_the_smarthost_are_added_listed_and_removed() {
     );
     std::fs::write(&config, format!("{text}\n{table}names = [\"postfix\"]\n")).unwrap();
     assert_eq!(host.run(&["smarthost", "list"]).stdout, b"postfix\n");
+    let hint = "\n\nIt signs in from now on; only a server that was started before its \
+                configuration named it has to be restarted.\n";
+    assert!(told().ends_with(hint), "{}", told());
     json(&host.run(&["--json", "smarthost", "remove", "postfix"]));
     assert_eq!(host.refused(&["smarthost", "remove", "postfix"]).0, 67);
 }

@@ -39,18 +39,21 @@ async fn add(mut desk: Desk, name: &str) -> Result<(), Failure> {
         )));
     }
     let password = smarthost::add(&desk.store, name, &mut desk.rng).await?;
-    let hint = match is_named(&desk, name) {
-        true => String::new(),
+    let used = is_named(&desk, name);
+    let hint = match used {
+        true => "It signs in from now on; only a server that was started before its \
+                 configuration named it has to be restarted."
+            .to_owned(),
         false => format!(
-            "\n\nNo door takes it yet: add names = [\"{name}\"] to a [[smarthost]] table of the \
+            "No door takes it yet: add names = [\"{name}\"] to a [[smarthost]] table of the \
              configuration and restart the server."
         ),
     };
     let text = format!(
-        "Password of {name}, shown once, for AUTH under TLS at the smarthost:\n\n  {}{hint}",
+        "Password of {name}, shown once, for AUTH under TLS at the smarthost:\n\n  {}\n\n{hint}",
         password.reveal()
     );
-    let object = json!({"name": name, "password": password.reveal()});
+    let object = json!({"name": name, "password": password.reveal(), "used": used});
     desk.output.print(&text, &object)
 }
 

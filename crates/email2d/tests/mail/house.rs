@@ -57,7 +57,9 @@ impl House {
         };
         let world = World::real(&network).unwrap();
         let data = folder.path().join("data");
-        let mut config: Config = toml::from_str(&configuration(folder.path(), lines)).unwrap();
+        let text = configuration(folder.path(), lines);
+        write(folder.path(), "config.toml", &text);
+        let mut config: Config = toml::from_str(&text).unwrap();
         config.network = network;
         let running = Server::start(config, world.clone()).await.unwrap();
         House {
@@ -67,6 +69,20 @@ impl House {
             ca,
             folder,
         }
+    }
+
+    /// Runs the program beside the server, with its configuration; the object that it prints.
+    pub(crate) fn program(&self, arguments: &[&str]) -> serde_json::Value {
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_email2d"))
+            .arg("--config")
+            .arg(self.folder.path().join("config.toml"))
+            .arg("--json")
+            .args(arguments)
+            .output();
+        let output = output.unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{arguments:?}: {said}");
+        serde_json::from_slice(&output.stdout).unwrap()
     }
 
     /// An account with a published key and a token.

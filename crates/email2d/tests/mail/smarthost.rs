@@ -76,6 +76,25 @@ async fn a_name_signs_in_under_tls_where_no_network_is_vouched_for() {
     assert_eq!(names, ["elsewhere"]);
 }
 
+/// The server that runs is told nothing: it looks where the program wrote.
+#[tokio::test]
+async fn a_running_server_takes_what_the_program_adds_and_removes() {
+    let door = table("192.0.2.0/24").replace("domains", "names = ['postfix']\ndomains");
+    let house = House::with(&door).await;
+    let (mut wire, _) = secured(&house).await;
+    let reply = wire.sign_in("postfix".to_owned(), "none yet").await;
+    assert!(reply.starts_with("535 "), "{reply}");
+    let added = house.program(&["smarthost", "add", "postfix"]);
+    assert_eq!(added["used"], true);
+    let password = added["password"].as_str().unwrap();
+    let reply = wire.sign_in("postfix".to_owned(), password).await;
+    assert!(reply.starts_with("235 "), "{reply}");
+    house.program(&["smarthost", "remove", "postfix"]);
+    let (mut wire, _) = secured(&house).await;
+    let reply = wire.sign_in("postfix".to_owned(), password).await;
+    assert!(reply.starts_with("535 "), "{reply}");
+}
+
 /// As a program behind connects.
 async fn connect(house: &House) -> Wire {
     let at = house.running.listening().smarthosts[0];
