@@ -94,6 +94,18 @@ pub trait Passages: Send + Sync {
         report: NewEntry,
     ) -> Result<bool, StoreError>;
 
+    /// Keeps the report about ordinary mail that was passed on in the entries of `group`; `false`,
+    /// and nothing is kept, when its sender was told before, which is remembered until `until`.
+    ///
+    /// # Errors
+    /// As [`Passages::pass_on`].
+    async fn report_once(
+        &self,
+        group: &str,
+        until: u64,
+        report: NewEntry,
+    ) -> Result<bool, StoreError>;
+
     /// Keeps an automatic answer of `account` to `sender`, unless one was kept after `since`;
     /// whether it was (RFC 3834 §2).
     ///
@@ -116,7 +128,7 @@ pub trait Passages: Send + Sync {
     /// The held entries of lists whose time was over at `now` before anybody decided.
     async fn undecided(&self, now: u64) -> Result<Vec<QueueId>, StoreError>;
 
-    /// Forgets what nobody needs any more: seals past their memory at `now`, answers before
-    /// `answers`; how many.
+    /// Forgets what nobody needs any more: seals and reports past their memory at `now`,
+    /// answers before `answers`; how many.
     async fn forget_passages(&self, now: u64, answers: u64) -> Result<u64, StoreError>;
 }

@@ -228,6 +228,18 @@ pub(crate) async fn an_author_is_told_once(store: &Store) {
     assert_eq!(store.forget_passages(late, 0).await.unwrap(), 1);
 }
 
+pub(crate) async fn a_sender_is_told_once(store: &Store) {
+    let until = NOW + 100;
+    for (group, expected) in [("g1", true), ("g1", false), ("g2", true)] {
+        let report = entry(store, "bob@example.org").await;
+        let told = store.report_once(group, until, report).await;
+        assert_eq!(told.unwrap(), expected, "{group}");
+    }
+    assert_eq!(store.entries().await.unwrap().len(), 2);
+    assert_eq!(store.forget_passages(until, 0).await.unwrap(), 0);
+    assert_eq!(store.forget_passages(until + 1, 0).await.unwrap(), 2);
+}
+
 pub(crate) async fn an_answer_is_given_once(store: &Store) {
     let alice = account(store, "alice@example.com", None).await;
     let bob = address("bob@example.org");

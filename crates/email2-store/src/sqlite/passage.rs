@@ -82,6 +82,26 @@ impl Passages for SqliteStore {
         .await
     }
 
+    async fn report_once(
+        &self,
+        group: &str,
+        until: u64,
+        report: NewEntry,
+    ) -> Result<bool, StoreError> {
+        let group = group.to_owned();
+        self.write(move |change| {
+            let insert = "INSERT INTO reported (grp, keep_until) VALUES (?1, ?2)
+                          ON CONFLICT DO NOTHING";
+            let row = (&group, until);
+            let fresh = change.connection.prepare_cached(insert)?.execute(row)?;
+            if fresh > 0 {
+                queue::insert(change, &report)?;
+            }
+            Ok(fresh > 0)
+        })
+        .await
+    }
+
     async fn answer_once(
         &self,
         account: AccountId,
@@ -149,9 +169,11 @@ impl Passages for SqliteStore {
         self.write(move |change| {
             let seals = "DELETE FROM passed_seal WHERE keep_until < ?1";
             let seals = change.connection.execute(seals, [now])?;
+            let reports = "DELETE FROM reported WHERE keep_until < ?1";
+            let reports = change.connection.execute(reports, [now])?;
             let old = "DELETE FROM answered WHERE at < ?1";
             let old = change.connection.execute(old, [answers])?;
-            Ok((seals + old) as u64)
+            Ok((seals + reports + old) as u64)
         })
         .await
     }

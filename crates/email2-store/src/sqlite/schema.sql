@@ -255,6 +255,12 @@ CREATE TABLE passed_seal (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX passed_seal_keep ON passed_seal(keep_until);
 
+-- reported: ordinary mail whose sender was told that it could not be passed on (spec §14.2.8)
+CREATE TABLE reported (
+  grp        TEXT    NOT NULL PRIMARY KEY,  -- what grouped its entries in the queue
+  keep_until INTEGER NOT NULL               -- then it may be forgotten
+) STRICT, WITHOUT ROWID;
+
 -- answered: to whom an account answered by itself (RFC 3834 §2)
 CREATE TABLE answered (
   account INTEGER NOT NULL REFERENCES account(id) ON DELETE CASCADE,  -- whose answer

@@ -85,6 +85,7 @@ conformance! { fresh:
         a_better_way_passes_on_again,
         nothing_is_passed_on_when_the_copy_finds_no_room,
         an_author_is_told_once,
+        a_sender_is_told_once,
         an_answer_is_given_once,
         what_is_held_is_found_by_its_group,
     }
