@@ -5,6 +5,7 @@ use std::time::Duration;
 use email2_store::{Account, Scope};
 use email2_testbed::failure::{Outcome, Step};
 use email2_testbed::ordinary::OrdinaryServer;
+use email2_testbed::zone::Zone;
 
 use crate::scene::{Scene, account, letter};
 
@@ -157,6 +158,33 @@ async fn nobody_is_told_of_mail_that_others_sent_in_their_name() -> Outcome<()> 
         "as it had come: {told}"
     );
     assert!(!told.contains("gone@"), "{told}");
+    scene.stop().await;
+    Ok(())
+}
+
+/// Two domains refuse it, each at its time; the sender wrote once, and hears once (spec §14.2.8).
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sender_is_told_once_to_however_many_domains_it_went() -> Outcome<()> {
+    let (mut scene, _) = forwarded().await?;
+    let shop = serve(&mut scene, "shop.net").await?;
+    let never = Zone::new("never.net").mx("never.net", 0, ".")?;
+    scene.testbed.publish(never)?;
+    let gone = "gone@example.com\ngone@never.net\n";
+    scene.set("forward", gone).await?;
+    scene.set("forward-confirmed", gone).await?;
+    for _ in 0..2 {
+        let honest = scene.signed(&letter("news@shop.net", "cheap"))?;
+        scene.offer("bounce@shop.net", &honest).await?;
+        settled(&scene).await?;
+        let told = shop.take();
+        let [report] = told.as_slice() else {
+            return None.step(format!("one report, not {told:?}"));
+        };
+        let about = "Final-Recipient: rfc822; alice@example.com\r\n";
+        assert_eq!(report.content.matches("Final-Recipient:").count(), 1);
+        assert!(report.content.contains(about), "{}", report.content);
+        assert!(!report.content.contains("gone@"), "{}", report.content);
+    }
     scene.stop().await;
     Ok(())
 }

@@ -110,8 +110,9 @@ fn base32(bits: u128) -> String {
     (0..16).rev().map(digit).collect()
 }
 
-/// What is told to the sender of ordinary mail that could not be passed on from here, about the
-/// message as it had come (spec §14.2.8). None where that cannot be read any more.
+/// Tells the sender of ordinary mail that could not be passed on from here, about the message as it
+/// had come (spec §14.2.8): once, to however many domains it went. Nobody is told where that cannot
+/// be read any more.
 ///
 /// # Errors
 /// The store failed.
@@ -119,10 +120,10 @@ pub(crate) async fn failed(
     site: &Site,
     entry: &QueueEntry,
     sender: &Address,
-) -> Result<Vec<NewEntry>, StoreError> {
+) -> Result<(), StoreError> {
     let header = dsn::original_header(site, entry).await?;
     let Some((by, header)) = as_it_came(&header) else {
-        return Ok(Vec::new());
+        return Ok(());
     };
     let told = Told {
         by: &by,
@@ -130,7 +131,13 @@ pub(crate) async fn failed(
         arrived: entry.created,
         header,
     };
-    Ok(vec![told.entry(site).await?])
+    let report = told.entry(site).await?;
+    // All entries of one reception are over before that.
+    let until = entry.created + limits::RETURN_PATH_LIFETIME;
+    if site.store.report_once(&entry.group, until, report).await? {
+        site.departures.announce();
+    }
+    Ok(())
 }
 
 /// To whom it had come, and its own fields: ours stand in front (spec §14.2.1).

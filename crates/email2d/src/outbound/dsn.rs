@@ -46,6 +46,8 @@ pub(super) struct Reports {
     pub(super) onward: Vec<NewEntry>,
     /// They say that the message is late.
     pub(super) delayed: bool,
+    /// Its sender was told by the mediator, now or before.
+    pub(super) by_mediator: bool,
 }
 
 impl Reports {
@@ -53,6 +55,7 @@ impl Reports {
     pub(super) fn join(&mut self, others: Reports) {
         self.here.extend(others.here);
         self.onward.extend(others.onward);
+        self.by_mediator |= others.by_mediator;
     }
 }
 
@@ -157,7 +160,8 @@ async fn report(
     };
     if let Some(origin) = return_path::original(site, author).filter(|origin| origin.proved) {
         if kind == Kind::Failed {
-            reports.onward = return_path::failed(site, entry, &origin.sender).await?;
+            return_path::failed(site, entry, &origin.sender).await?;
+            reports.by_mediator = true;
         }
         return Ok(reports);
     }

@@ -172,7 +172,8 @@ fn log(claim: &Claimed, entry: &QueueEntry, reports: &Reports) {
         tracing::info!(group = entry.group, to = %to.address, state, reply, "onward");
     }
     let refused = newly_refused(&claim.entry, entry).count();
-    if refused > 0 && reports.here.is_empty() && reports.onward.is_empty() {
+    let silent = reports.here.is_empty() && reports.onward.is_empty() && !reports.by_mediator;
+    if refused > 0 && silent {
         let from = entry.mail_from.to_string();
         tracing::warn!(
             group = entry.group,
