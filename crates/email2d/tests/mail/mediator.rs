@@ -226,6 +226,27 @@ async fn r11_a_forward_that_fails_is_reported_and_hides_where_it_went() {
     assert!(quoted.contains("Subject: hello"), "{quoted}");
 }
 
+/// Two domains refuse it, each for itself: the author wrote once, and hears once (spec §14.2.7).
+#[tokio::test]
+async fn r11_an_author_is_told_once_to_however_many_domains_it_went() {
+    let house = House::open().await;
+    let bob = house.person("bob@example.org").await;
+    let alice = house.person("alice@example.com").await;
+    forward(&house, &alice, "gone@example.org\ngone@example.com\n").await;
+    letter(&house, &bob, "alice@example.com", "hi\r\n").await;
+    settled(&house).await;
+    let inbox = house.inbox(&bob.account).await;
+    let [(report, _)] = inbox.as_slice() else {
+        panic!("{inbox:?}");
+    };
+    let about = "Final-Recipient: rfc822; alice@example.com";
+    assert_eq!(report.matches("Final-Recipient:").count(), 1, "{report}");
+    assert!(
+        report.contains(about) && !report.contains("gone@"),
+        "{report}"
+    );
+}
+
 /// Whoever is forwarded by a registered domain, but not from the registered address, reaches no
 /// Inbox: nobody re-aims Bob's mail unseen (spec §4.6.4).
 #[tokio::test]
