@@ -12,7 +12,7 @@ use crate::Opening;
 use crate::error::StoreError;
 
 /// The schema that this version knows.
-pub(super) const VERSION: i64 = 3;
+pub(super) const VERSION: i64 = 4;
 
 /// The directory of large bodies.
 pub(super) const BODIES: &str = "bodies";

@@ -1,4 +1,4 @@
--- The schema of the store, version 3. A line of comment for every table and
+-- The schema of the store, version 4. A line of comment for every table and
 -- column; a test compares. Times are Unix seconds, sizes are octets, addresses
 -- are in normal form (spec §1.3), 0/1 are no/yes.
 

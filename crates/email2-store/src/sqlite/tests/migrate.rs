@@ -88,7 +88,7 @@ fn shape(connection: &Connection) -> BTreeSet<String> {
 
 #[test]
 fn a_store_of_an_older_version_gets_the_shape_of_this_one() {
-    for make in [first, second] {
+    for make in [first, second, third] {
         let directory = TempDir::new().unwrap();
         make(directory.path());
         drop(Store::open(directory.path(), Opening::Serve, NOW).unwrap());
@@ -99,6 +99,14 @@ fn a_store_of_an_older_version_gets_the_shape_of_this_one() {
         assert_eq!(is.difference(&wanted).next(), None);
         assert_eq!(wanted.difference(&is).next(), None);
     }
+}
+
+/// A store of version 3: this one without what is newer.
+fn third(directory: &Path) {
+    drop(Store::open(directory, Opening::Serve, NOW).unwrap());
+    let connection = Connection::open(directory.join("store.sqlite")).unwrap();
+    let older = "DROP TABLE reported; PRAGMA user_version = 3;";
+    connection.execute_batch(older).unwrap();
 }
 
 #[tokio::test]
