@@ -20,13 +20,19 @@ impl Connector {
     /// the first of its names that has some.
     ///
     /// # Errors
-    /// A lookup fails for a host that DNSSEC secures: it might have records.
+    /// A lookup fails for a host that DNSSEC secures, be it that of its addresses: it might have
+    /// records.
     pub(crate) async fn tlsa(&self, host: &Host) -> Result<Option<Named>, ResolveError> {
         if !host.secure {
             return Ok(None);
         }
-        let Ok(addresses) = self.world.dns.addresses(&host.name).await else {
-            return Ok(None);
+        let addresses = match self.world.dns.addresses(&host.name).await {
+            Ok(addresses) => addresses,
+            Err(error) if error.is_absence() => return Ok(None),
+            Err(error) => {
+                let name = host.name.clone();
+                return Err(ResolveError::Dns { name, error });
+            }
         };
         for base in bases(host, &addresses) {
             if let Some(named) = self.tlsa_at(base, host.port).await? {

@@ -297,6 +297,25 @@ async fn tlsa_records_count_only_where_dnssec_secures_them_and_the_host() {
     assert!(open(&stage).await.is_ok());
 }
 
+/// Whoever spoils the lookup of a host's addresses once has not got rid of its records
+/// (RFC 7672 §2.1.1).
+#[tokio::test]
+async fn addresses_that_fail_hold_the_mail_of_a_host_that_dnssec_secures() {
+    let (stage, name) = secured(&["mail.example.com"]).await;
+    let records = vec![whole(b"another certificate")];
+    stage.zone.tlsa(&name, records, true);
+    let host = first_host(&stage).await;
+    for error in [DnsError::ServFail, DnsError::Bogus] {
+        stage.zone.host_fails("mail.example.com", error);
+        let failed = stage.remote.tls_policy(&domain(), &host).await;
+        assert!(matches!(failed, Err(WayError::Temporary(_))), "{failed:?}");
+    }
+    let absent = DnsError::NxDomain { secure: true };
+    stage.zone.host_fails("mail.example.com", absent);
+    let none = stage.remote.tls_policy(&domain(), &host).await;
+    assert_eq!(none.unwrap(), TlsPolicy::Opportunistic);
+}
+
 #[tokio::test]
 async fn records_that_fail_hold_the_mail_and_those_of_no_use_demand_tls() {
     let (stage, name) = secured(&["other.example"]).await;
