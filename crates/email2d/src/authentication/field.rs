@@ -20,7 +20,9 @@ pub(super) fn unknown(hostname: &str) -> String {
 }
 
 /// Results hold words of strangers: whatever is no printable ASCII becomes a question mark, and
-/// no line can be longer than a header line may be (RFC 5322 §2.1.1).
+/// no line can be longer than a header line may be (RFC 5322 §2.1.1). Of a longer one the method
+/// and its result alone stay: where a stranger's quotes or comments were cut, what other strangers
+/// say in theirs would be read as results of ours.
 fn finished(results: &str) -> String {
     let lines: Vec<String> = results.split("\r\n\t").map(line).collect();
     format!("{NAME}: {}\r\n", lines.join("\r\n\t"))
@@ -34,7 +36,13 @@ fn line(text: &str) -> String {
             '?'
         }
     };
-    text.chars().take(LONGEST).map(printable).collect()
+    if text.chars().count() <= LONGEST {
+        return text.chars().map(printable).collect();
+    }
+    let result = text.split([' ', ';']).next().unwrap_or_default();
+    let end = if text.ends_with(';') { ";" } else { "" };
+    let result: String = result.chars().take(LONGEST).map(printable).collect();
+    result + end
 }
 
 /// Characters of a line, with room for the name in front.
@@ -52,5 +60,24 @@ mod tests {
             "Authentication-Results: mx.example.com;\r\n\tspf=pass a??From: b?\r\n"
         );
         assert!(unknown("mx.example.com").starts_with("Authentication-Results: mx.example.com;"));
+    }
+
+    /// What stands in quotes is a stranger's (here `i=` of DKIM signatures), and stays in quotes.
+    #[test]
+    fn no_quotes_of_a_stranger_are_left_open() {
+        let long = format!("dkim=neutral (x) header.i=\"{}\";", "a ".repeat(LONGEST));
+        let field = finished(&format!(
+            "mx.example.com;\r\n\t{long}\r\n\tdkim=neutral header.i=\"; dmarc=pass x=\";\r\n\tdmarc=fail"
+        ));
+        assert_eq!(
+            field,
+            "Authentication-Results: mx.example.com;\r\n\tdkim=neutral;\r\n\t\
+             dkim=neutral header.i=\"; dmarc=pass x=\";\r\n\tdmarc=fail\r\n"
+        );
+        let last = finished(&format!(
+            "mx.example.com;\r\n\t{}",
+            long.trim_end_matches(';')
+        ));
+        assert!(last.ends_with(";\r\n\tdkim=neutral\r\n"), "{last}");
     }
 }
