@@ -192,13 +192,18 @@ async fn rewritten(site: &Site, front: &[u8], mail: &Mail) -> Result<SpooledBody
 fn above_seal(header: &[u8]) -> &[u8] {
     let mut end = 0;
     for line in header.split_inclusive(|octet| *octet == b'\n') {
-        let name = line.get(..SEAL_FIELD.len()).unwrap_or_default();
-        if name.eq_ignore_ascii_case(SEAL_FIELD.as_bytes()) {
+        if is_seal(line) {
             return header.get(..end).unwrap_or_default();
         }
         end += line.len();
     }
     &[]
+}
+
+/// No blank stands before the colon of a seal that counts, and a longer name is another field's.
+fn is_seal(line: &[u8]) -> bool {
+    let name = line.split(|octet| *octet == b':').next();
+    name.is_some_and(|name| name.eq_ignore_ascii_case(SEAL_FIELD.as_bytes()))
 }
 
 #[cfg(test)]
@@ -210,6 +215,9 @@ mod tests {
         let header = b"Received: x\r\n y\r\nemail2-seal: v=1\r\nFrom: a@b\r\n\r\n";
         assert_eq!(above_seal(header), b"Received: x\r\n y\r\n");
         assert_eq!(above_seal(b"Email2-Seal: v=1\r\n\r\n"), b"");
+        let like_one = b"Email2-Seals: x\r\nEmail2-Verdict: verified\r\nEmail2-Seal: v=1\r\n\r\n";
+        let above = b"Email2-Seals: x\r\nEmail2-Verdict: verified\r\n";
+        assert_eq!(above_seal(like_one), above);
         assert_eq!(above_seal(b"From: a@b\r\n\r\n"), b"");
     }
 }
