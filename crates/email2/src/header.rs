@@ -113,15 +113,27 @@ impl HeaderFacts {
             .iter()
             .filter(|field| field.below_seal)
             .filter(|field| field.name.eq_ignore_ascii_case("Authentication-Results"))
-            .any(|field| results_id(&field.value).eq_ignore_ascii_case(ours.as_bytes()))
+            .any(|field| results_id(&field.value).eq_ignore_ascii_case(ours))
     }
 }
 
-/// The authserv-id of an Authentication-Results field (RFC 8601 §2.2).
-fn results_id(value: &[u8]) -> &[u8] {
-    let value = value.trim_ascii_start();
-    let end = value
-        .iter()
-        .position(|octet| octet.is_ascii_whitespace() || *octet == b';');
-    value.get(..end.unwrap_or(value.len())).unwrap_or_default()
+/// The authserv-id of an Authentication-Results field: a word or what stands in quotes, behind
+/// comments and blanks (RFC 8601 §2.2, RFC 2045 §5.1).
+fn results_id(value: &[u8]) -> String {
+    let (mut id, mut depth, mut quoted, mut escaped) = (String::new(), 0usize, false, false);
+    for character in String::from_utf8_lossy(value).chars() {
+        let special = !std::mem::take(&mut escaped);
+        match character {
+            '\\' if special && (quoted || depth > 0) => escaped = true,
+            '"' if special && depth == 0 => quoted = !quoted,
+            '(' if special && !quoted => depth += 1,
+            ')' if special && !quoted => depth = depth.saturating_sub(1),
+            _ if depth > 0 => {}
+            ';' | '/' if !quoted => break,
+            c if !quoted && c.is_whitespace() && id.is_empty() => {}
+            c if !quoted && c.is_whitespace() => break,
+            c => id.push(c),
+        }
+    }
+    id
 }

@@ -195,6 +195,20 @@ fn our_own_results_are_recognised() {
     let header = scan(&forged).unwrap().header;
     assert!(header.claims_results_of("MX.example.com"));
     assert!(!header.claims_results_of("mx.example.net"));
+    for (value, ours) in [
+        ("(c) mx.example.com; dkim=pass", true),
+        ("(a;\\) (b)\r\n c) mx.example.com (d) 1; none", true),
+        ("\"MX.example\\.com\"; dkim=pass", true),
+        ("\r\n mx.example.com; none", true),
+        ("mx.example.com.evil.example; none", false),
+        ("mx.example.net (mx.example.com); none", false),
+        ("\"a;mx.example.com\"; none", false),
+        ("", false),
+    ] {
+        let results = format!("{SEAL}Authentication-Results: {value}\r\n{BELOW}");
+        let header = scan(&results).unwrap().header;
+        assert_eq!(header.claims_results_of("mx.example.com"), ours, "{value}");
+    }
     let above = format!("Authentication-Results: mx.example.com; dkim=pass\r\n{SEAL}{BELOW}");
     assert!(
         !scan(&above)
