@@ -152,6 +152,21 @@ fn missing_tests(page: &File, sources: &[File]) -> Vec<String> {
         .collect()
 }
 
+/// Entries of the page of decisions that are not three lines: what, why, instead of what.
+fn malformed_decisions(page: &str) -> Vec<String> {
+    let paragraphs = page.split("\n\n").map(str::trim);
+    let entries = paragraphs.filter(|text| !text.is_empty() && !text.starts_with('#'));
+    let is_well = |entry: &&str| {
+        let lines: Vec<&str> = entry.lines().collect();
+        matches!(lines.as_slice(), [_, _, last] if last.starts_with("Instead"))
+    };
+    // The first paragraph says how to read the page.
+    let malformed = entries.skip(1).filter(|entry| !is_well(entry));
+    malformed
+        .map(|entry| format!("not three lines: {}", entry.lines().next().unwrap_or("")))
+        .collect()
+}
+
 fn pages() -> Vec<File> {
     let mut pages: Vec<File> = ["README.md", "ARCHITECTURE.md", "STYLE.md", "CHANGELOG.md"]
         .into_iter()
@@ -203,9 +218,28 @@ fn promised_tests_exist() {
     hold("promised tests", &found);
 }
 
+#[test]
+fn every_decision_has_three_lines() {
+    let page = tree::text("docs/decisions.md");
+    hold("decisions", &malformed_decisions(&page));
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_decision_that_runs_into_the_next_is_seen() {
+        let entry = "What.\nWhy.\nInstead of that.\n";
+        let page = |entries: &str| format!("# Decisions\n\nThree lines.\n\n## Names\n\n{entries}");
+        assert!(malformed_decisions(&page(entry)).is_empty());
+        assert!(malformed_decisions(&page(&format!("{entry}\n{entry}"))).is_empty());
+        assert_eq!(
+            malformed_decisions(&page(&format!("{entry}{entry}"))).len(),
+            1
+        );
+        assert_eq!(malformed_decisions(&page("What.\nWhy.\n")).len(), 1);
+    }
 
     #[test]
     fn an_edge_that_the_page_hides_or_invents_is_seen() {
