@@ -143,11 +143,18 @@ async fn author_behind(
     {
         return Ok(Author::Held(account));
     }
-    let domain = site.config.domain(address.domain());
-    match domain.map(|domain| domain.policy) {
-        Some(Strictness::Strict) => Err(Rejection::SubmitSealed),
-        _ => Ok(Author::Behind(smarthost.domains.clone())),
+    if always_seals(site, address.domain()) {
+        return Err(Rejection::SubmitSealed);
     }
+    // Nor does it write in the name of another of them that always seals.
+    let open = smarthost.domains.iter();
+    let open = open.filter(|domain| !always_seals(site, domain));
+    Ok(Author::Behind(open.cloned().collect()))
+}
+
+fn always_seals(site: &Site, domain: &Domain) -> bool {
+    let domain = site.config.domain(domain);
+    domain.is_some_and(|domain| domain.policy == Strictness::Strict)
 }
 
 /// Takes the content that begins with `first`; 250 means that it is in the queue for all its

@@ -180,6 +180,27 @@ async fn only_people_of_its_domains_write_by_the_smarthost() {
     assert_eq!(wire.code(&carol.announces()).await, "530");
 }
 
+/// spec §15.2.2: whoever is named as the author counts, and not the reverse-path alone.
+#[tokio::test]
+async fn nobody_writes_unsealed_in_the_name_of_a_domain_that_always_seals() {
+    let domains = "domains = ['example.org', 'example.net']\n\
+        [[domain]]\nname = 'example.net'\nlocal = true\npolicy = 'strict'\n";
+    let door = table("127.0.0.0/8").replace("domains = ['example.org']\n", domains);
+    let house = House::with(&door).await;
+    house.person("alice@example.com").await;
+    let (ours, strict) = ("From: dave@example.org\r\n", "From: eve@example.net\r\n");
+    let both = "From: dave@example.org, eve@example.net\r\n";
+    for (from, header, answer) in [
+        ("dave@example.org", ours, "250 "),
+        ("dave@example.org", strict, "550 5."),
+        ("dave@example.org", both, "550 5."),
+        ("eve@example.net", strict, "550 5."),
+    ] {
+        let reply = give(&house, from, header).await;
+        assert!(reply.starts_with(answer), "{from} {header}: {reply}");
+    }
+}
+
 #[tokio::test]
 async fn other_networks_are_not_listened_to() {
     let house = House::with(&table("192.0.2.0/24")).await;
