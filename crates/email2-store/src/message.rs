@@ -177,7 +177,7 @@ pub trait Messages: Send + Sync {
     /// As [`Messages::deliver`].
     async fn append(&self, messages: Vec<Append>) -> Result<Vec<Outcome>, StoreError>;
 
-    /// The third door.
+    /// The third door; a quota shuts it for nobody.
     ///
     /// # Errors
     /// As [`Messages::deliver`].

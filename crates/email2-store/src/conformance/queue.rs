@@ -98,7 +98,8 @@ pub(crate) async fn a_claim_that_was_lost_settles_nothing(store: &Store) {
 }
 
 pub(crate) async fn a_settled_entry_goes_with_its_report(store: &Store) {
-    let bob = account(store, "bob@example.org", None).await;
+    // However full his mailbox is, the author is told (spec §12.5.7).
+    let bob = account(store, "bob@example.org", Some(1)).await;
     let id = entry(store, &vec![b'x'; 50_000]).await;
     let claimed = store.claim(NOW, 60, 10).await.unwrap().remove(0);
     let mut done = settlement(id, claimed.epoch);

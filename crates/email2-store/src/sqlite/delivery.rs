@@ -26,6 +26,8 @@ struct Incoming<'a> {
     flags: &'a Flags,
     body: &'a SpooledBody,
     received: u64,
+    /// It is stored however full the account is.
+    whatever_quota: bool,
 }
 
 /// The first door, for one message: exactly once (spec §4.11).
@@ -56,6 +58,7 @@ pub(super) fn deliver(
         flags: &Flags::default(),
         body: &delivery.body,
         received: delivery.received,
+        whatever_quota: false,
     };
     let (mut outcome, body) = store(change, &incoming, worse.is_some())?;
     if let Some(body) = body {
@@ -147,11 +150,13 @@ pub(super) fn append(change: &mut Change<'_>, append: &Append) -> Result<Outcome
         flags: &append.flags,
         body: &append.body,
         received: append.received,
+        whatever_quota: false,
     };
     Ok(store(change, &incoming, false)?.0)
 }
 
-/// The third door, for one message.
+/// The third door, for one message: what it tells stands nowhere else, so that there is always
+/// room for it.
 pub(super) fn generate(
     change: &mut Change<'_>,
     generate: &Generate,
@@ -173,6 +178,7 @@ pub(super) fn generate(
         flags: &Flags::default(),
         body: &generate.body,
         received: generate.received,
+        whatever_quota: true,
     };
     Ok(store(change, &incoming, false)?.0)
 }
@@ -184,7 +190,10 @@ fn store(
     replaced: bool,
 ) -> Result<(Outcome, Option<i64>), StoreError> {
     let size = incoming.trace.len() as u64 + incoming.body.size();
-    if !account::charge_within_quota(change.connection, incoming.account, size)? {
+    if incoming.whatever_quota {
+        let octets = i64::try_from(size).unwrap_or(i64::MAX);
+        account::charge(change.connection, incoming.account, octets)?;
+    } else if !account::charge_within_quota(change.connection, incoming.account, size)? {
         return Ok((Outcome::OverQuota, None));
     }
     let body = body::keep(change, incoming.body)?;
