@@ -266,13 +266,19 @@ pub(crate) async fn a_report_of_an_ordinary_hop_is_taken_once(store: &Store) {
     let late = store.sent(alice.id, &[sent], until + 1).await.unwrap();
     assert!(late.is_empty());
     let mut outcomes = Vec::new();
-    for _ in 0..2 {
+    // One that found no room was not taken.
+    for quota in [Some(1), None, None] {
+        store.set_quota(alice.id, quota).await.unwrap();
         let report = sealed::report(store, &alice, vec![sent]).await;
         outcomes.extend(store.deliver(vec![report]).await.unwrap());
     }
     assert!(matches!(
         outcomes.as_slice(),
-        [Outcome::Stored { .. }, Outcome::Duplicate]
+        [
+            Outcome::OverQuota,
+            Outcome::Stored { .. },
+            Outcome::Duplicate
+        ]
     ));
     store
         .remember_sent(alice.id, vec![other], until)

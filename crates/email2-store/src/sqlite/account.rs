@@ -189,6 +189,18 @@ fn found(rows: usize) -> Result<(), StoreError> {
     if rows == 0 { Err(missing()) } else { Ok(()) }
 }
 
+/// Has its quota room for so much more?
+pub(super) fn has_room(
+    connection: &Connection,
+    id: AccountId,
+    octets: u64,
+) -> Result<bool, StoreError> {
+    let mut room = connection.prepare_cached(
+        "SELECT 1 FROM account WHERE id = ?1 AND (quota IS NULL OR used + ?2 <= quota)",
+    )?;
+    Ok(room.exists((id.0, octets))?)
+}
+
 /// Adds to what the account holds, if its quota has room for it; whether it had.
 pub(super) fn charge_within_quota(
     connection: &Connection,

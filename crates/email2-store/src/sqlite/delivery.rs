@@ -47,6 +47,12 @@ pub(super) fn deliver(
     let Some(mailbox) = mailbox_for(change, delivery)? else {
         return Ok(Outcome::Gone);
     };
+    // A report that finds no room comes again: what it is about is not forgotten yet.
+    let is_report = !accepted.answered().is_empty();
+    let size = delivery.trace.len() as u64 + delivery.body.size();
+    if is_report && !account::has_room(change.connection, delivery.account, size)? {
+        return Ok(Outcome::OverQuota);
+    }
     if !correspondence::answer(change.connection, delivery.account, accepted)? {
         return Ok(Outcome::Duplicate);
     }
