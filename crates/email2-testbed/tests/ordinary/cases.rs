@@ -3,8 +3,9 @@
 
 use std::path::PathBuf;
 
-use email2_store::QueueEntry;
+use email2_store::{QueueEntry, Scope};
 use email2_testbed::failure::{Outcome, Step};
+use email2_testbed::forger::session::Letter;
 use email2_testbed::zone::Zone;
 
 use crate::scene::{Scene, account, letter};
@@ -213,6 +214,36 @@ async fn m09_nul_is_refused_in_ordinary_mail_too() -> Outcome<()> {
     let nul = "550 5.6.0 The message has a NUL octet";
     is_refused(&scene, "M09-nul.eml", nul).await?;
     is_refused(&scene, "M09-nul-in-header.eml", nul).await?;
+    scene.stop().await;
+    Ok(())
+}
+
+/// Whoever comes again for a recipient that has no room brings the others no copy each time.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_mailbox_costs_the_one_beside_it_no_copies() -> Outcome<()> {
+    let scene = Scene::open().await?;
+    let store = &scene.store;
+    let dora = account(&scene.testbed, store, "dora@example.com", false).await?;
+    let legacy = vec![("legacy".to_owned(), Some(b"accept".to_vec()))];
+    let set = store.set(Scope::Account(dora.id), legacy).await;
+    set.step("legacy")?;
+    let both = Letter {
+        from: "eve@plain.net".to_owned(),
+        announced: None,
+        recipients: ["alice@example.com", "dora@example.com"]
+            .map(str::to_owned)
+            .to_vec(),
+        content: letter("eve@plain.net", "hi").into_bytes(),
+    };
+    store.set_quota(dora.id, Some(50)).await.step("quota")?;
+    for _ in 0..2 {
+        let reply = scene.offer_letter(&both).await?;
+        assert!(reply.starts_with("452 4.2.2 "), "{reply}");
+    }
+    store.set_quota(dora.id, None).await.step("quota")?;
+    let reply = scene.offer_letter(&both).await?;
+    assert!(reply.starts_with("250 2.0.0 stored as "), "{reply}");
+    scene.only("INBOX").await?;
     scene.stop().await;
     Ok(())
 }

@@ -8,7 +8,7 @@ use email2::rejection::Rejection;
 use email2::verdict::{Accepted, Provenance, Verdict};
 use email2_store::{Delivery, Outcome, StoreError};
 
-use super::envelope::{Admitted, Envelope};
+use super::envelope::{Admitted, Envelope, refuse_full};
 use super::ordinary::Mail;
 use crate::session::Caller;
 use crate::site::Site;
@@ -76,12 +76,12 @@ pub(crate) async fn store(
         .iter()
         .zip(accepted)
         .map(|(to, accepted)| copy(&hop, to, accepted, verdict.authors(), &mail, now));
-    let outcomes = caller
-        .site
-        .store
-        .deliver(deliveries.collect())
-        .await
-        .map_err(store_failed)?;
+    let deliveries: Vec<Delivery> = deliveries.collect();
+    if verdict.seals().is_empty() {
+        refuse_for_all(&envelope, &deliveries)?;
+    }
+    let outcomes = caller.site.store.deliver(deliveries).await;
+    let outcomes = outcomes.map_err(store_failed)?;
     for ((to, author), outcome) in envelope.recipients.iter().zip(authors).zip(&outcomes) {
         refuse_unstored(&to.address, outcome)?;
         charge(&caller.site, to, author, outcome).await;
@@ -91,6 +91,16 @@ pub(crate) async fn store(
         before: outcomes
             .iter()
             .all(|outcome| *outcome == Outcome::Duplicate),
+    })
+}
+
+/// Where one recipient has no room, nobody gets what has no seal: it comes again for all of them,
+/// and nothing would show that some have it already (spec §4.11.2).
+fn refuse_for_all(envelope: &Envelope, deliveries: &[Delivery]) -> Result<(), Rejection> {
+    let mut recipients = envelope.recipients.iter().zip(deliveries);
+    recipients.try_for_each(|(to, delivery)| {
+        let size = delivery.trace.len() as u64 + delivery.body.size();
+        refuse_full(&to.account, &to.address, Some(size))
     })
 }
 

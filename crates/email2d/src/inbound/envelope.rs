@@ -400,7 +400,11 @@ impl Envelope {
 }
 
 /// RFC 5321 §4.5.3.1.10: the announced size counts, so that a message is refused before it comes.
-fn refuse_full(account: &Account, to: &Address, size: Option<u64>) -> Result<(), Rejection> {
+pub(super) fn refuse_full(
+    account: &Account,
+    to: &Address,
+    size: Option<u64>,
+) -> Result<(), Rejection> {
     let needed = account.used.saturating_add(size.unwrap_or(1));
     match account.quota {
         Some(quota) if needed > quota => Err(Rejection::MailboxFull {
