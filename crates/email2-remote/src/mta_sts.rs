@@ -123,7 +123,7 @@ impl Remote {
         });
         match policy {
             Ok((policy, text)) => {
-                self.keep_policy(domain, id, text).await;
+                self.keep_policy(domain, id, text, policy.max_age).await;
                 Ok(policy)
             }
             Err(why) => {
@@ -151,11 +151,13 @@ impl Remote {
         String::from_utf8(answered.body).map_err(|_| format!("https://{}: not text", page.host))
     }
 
-    async fn keep_policy(&self, domain: &Domain, id: &str, text: String) {
+    async fn keep_policy(&self, domain: &Domain, id: &str, text: String, max_age: u32) {
+        let fetched = self.now();
         let known = KnownPolicy {
             id: id.to_owned(),
             text,
-            fetched: self.now(),
+            fetched,
+            until: fetched.saturating_add(u64::from(max_age)),
         };
         if let Err(error) = self.inner.memory.keep_policy(domain, known).await {
             tracing::warn!(%domain, %error, "an MTA-STS policy is not kept");

@@ -61,4 +61,6 @@ pub struct KnownPolicy {
     pub text: String,
     /// When it was fetched, Unix seconds.
     pub fetched: u64,
+    /// Until when it must be kept, Unix seconds: its text says no longer time.
+    pub until: u64,
 }

@@ -52,6 +52,7 @@ pub(crate) async fn a_policy_is_remembered(store: &Store) {
             id: id.to_owned(),
             text: format!("version: STSv1\nmode: none\nmax_age: {id}\n"),
             fetched: NOW,
+            until: NOW + 60,
         };
         let kept = store.keep_peer_policy(&domain, policy.clone()).await;
         kept.unwrap();

@@ -7,7 +7,7 @@ use rusqlite::Connection;
 use super::SCHEMA;
 use crate::error::StoreError;
 
-/// Columns that tables of these versions did not have.
+/// Columns that tables of these versions did not have, and what stands in them.
 const COLUMNS: &[(RangeInclusive<i64>, &str)] = &[
     (
         1..=2,
@@ -39,6 +39,12 @@ const COLUMNS: &[(RangeInclusive<i64>, &str)] = &[
         2..=2,
         "ALTER TABLE list ADD COLUMN one_click INTEGER NOT NULL DEFAULT 0",
     ),
+    (
+        2..=3,
+        "ALTER TABLE peer_policy ADD COLUMN until INTEGER NOT NULL DEFAULT 0",
+    ),
+    // As if each policy said the longest time (RFC 8461 §3.2): none is forgotten too early.
+    (2..=3, "UPDATE peer_policy SET until = fetched + 31557600"),
 ];
 
 /// Indexes of version 1 that are others now.

@@ -41,8 +41,9 @@ impl Peers for SqliteStore {
     async fn peer_policy(&self, domain: &Domain) -> Result<Option<KnownPolicy>, StoreError> {
         let domain = domain.to_string();
         self.read(move |connection| {
-            let mut select = connection
-                .prepare_cached("SELECT id, text, fetched FROM peer_policy WHERE domain = ?1")?;
+            let mut select = connection.prepare_cached(
+                "SELECT id, text, fetched, until FROM peer_policy WHERE domain = ?1",
+            )?;
             first(select.query([domain])?, read_policy)
         })
         .await
@@ -168,6 +169,7 @@ fn read_policy(row: &Row<'_>) -> Result<KnownPolicy, StoreError> {
         id: row.get(0)?,
         text: row.get(1)?,
         fetched: row.get(2)?,
+        until: row.get(3)?,
     })
 }
 
@@ -177,9 +179,11 @@ fn keep_policy(
     policy: &KnownPolicy,
 ) -> Result<(), StoreError> {
     let mut insert = connection.prepare_cached(
-        "INSERT OR REPLACE INTO peer_policy (domain, id, text, fetched) VALUES (?1, ?2, ?3, ?4)",
+        "INSERT OR REPLACE INTO peer_policy (domain, id, text, fetched, until)
+         VALUES (?1, ?2, ?3, ?4, ?5)",
     )?;
-    insert.execute((domain, &policy.id, &policy.text, policy.fetched))?;
+    let KnownPolicy { id, text, .. } = policy;
+    insert.execute((domain, id, text, policy.fetched, policy.until))?;
     Ok(())
 }
 

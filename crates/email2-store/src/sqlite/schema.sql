@@ -306,7 +306,8 @@ CREATE TABLE peer_policy (
   domain  TEXT PRIMARY KEY,   -- the domain
   id      TEXT    NOT NULL,   -- the id that its record had
   text    TEXT    NOT NULL,   -- the policy
-  fetched INTEGER NOT NULL    -- when
+  fetched INTEGER NOT NULL,   -- when
+  until   INTEGER NOT NULL DEFAULT 0 -- until when it must be kept: it is in force no longer
 ) STRICT;
 
 -- peer_key: what another domain answered to KEY

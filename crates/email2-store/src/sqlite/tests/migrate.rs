@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use email2::{Domain, limits};
 use rusqlite::Connection;
 use tempfile::TempDir;
 
@@ -62,7 +63,9 @@ fn second(directory: &Path) {
              VALUES (1, 0, 'dave@example.net', 'waiting');
              INSERT INTO list (address, announcement, moderated, open, hidden, owner,
                                created)
-             VALUES ('lunch@example.org', 0, 0, 0, 0, 'bob@example.org', {NOW});",
+             VALUES ('lunch@example.org', 0, 0, 0, 0, 'bob@example.org', {NOW});
+             INSERT INTO peer_policy (domain, id, text, fetched)
+             VALUES ('example.net', '1', 'version: STSv1', {NOW});",
             application = 0x454D_4C32,
         ))
         .unwrap();
@@ -105,7 +108,8 @@ fn a_store_of_an_older_version_gets_the_shape_of_this_one() {
 fn third(directory: &Path) {
     drop(Store::open(directory, Opening::Serve, NOW).unwrap());
     let connection = Connection::open(directory.join("store.sqlite")).unwrap();
-    let older = "DROP TABLE reported; PRAGMA user_version = 3;";
+    let older = "DROP TABLE reported; ALTER TABLE peer_policy DROP COLUMN until;
+         PRAGMA user_version = 3;";
     connection.execute_batch(older).unwrap();
 }
 
@@ -121,6 +125,9 @@ async fn what_version_2_kept_is_carried_on() {
     let lists = store.lists().await.unwrap();
     assert_eq!(lists.len(), 1);
     assert!(!lists[0].one_click);
+    let domain = Domain::parse("example.net").unwrap();
+    let policy = store.peer_policy(&domain).await.unwrap().unwrap();
+    assert_eq!(policy.until, NOW + u64::from(limits::MTA_STS_AGE_MAX));
 }
 
 #[tokio::test]
