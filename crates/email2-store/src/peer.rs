@@ -62,6 +62,10 @@ pub trait Peers: Send + Sync {
     async fn keep_peer_domain(&self, domain: &Domain, known: KnownDomain)
     -> Result<(), StoreError>;
 
+    /// Forgets domains that are not known at `now` to speak Email 2.0, and of which nothing was
+    /// learnt since `before`, Unix seconds; how many.
+    async fn forget_peer_domains(&self, now: u64, before: u64) -> Result<u64, StoreError>;
+
     /// The MTA-STS policy kept of a domain.
     async fn peer_policy(&self, domain: &Domain) -> Result<Option<KnownPolicy>, StoreError>;
 
@@ -71,6 +75,9 @@ pub trait Peers: Send + Sync {
         domain: &Domain,
         policy: KnownPolicy,
     ) -> Result<(), StoreError>;
+
+    /// Forgets policies that need not be kept at `now`, Unix seconds; how many.
+    async fn forget_peer_policies(&self, now: u64) -> Result<u64, StoreError>;
 
     /// The answer kept for a question: a verifier's names a key, a writer's does not.
     async fn peer_key(

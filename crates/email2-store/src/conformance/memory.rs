@@ -60,6 +60,42 @@ pub(crate) async fn a_policy_is_remembered(store: &Store) {
     }
 }
 
+pub(crate) async fn what_is_in_force_is_never_forgotten(store: &Store) {
+    let [speaks, spoke, withdrew, fresh] = ["a", "b", "c", "d"].map(|label| {
+        let name = format!("{label}.example");
+        Domain::parse(&name).unwrap()
+    });
+    for (domain, speaks_until, learnt) in [
+        (&speaks, NOW + 1, NOW - 1000),
+        (&spoke, NOW, NOW - 1000),
+        (&withdrew, 0, NOW - 1000),
+        (&fresh, 0, NOW - 10),
+    ] {
+        let known = KnownDomain {
+            speaks_until,
+            learnt,
+            ..KnownDomain::default()
+        };
+        store.keep_peer_domain(domain, known).await.unwrap();
+        let policy = KnownPolicy {
+            id: "1".to_owned(),
+            text: "version: STSv1\nmode: none\nmax_age: 1\n".to_owned(),
+            fetched: learnt,
+            until: speaks_until,
+        };
+        store.keep_peer_policy(domain, policy).await.unwrap();
+    }
+    let forgotten = store.forget_peer_domains(NOW, NOW - 10).await.unwrap();
+    assert_eq!(forgotten, 2);
+    for (domain, kept) in [(&speaks, true), (&spoke, false), (&withdrew, false)] {
+        let known = store.peer_domain(domain).await.unwrap();
+        assert_eq!(known.is_some(), kept, "{domain}");
+    }
+    assert!(store.peer_domain(&fresh).await.unwrap().is_some());
+    assert_eq!(store.forget_peer_policies(NOW).await.unwrap(), 3);
+    assert!(store.peer_policy(&speaks).await.unwrap().is_some());
+}
+
 pub(crate) async fn an_answer_is_remembered_by_its_question(store: &Store) {
     let flags = KeyFlags {
         strict: true,

@@ -38,6 +38,15 @@ impl Peers for SqliteStore {
             .await
     }
 
+    async fn forget_peer_domains(&self, now: u64, before: u64) -> Result<u64, StoreError> {
+        self.write(move |change| {
+            let delete = "DELETE FROM peer_domain
+                 WHERE (speaks_until IS NULL OR speaks_until <= ?1) AND learnt < ?2";
+            Ok(change.connection.execute(delete, [now, before])? as u64)
+        })
+        .await
+    }
+
     async fn peer_policy(&self, domain: &Domain) -> Result<Option<KnownPolicy>, StoreError> {
         let domain = domain.to_string();
         self.read(move |connection| {
@@ -57,6 +66,14 @@ impl Peers for SqliteStore {
         let domain = domain.to_string();
         self.write(move |change| keep_policy(change.connection, &domain, &policy))
             .await
+    }
+
+    async fn forget_peer_policies(&self, now: u64) -> Result<u64, StoreError> {
+        self.write(move |change| {
+            let delete = "DELETE FROM peer_policy WHERE until <= ?1";
+            Ok(change.connection.execute(delete, [now])? as u64)
+        })
+        .await
     }
 
     async fn peer_key(

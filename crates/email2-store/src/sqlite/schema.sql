@@ -300,6 +300,7 @@ CREATE TABLE peer_domain (
   assurance    TEXT,               -- how its answer was authenticated
   learnt       INTEGER NOT NULL    -- when
 ) STRICT;
+CREATE INDEX peer_domain_until ON peer_domain(speaks_until);
 
 -- peer_policy: the MTA-STS policy of another domain, as it was fetched (RFC 8461)
 CREATE TABLE peer_policy (
@@ -309,6 +310,7 @@ CREATE TABLE peer_policy (
   fetched INTEGER NOT NULL,   -- when
   until   INTEGER NOT NULL DEFAULT 0 -- until when it must be kept: it is in force no longer
 ) STRICT;
+CREATE INDEX peer_policy_until ON peer_policy(until);
 
 -- peer_key: what another domain answered to KEY
 CREATE TABLE peer_key (

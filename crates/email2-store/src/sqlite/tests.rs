@@ -92,6 +92,7 @@ conformance! { fresh:
     memory {
         a_domain_is_remembered,
         a_policy_is_remembered,
+        what_is_in_force_is_never_forgotten,
         an_answer_is_remembered_by_its_question,
         a_held_key_stands_beside_the_known_one,
         an_author_is_known_once_mail_was_stored,

@@ -108,7 +108,8 @@ fn a_store_of_an_older_version_gets_the_shape_of_this_one() {
 fn third(directory: &Path) {
     drop(Store::open(directory, Opening::Serve, NOW).unwrap());
     let connection = Connection::open(directory.join("store.sqlite")).unwrap();
-    let older = "DROP TABLE reported; ALTER TABLE peer_policy DROP COLUMN until;
+    let older = "DROP TABLE reported; DROP INDEX peer_domain_until;
+         DROP INDEX peer_policy_until; ALTER TABLE peer_policy DROP COLUMN until;
          PRAGMA user_version = 3;";
     connection.execute_batch(older).unwrap();
 }
