@@ -26,6 +26,7 @@ use crate::inbound::accept;
 use crate::inbound::envelope::{Admitted, Envelope};
 use crate::inbound::policy::Preferences;
 use crate::session::Caller;
+use crate::strangers::ordinary;
 use forward::Rule;
 use original::Original;
 
@@ -97,7 +98,9 @@ pub(crate) async fn take(
     if matches!(accepted.provenance(), Provenance::Service { .. }) {
         return report::take(caller, envelope, mediated, original, accepted).await;
     }
-    match &mediated.by {
+    let payer = original.mail.payer.as_ref();
+    let cost = ordinary::admit_onward(&caller.site, &accepted, payer)?;
+    let text = match &mediated.by {
         Mediator::Forward(to, rule) => {
             forward::by_rule(caller, envelope, to, rule, original, accepted).await
         }
@@ -110,7 +113,9 @@ pub(crate) async fn take(
         Mediator::Return(sender) => {
             return_path::back(caller, envelope, sender, original, accepted).await
         }
-    }
+    }?;
+    ordinary::charge(&caller.site, cost).await;
+    Ok(text)
 }
 
 /// The text of a 250: it tells nobody where the mail goes.

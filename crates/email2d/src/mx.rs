@@ -68,9 +68,9 @@ pub(crate) async fn decide(
         handover::keep(caller, &envelope, accepted, &verdict, &mail).await?
     } else {
         let stored = accept::store(caller, envelope, accepted, &verdict, mail).await?;
-        strangers::ordinary::charge(&caller.site, cost).await;
         stored.text(&verdict)
     };
+    strangers::ordinary::charge(&caller.site, cost).await;
     vacation::give(caller, answers.unwrap_or_default()).await;
     Ok(text)
 }

@@ -128,3 +128,21 @@ async fn a_new_domain_pays_for_its_mail_until_it_is_known() -> Outcome<()> {
     small.scene.stop().await;
     Ok(())
 }
+
+/// What goes on from here counts as what stays (spec §10.6.3).
+#[tokio::test(flavor = "multi_thread")]
+async fn what_nothing_vouches_for_is_passed_on_within_the_share_of_its_network() -> Outcome<()> {
+    let small = Small::open().await?;
+    for name in ["forward", "forward-confirmed"] {
+        small.set(name, "dora@plain.net\n").await?;
+    }
+    let unproved = letter("eve@plain.net", "buy");
+    for _ in 0..NETWORK {
+        let reply = small.offer("eve@plain.net", &unproved).await?;
+        assert!(reply.starts_with("250 2.0.0 stored as "), "{reply}");
+    }
+    assert_eq!(small.offer("eve@plain.net", &unproved).await?, WAITS);
+    assert_eq!(small.stored().await?, 0);
+    small.scene.stop().await;
+    Ok(())
+}

@@ -163,6 +163,10 @@ pub(crate) async fn admit(
         Payer::Author(author) if site.is_local(author.domain()) => {}
         Payer::Author(author) => {
             for to in charged.iter().filter(|to| !to.preferences.knows(author)) {
+                // Whom the system behind has, that system knows.
+                if site.inner_of(to.address.domain()).is_some() {
+                    continue;
+                }
                 let stranger = of_domain(site, to, author).await?;
                 if stranger.unseen || stranger.unseen_here {
                     site.newcomers.test(&stranger)?;
@@ -170,6 +174,23 @@ pub(crate) async fn admit(
                 cost.domains.push(stranger);
             }
         }
+    }
+    Ok(cost)
+}
+
+/// May this message go on from here? What nothing vouches for counts wherever it goes.
+///
+/// # Errors
+/// The budget is used up.
+pub(crate) fn admit_onward(
+    site: &Site,
+    accepted: &Accepted,
+    payer: Option<&Payer>,
+) -> Result<Cost, Rejection> {
+    let mut cost = Cost::default();
+    if let (Some(Payer::Network(source)), true) = (payer, is_first_contact(accepted)) {
+        site.unproved.test(*source)?;
+        cost.network = Some(*source);
     }
     Ok(cost)
 }
