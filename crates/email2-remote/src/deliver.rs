@@ -226,7 +226,7 @@ impl Remote {
 
     async fn session_for(&self, request: &DeliveryRequest) -> Result<Session, Outcome> {
         let domain = &request.domain;
-        let search = match self.search(domain, HOST_LIMIT).await {
+        let search = match self.search(domain, HOST_LIMIT, None).await {
             Ok(search) => search,
             Err(error) => return Err(outcome_of(self.unresolved(domain, error).await, domain)),
         };

@@ -8,6 +8,7 @@ use std::time::Duration;
 use email2::known::KnownPolicy;
 use email2::{Domain, limits};
 use email2_io::clock::within;
+use email2_io::limit::SourcePrefix;
 use futures::FutureExt;
 
 use crate::https::{FetchError, Page};
@@ -39,16 +40,17 @@ pub(crate) enum Found {
 
 impl Remote {
     /// The MTA-STS policy of `domain`: kept while its id is the same and it is young, else fetched.
-    /// What fails leaves the kept one in force until its time is over (RFC 8461 §3.3).
-    pub(crate) async fn mta_sts(&self, domain: &Domain) -> Found {
+    /// What fails leaves the kept one in force until its time is over (RFC 8461 §3.3). `source` is
+    /// the stranger who caused the question, if one did.
+    pub(crate) async fn mta_sts(&self, domain: &Domain, source: Option<SourcePrefix>) -> Found {
         let flight = self.inner.policies.join(domain, || {
             let (remote, domain) = (self.clone(), domain.clone());
-            async move { remote.look_up_policy(&domain).await }.boxed()
+            async move { remote.look_up_policy(&domain, source).await }.boxed()
         });
         flight.await
     }
 
-    async fn look_up_policy(self, domain: &Domain) -> Found {
+    async fn look_up_policy(self, domain: &Domain, source: Option<SourcePrefix>) -> Found {
         let kept = self.kept_policy(domain).await;
         let asking = self.policy_id(domain);
         let asked = within(&*self.world().clock, RECORD_LIMIT, asking).await;
@@ -57,7 +59,7 @@ impl Remote {
             (Ok(Some(id)), Some(kept)) if kept.id == id && self.is_young(&kept) => {
                 found(kept.policy)
             }
-            (Ok(Some(id)), kept) => match (self.fetch_policy(domain, &id).await, kept) {
+            (Ok(Some(id)), kept) => match (self.fetch_policy(domain, &id, source).await, kept) {
                 (Ok(policy), _) => found(policy),
                 (Err(why), Some(kept)) => {
                     tracing::warn!(%domain, why, "the MTA-STS policy kept stays in force");
@@ -111,7 +113,12 @@ impl Remote {
         }
     }
 
-    async fn fetch_policy(&self, domain: &Domain, id: &str) -> Result<Policy, String> {
+    async fn fetch_policy(
+        &self,
+        domain: &Domain,
+        id: &str,
+        source: Option<SourcePrefix>,
+    ) -> Result<Policy, String> {
         let question = (domain.clone(), id.to_owned());
         if let Some(why) = self.inner.unfetched.get(&question, self.now()) {
             return Err(why);
@@ -123,7 +130,14 @@ impl Remote {
         });
         match policy {
             Ok((policy, text)) => {
-                self.keep_policy(domain, id, text, policy.max_age).await;
+                let fetched = self.now();
+                let known = KnownPolicy {
+                    id: id.to_owned(),
+                    text,
+                    fetched,
+                    until: fetched.saturating_add(u64::from(policy.max_age)),
+                };
+                self.keep_policy(domain, known, source).await;
                 Ok(policy)
             }
             Err(why) => {
@@ -151,14 +165,11 @@ impl Remote {
         String::from_utf8(answered.body).map_err(|_| format!("https://{}: not text", page.host))
     }
 
-    async fn keep_policy(&self, domain: &Domain, id: &str, text: String, max_age: u32) {
-        let fetched = self.now();
-        let known = KnownPolicy {
-            id: id.to_owned(),
-            text,
-            fetched,
-            until: fetched.saturating_add(u64::from(max_age)),
-        };
+    async fn keep_policy(&self, domain: &Domain, known: KnownPolicy, source: Option<SourcePrefix>) {
+        if !self.inner.words.admits(domain, source, known.text.len()) {
+            tracing::debug!(%domain, "no room to keep an MTA-STS policy");
+            return;
+        }
         if let Err(error) = self.inner.memory.keep_policy(domain, known).await {
             tracing::warn!(%domain, %error, "an MTA-STS policy is not kept");
         }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use email2::known::KnownDomain;
 use email2::{Address, Domain};
+use email2_io::limit::SourcePrefix;
 use email2_io::tls::{ClientTls, TlsError};
 use email2_io::{NetworkConfig, World};
 
@@ -38,6 +39,8 @@ pub(crate) struct Inner {
     pub(crate) openings: Flights<Domain, ()>,
     pub(crate) idle: IdleSessions,
     pub(crate) shelf: Shelf,
+    /// The same for what domains say of themselves.
+    pub(crate) words: Shelf,
     /// Domains without a record whose authenticated hosts showed EMAIL2 (spec §12.1.3).
     pub(crate) shown: Recent<Domain, ()>,
     pub(crate) policies: Flights<Domain, mta_sts::Found>,
@@ -106,7 +109,8 @@ impl Remote {
             flights: Flights::default(),
             openings: Flights::default(),
             idle: IdleSessions::default(),
-            shelf: Shelf::new(Arc::clone(&world.clock)),
+            shelf: Shelf::of_keys(Arc::clone(&world.clock)),
+            words: Shelf::of_words(Arc::clone(&world.clock)),
             shown: Recent::default(),
             policies: Flights::default(),
             unfetched: Recent::default(),
@@ -204,14 +208,16 @@ impl Remote {
         }
     }
 
+    /// Finds a host of `domain`; `source` is the stranger who caused it, if one did.
     pub(crate) async fn search(
         &self,
         domain: &Domain,
         each: Duration,
+        source: Option<SourcePrefix>,
     ) -> Result<Search, ResolveError> {
         let hosts = self.hosts(domain).await?;
         let search = self.inner.connector.search(domain, &hosts, each).await;
-        Ok(self.by_policy(domain, &hosts, search, each).await)
+        Ok(self.by_policy(domain, &hosts, search, each, source).await)
     }
 
     /// Ends a dialogue without letting anybody wait for it.

@@ -81,7 +81,7 @@ impl Remote {
         if let Some(named) = self.inner.connector.tlsa(host).await? {
             return Ok(TlsPolicy::Dane(named));
         }
-        match self.mta_sts(domain).await {
+        match self.mta_sts(domain, None).await {
             Found::Policy(policy) => Ok(TlsPolicy::MtaSts(policy)),
             Found::Absent => Ok(TlsPolicy::Opportunistic),
             // RFC 8461 §3.3: as if there were no policy.

@@ -87,7 +87,7 @@ impl Remote {
         let charge = charge.transpose();
         let charge = charge.map_err(|busy| Trouble::unreachable(known, busy.to_string()))?;
         let clock = Arc::clone(&self.world().clock);
-        let asking = self.ask_hosts(&question, before);
+        let asking = self.ask_hosts(&question, before, source);
         let asked = within(&*clock, LOOKUP_LIMIT, asking).await;
         let asked = asked.unwrap_or_else(|_| {
             let why = format!("no answer within {LOOKUP_LIMIT:?}");
@@ -100,16 +100,22 @@ impl Remote {
         asked
     }
 
-    async fn ask_hosts(&self, question: &Question, before: Option<Arc<Kept>>) -> Asked {
+    async fn ask_hosts(
+        &self,
+        question: &Question,
+        before: Option<Arc<Kept>>,
+        source: Option<SourcePrefix>,
+    ) -> Asked {
         let domain = question.identity.domain();
         if let Some(session) = self.idle(domain) {
             // A dialogue that was kept may have ended meanwhile: then ask anew.
-            let asked = self.ask_session(session, question, before.clone()).await;
+            let asking = self.ask_session(session, question, before.clone(), source);
+            let asked = asking.await;
             if let Ok(kept) = asked {
                 return Ok(self.keep(question, kept).await);
             }
         }
-        let search = match self.search(domain, HOST_LIMIT).await {
+        let search = match self.search(domain, HOST_LIMIT, source).await {
             Ok(search) => search,
             Err(error) => return Err(self.unresolved(domain, error).await),
         };
@@ -124,8 +130,8 @@ impl Remote {
                 self.ask_stranger(session, question, doubt).await
             }
             Some(session) => {
-                let kept = self.ask_session(session, question, before).await?;
-                Ok(self.keep(question, kept).await)
+                let asking = self.ask_session(session, question, before, source);
+                Ok(self.keep(question, asking.await?).await)
             }
         }
     }
@@ -138,11 +144,13 @@ impl Remote {
     }
 
     /// Asks an open dialogue; what the domain says of itself comes along when it is not fresh.
+    /// `source` is the stranger who caused it, if one did.
     pub(super) async fn ask_session(
         &self,
         mut session: Session,
         question: &Question,
         before: Option<Arc<Kept>>,
+        source: Option<SourcePrefix>,
     ) -> Result<Kept, Trouble> {
         let domain = question.identity.domain();
         let assurance = session.assurance();
@@ -156,7 +164,7 @@ impl Remote {
         if let (Some(Ok(KeyAnswer::Certificate { flags, .. })), Some(assurance)) =
             (answers.next(), assurance)
         {
-            self.learn(domain, &flags, assurance).await;
+            self.learn(domain, &flags, assurance, source).await;
         }
         let broken = matches!(&answer, Err(failure) if !matches!(failure, Failure::Refused(_)));
         // A dialogue that nothing authenticates is not kept for the next question.
@@ -233,10 +241,22 @@ impl Remote {
         }
     }
 
-    /// Keeps what the domain says of itself on an authenticated host (spec §2.3.7).
-    async fn learn(&self, domain: &Domain, flags: &KeyFlags, assurance: Assurance) {
+    /// Keeps what the domain says of itself on an authenticated host (spec §2.3.7): what is known
+    /// is always renewed, what is new has a bound where a stranger causes it.
+    async fn learn(
+        &self,
+        domain: &Domain,
+        flags: &KeyFlags,
+        assurance: Assurance,
+        source: Option<SourcePrefix>,
+    ) {
         let now = self.now();
-        let before = self.known(domain).await.ok().flatten().unwrap_or_default();
+        let before = self.known(domain).await.ok().flatten();
+        if before.is_none() && !self.inner.words.admits(domain, source, 0) {
+            tracing::debug!(%domain, "no room to keep what a domain says of itself");
+            return;
+        }
+        let before = before.unwrap_or_default();
         let memory = flags.ma.map(|ma| ma.min(limits::MEMORY_MAX));
         let known = KnownDomain {
             speaks_until: match memory {

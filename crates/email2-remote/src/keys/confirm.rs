@@ -43,7 +43,8 @@ impl Remote {
         let entry = self.entry_of(&question.identity).await;
         let asks = writes || matches!(entry, Entry::Has(_));
         let answer = if asks {
-            self.ask_session(session, question, None).await
+            // Nothing else is learnt of it, so nothing else is written down.
+            self.ask_session(session, question, None, None).await
         } else {
             self.part(session);
             Err(Trouble::Unreachable(String::new()))

@@ -107,7 +107,7 @@ impl Remote {
         let Ok(_charge) = self.inner.budget.charge(domain, source, known) else {
             return;
         };
-        let searching = self.search(domain, HOST_LIMIT);
+        let searching = self.search(domain, HOST_LIMIT, Some(source));
         let searched = within(&*clock, LOOKUP_LIMIT, searching).await;
         // Whatever fails here fails again, and is told, when the question comes.
         if let Ok(Ok(search)) = searched

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use email2::{Assurance, Domain};
 use email2_io::clock::within;
+use email2_io::limit::SourcePrefix;
 
 use super::{Found, Mode, Policy};
 use crate::connect::Search;
@@ -17,7 +18,8 @@ impl Remote {
     /// Whether an enforced policy of `domain` names `host`, of a person's own server: asked when
     /// nothing else authenticates it (spec §2.6.1). A policy that cannot be had names nobody.
     pub async fn is_named_by_policy(&self, domain: &Domain, host: &Host) -> bool {
-        let asked = within(&*self.world().clock, POLICY_LIMIT, self.mta_sts(domain)).await;
+        let asking = self.mta_sts(domain, None);
+        let asked = within(&*self.world().clock, POLICY_LIMIT, asking).await;
         match asked {
             Ok(Found::Policy(policy)) => policy.mode == Mode::Enforce && policy.names(&host.name),
             _ => false,
@@ -25,13 +27,15 @@ impl Remote {
     }
 
     /// Asks the policy of `domain` where `search` found a host that nothing else authenticates.
-    /// When the policy names others of `hosts`, those are tried.
+    /// When the policy names others of `hosts`, those are tried. `source` is the stranger who caused
+    /// it, if one did.
     pub(crate) async fn by_policy(
         &self,
         domain: &Domain,
         hosts: &[Host],
         mut search: Search,
         each: Duration,
+        source: Option<SourcePrefix>,
     ) -> Search {
         let bare = search
             .session
@@ -40,7 +44,8 @@ impl Remote {
         if !bare {
             return search;
         }
-        let asked = within(&*self.world().clock, POLICY_LIMIT, self.mta_sts(domain)).await;
+        let asking = self.mta_sts(domain, source);
+        let asked = within(&*self.world().clock, POLICY_LIMIT, asking).await;
         let slow = || Found::Unasked("its MTA-STS policy does not come in time".to_owned());
         match asked.unwrap_or_else(|_| slow()) {
             Found::Policy(policy) if policy.mode == Mode::Enforce => {
