@@ -104,7 +104,8 @@ pub fn one(
         reverse_path: ReversePath::Address(author.address.clone()),
         recipients,
         created: now,
-        expires: now + limits::SEAL_LIFETIME,
+        // The time may be another server's (spec §4.9.3).
+        expires: now.saturating_add(limits::SEAL_LIFETIME),
         nonce: Nonce::random(rng),
         digest: ContentDigest::of(content).map_err(SealingError::Content)?,
     };
