@@ -137,6 +137,16 @@ mod tests {
     }
 
     #[test]
+    fn a_local_part_is_written_as_typed() {
+        let target = |address: &str| {
+            let address = Address::parse(address).unwrap();
+            Method::Direct.target(&address).unwrap()
+        };
+        assert!(target("bob+tag@example.org").ends_with("?l=bob%2Btag"));
+        assert!(!target("\"a b\"@example.org").contains(' '));
+    }
+
+    #[test]
     fn what_is_escaped_comes_back() {
         for local in ["bob", "a+b", "jürg", "\"a b\"", "x%41"] {
             assert_eq!(unescaped(&escaped(local)).as_deref(), Some(local));
