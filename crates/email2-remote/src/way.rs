@@ -104,7 +104,7 @@ impl Remote {
     }
 
     /// Whether a host of `domain` that was authenticated showed EMAIL2 a while ago.
-    fn has_shown(&self, domain: &Domain) -> bool {
+    pub(crate) fn has_shown(&self, domain: &Domain) -> bool {
         self.inner.shown.get(domain, self.now()).is_some()
     }
 

@@ -290,7 +290,7 @@ impl Remote {
     }
 
     /// What it means that no host speaks Email 2.0: nothing definite while the domain is known
-    /// to speak it or its record says so (spec §2.3.2, §2.4.1).
+    /// to speak it, showed it a while ago, or its record says so (spec §2.3.2, §2.4.1).
     pub(crate) async fn unspoken(
         &self,
         domain: &Domain,
@@ -299,7 +299,7 @@ impl Remote {
     ) -> Trouble {
         match self.domain(domain).await {
             Err(error) => Trouble::Dns(error.to_string()),
-            Ok(facts) if facts.speaks(self.now()) => {
+            Ok(facts) if facts.speaks(self.now()) || self.has_shown(domain) => {
                 tracing::error!(%domain, why, "known to speak Email 2.0, and seems not to");
                 Trouble::Alarm(match all_were_asked {
                     true => format!(

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use crate::neighbour::Manners;
-use crate::stage::Stage;
+use crate::old::Habit;
+use crate::stage::{Stage, answering};
 use email2::evidence::Announced;
 use email2::seal::Role;
 use email2::{Address, Domain, Identity, Rejection, ReversePath};
-use email2_remote::{DeliveryRequest, Line, Outcome};
+use email2_remote::{DeliveryRequest, Line, Outcome, TlsPolicy};
 use email2_smtp::{Envelope, Mail, Recipient};
 
 const NAMES: &[&str] = &["email2.example.org", "mx.example.org"];
@@ -112,6 +113,30 @@ async fn mail_for_authenticated_hosts_goes_to_no_other() {
     let outcomes = stage.remote.deliver(&request).await;
     assert!(
         matches!(outcomes[0].1, Outcome::Accepted(_)),
+        "{outcomes:?}"
+    );
+}
+
+/// spec §2.4.1: a host of it showed EMAIL2 when ordinary mail was brought (§12.1.3).
+#[tokio::test]
+async fn a_domain_that_showed_email2_and_seems_not_to_is_waited_for() {
+    let mut stage = Stage::set().await;
+    let (manners, _) = answering(&stage, 3600);
+    stage.zone.mx("example.org", &["mx.example.org"], true);
+    stage
+        .host("mx.example.org", &["mx.example.org"], manners)
+        .await;
+    let request = request(&["bob@example.org"]);
+    let hosts = stage.remote.exchangers(&request.domain).await.unwrap();
+    let (host, policy) = (&hosts[0], TlsPolicy::Opportunistic);
+    let met = stage.remote.open_ordinary(&request.domain, host, &policy);
+    assert!(met.await.is_err());
+    let names = ["old.example.org"];
+    stage.zone.mx("example.org", &names, false);
+    stage.old_host(names[0], &names, Habit::Clear).await;
+    let outcomes = stage.remote.deliver(&request).await;
+    assert!(
+        matches!(outcomes[0].1, Outcome::Temporary(_)),
         "{outcomes:?}"
     );
 }
