@@ -15,6 +15,7 @@ use email2::Address;
 
 use crate::account::{Account, NewAccount};
 use crate::body::{BodyReader, SpooledBody};
+use crate::error::StoreError;
 use crate::{Store, mailbox::Mailbox};
 
 /// The time of all tests, Unix seconds.
@@ -62,14 +63,19 @@ pub(crate) async fn body(store: &Store, octets: &[u8]) -> SpooledBody {
 
 /// All octets of a body, read in ranges.
 pub(crate) async fn whole(reader: &dyn BodyReader) -> Vec<u8> {
+    read(reader).await.unwrap()
+}
+
+/// The same, where reading may fail.
+pub(crate) async fn read(reader: &dyn BodyReader) -> Result<Vec<u8>, StoreError> {
     let mut octets = Vec::new();
     while (octets.len() as u64) < reader.size() {
-        let more = reader.read(octets.len() as u64, 7_000).await.unwrap();
+        let more = reader.read(octets.len() as u64, 7_000).await?;
         assert!(!more.is_empty());
         octets.extend(more);
     }
-    assert_eq!(reader.read(reader.size(), 1).await.unwrap(), b"");
-    octets
+    assert_eq!(reader.read(reader.size(), 1).await?, b"");
+    Ok(octets)
 }
 
 /// INBOX of an account.

@@ -8,7 +8,7 @@ use super::work::Worker;
 use crate::account::Accounts;
 use crate::certificate::Certificates;
 use crate::change::Changes;
-use crate::conformance::whole;
+use crate::conformance::read;
 use crate::error::StoreError;
 use crate::mailbox::{INBOX, Mailboxes};
 use crate::message::{Message, Messages};
@@ -33,7 +33,7 @@ pub(crate) async fn examine(worker: &Worker<'_>) -> Result<Expected, Wrong> {
             .parse::<usize>()
             .map_err(|_| entry.group.clone())?;
         let body = worker.store.entry_body(entry.id).await.map_err(said)?;
-        if whole(&*body).await != cast().letters[&(nonce, 0)].octets {
+        if read(&*body).await.map_err(said)? != cast().letters[&(nonce, 0)].octets {
             return Err(format!("entry {:?} holds other octets", entry.id));
         }
         found.queue.insert(
@@ -115,7 +115,8 @@ async fn inbox(worker: &Worker<'_>, account: usize) -> Result<Inbox, Wrong> {
 async fn letter(worker: &Worker<'_>, message: &Message) -> Result<Option<Letter>, Wrong> {
     let reader = worker.store.message_body(message.id).await;
     let reader = reader.map_err(|error| format!("UID {}: {error}", message.uid))?;
-    let octets = whole(&*reader).await;
+    let octets = read(&*reader).await;
+    let octets = octets.map_err(|error| format!("UID {}: {error}", message.uid))?;
     if octets == super::REPORT && matches!(message.origin, Origin::Generated(_)) {
         return Ok(None);
     }
