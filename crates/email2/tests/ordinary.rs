@@ -297,6 +297,18 @@ fn a_report_is_taken_when_it_was_asked_for_and_never_from_who_seals() {
         assert_eq!(placed(&taken), (Place::Inbox, UnverifiedReason::Report));
         assert_eq!(taken.answered(), sent);
     }
+    let of_a_friend = OrdinaryEvidence {
+        answered: vec![Answered {
+            mailbox: address(alice),
+            sent: sent.clone(),
+        }],
+        acquainted: vec![address(alice)],
+        ..from_bob(SenderPolicy::Open)
+    };
+    assert_eq!(
+        wishing(of_a_friend, Legacy::Accept),
+        Ok((Place::Junk, UnverifiedReason::SealedBefore))
+    );
     let other = report(open(SenderPolicy::Open), "carol@example.com").map(|_| ());
     assert_eq!(other, Err(Rejection::Unsealed));
     let speaks = AuthorEvidence {

@@ -63,7 +63,8 @@ impl Verdict {
     }
 
     /// A report of an ordinary hop is taken whatever the recipient wants of
-    /// ordinary mail, but never in the name of who seals (spec §11.5.1).
+    /// ordinary mail, but never in the name of who seals, or has sealed to them
+    /// (spec §11.5.1).
     fn report(&self, policy: &RecipientPolicy<'_>, found: &OrdinaryEvidence) -> Option<Accepted> {
         let mut answered = found.answered.iter();
         let answered = answered.find(|answered| answered.mailbox == policy.mailbox)?;
@@ -71,7 +72,8 @@ impl Verdict {
             let open = [SenderPolicy::Open, SenderPolicy::Overdue];
             author.speaks || !open.contains(&author.policy)
         };
-        if found.authors.iter().any(seals) {
+        let had_sealed = found.acquainted.contains(&policy.mailbox);
+        if had_sealed || found.authors.iter().any(seals) {
             return None;
         }
         let report = self.unverified(policy, Place::Inbox, UnverifiedReason::Report);
