@@ -18,6 +18,7 @@ impl Config {
     pub(super) fn check(&self, path: &Path) -> Result<(), ConfigError> {
         let faults = [
             self.domains_fault(),
+            self.behind_fault(),
             self.listen_fault(),
             self.smarthosts_fault(),
             self.tls_fault(),
@@ -56,6 +57,19 @@ impl Config {
             );
             ("domain.memory", reason)
         })
+    }
+
+    /// Whom the domain has is what the system behind says (spec §15.1.1): a catch-all here would
+    /// take everybody's mail before that is asked.
+    fn behind_fault(&self) -> Option<(&'static str, String)> {
+        let mut behind = self.domains.iter().filter(|domain| domain.inner.is_some());
+        let both = behind.find(|domain| domain.catch_all.is_some())?;
+        let reason = format!(
+            "{} has its mailboxes in a system behind: let that one take mail for addresses that \
+             nobody has",
+            both.name
+        );
+        Some(("domain.catch_all", reason))
     }
 
     fn listen_fault(&self) -> Option<(&'static str, String)> {

@@ -191,6 +191,18 @@ mod tests {
     }
 
     #[test]
+    fn a_catch_all_takes_no_mail_from_the_system_behind() {
+        let both = "name = \"example.org\"\ninner = \"smtp://127.0.0.1:2525\"\n\
+            catch_all = \"bob@example.org\"";
+        let said = error(&GOOD.replace("name = \"example.org\"", both));
+        assert_eq!(
+            said,
+            "/etc/email2d/config.toml: domain.catch_all: example.org has its mailboxes in a system \
+             behind: let that one take mail for addresses that nobody has"
+        );
+    }
+
+    #[test]
     fn what_is_missing_is_named() {
         let said = error(&GOOD.replace("hostname = \"mx.example.org\"\n", ""));
         assert!(said.contains("missing field `hostname`"), "{said}");
