@@ -55,7 +55,7 @@ impl TlsPolicy {
         }
     }
 
-    /// RFC 8461 §4.1: only a host that the policy names is delivered to.
+    /// Only a host that the policy names is delivered to (spec §12.2.3, RFC 8461 §4.1).
     fn admits(&self, domain: &Domain, host: &Host) -> Result<(), OpenError> {
         let TlsPolicy::MtaSts(policy) = self else {
             return Ok(());

@@ -58,8 +58,8 @@ impl From<ResolveError> for WayError {
 
 impl Remote {
     /// What mail `domain` takes, by what is remembered, its own record in DNS and its SRV record
-    /// (spec §12.1.1); a host that shows EMAIL2 where nothing else did is remembered when it is
-    /// met (spec §12.1.3).
+    /// (spec §12.1.1); ordinary mail only where both are definitely absent (spec §12.1.2). A host
+    /// that shows EMAIL2 where nothing else did is remembered when it is met (spec §12.1.3).
     ///
     /// # Errors
     /// See [`WayError`]; a domain known to speak Email 2.0 gives none, whatever DNS says now

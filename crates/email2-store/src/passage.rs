@@ -1,4 +1,4 @@
-//! Mail that is passed on: once each, whatever is repeated (spec §14.2).
+//! Mail that is passed on: once each, whatever is repeated (spec §14.2.2).
 
 use async_trait::async_trait;
 use email2::seal::Nonce;

@@ -11,7 +11,8 @@ use crate::remote::Remote;
 const LABEL_OCTETS: usize = 28;
 
 impl Remote {
-    /// The certificates that DNS has for `address`; none where DNSSEC does not secure them.
+    /// The certificates that DNS has for `address`; none where DNSSEC does not secure them
+    /// (spec §12.3.3).
     ///
     /// # Errors
     /// The lookup fails, or what it finds cannot be read.
