@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use crate::{hold, tree};
 
-/// What PROTOCOL and the public families of attacks are told under.
+/// What the specification and the public families of attacks are told under.
 const FAMILIES: [&str; 12] = [
     "From",
     "Signatures in MIME and OpenPGP",
