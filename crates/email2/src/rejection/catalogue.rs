@@ -329,7 +329,7 @@ rejections! {
         = "policy-unknown", 451, (4, 7, 5), "spec §2.3", "The policy of {domain} cannot be asked for now, try again later";
     /// The author demanded Email 2.0 all the way.
     NoEmail2Onward { /** Where it ends. */ domain: Domain }
-        = "no-email2-onward", 550, (5, 6, 7), "spec §3.2", "The author demands Email 2.0 all the way and {domain} does not speak it";
+        = "no-email2-onward", 550, (5, 6, 7), "spec §12.5", "The author demands Email 2.0 all the way and {domain} does not speak it";
 
     // ---- submission ----
     /// A pre-sealed message by somebody else.
