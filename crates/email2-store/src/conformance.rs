@@ -10,6 +10,7 @@ pub(crate) mod mailbox;
 pub(crate) mod mediator;
 pub(crate) mod memory;
 pub(crate) mod queue;
+pub(crate) mod tls_count;
 
 use email2::Address;
 

@@ -75,6 +75,8 @@ conformance! { fresh:
         the_queue_is_listed_in_pages,
         the_newest_attempts_are_kept,
         a_settlement_brings_reports_for_others_with_it,
+    }
+    tls_count {
         tls_is_counted_by_day,
     }
     mediator {
