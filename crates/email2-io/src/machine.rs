@@ -77,6 +77,10 @@ machine!(email2_smtp::Client, email2_smtp::client::Event, {
     }
 });
 #[cfg(feature = "smtp")]
-machine!(email2_smtp::lmtp::Lmtp, email2_smtp::lmtp::Event);
+machine!(email2_smtp::lmtp::Lmtp, email2_smtp::lmtp::Event, {
+    fn too_much(&mut self, now: Duration) {
+        Self::too_much(self, now);
+    }
+});
 #[cfg(feature = "imap")]
 machine!(email2_imap::Session, email2_imap::Event);

@@ -117,9 +117,19 @@ impl Lmtp {
 
     /// The other side sends no more.
     pub fn end_of_stream(&mut self, now: Duration) {
+        self.end_by(&Failure::Lost, now);
+    }
+
+    /// The other side said more than is read of it: what was answered in what was read stays
+    /// answered, and nothing more is heard.
+    pub fn too_much(&mut self, now: Duration) {
+        self.end_by(&reply::ReplyError::TooLong.into(), now);
+    }
+
+    fn end_by(&mut self, failure: &Failure, now: Duration) {
         self.now = now;
         while self.next_reply() {}
-        self.fail(&Failure::Lost);
+        self.fail(failure);
     }
 
     /// Octets to send; `None` when there are none.

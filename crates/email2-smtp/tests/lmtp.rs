@@ -140,6 +140,24 @@ fn what_was_not_answered_is_not_known() {
     assert_eq!(codes(&outcomes), [550]);
 }
 
+/// What was answered before the flood stays answered.
+#[test]
+fn who_says_more_than_is_read_is_named_for_it() {
+    let mut machine = Lmtp::new(handover(Dialect::Lmtp, &THREE[..2]), NOW);
+    machine.receive(b"220 x\r\n250 x\r\n250 ok\r\n550 5.1.1 a\r\n250-and", NOW);
+    machine.too_much(NOW);
+    let events: Vec<_> = std::iter::from_fn(|| machine.poll_event()).collect();
+    let [Event::Done(done), Event::Closed] = &events[..] else {
+        panic!("{events:?}");
+    };
+    let outcomes: Outcomes = done.iter().map(|(_, result)| result.clone()).collect();
+    assert_eq!(codes(&outcomes), [550, 0]);
+    assert_eq!(
+        outcomes[1].as_ref().unwrap_err().to_string(),
+        "the server answered with more than 64 KiB"
+    );
+}
+
 #[test]
 fn a_question_delivers_nothing() {
     let question = Handover {
