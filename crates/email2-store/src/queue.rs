@@ -44,7 +44,7 @@ pub enum RecipientState {
     Delivered,
     /// Refused for good.
     Refused,
-    /// Waits for the author's decision (a key changed).
+    /// Waits for the author's decision (a key changed), or goes on in another entry.
     Held,
 }
 
@@ -381,8 +381,12 @@ pub trait Queue: Send + Sync {
     /// Holds back, or lets go again, entries; how many changed. Who works on one ends that.
     async fn hold(&self, ids: &[QueueId], held: bool, now: u64) -> Result<u64, StoreError>;
 
+    /// Held recipients of entries wait again, as their author decided; how many. Not for a
+    /// server, whose held recipients go on in other entries.
+    async fn wait_again(&self, ids: &[QueueId]) -> Result<u64, StoreError>;
+
     /// Makes entries due now that are not held back, whatever pause their domain has; held
-    /// recipients wait again; how many.
+    /// recipients stay held; how many.
     async fn retry_now(&self, ids: &[QueueId], now: u64) -> Result<u64, StoreError>;
 
     /// Drops entries that nobody works on; how many.

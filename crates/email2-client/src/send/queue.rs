@@ -117,10 +117,9 @@ pub async fn retry(
     if let Some(seen) = &decision.accept_new {
         consent(client, entry, seen).await?;
     }
-    client
-        .store()
-        .retry_now(&[id], client.world().now())
-        .await?;
+    let store = client.store();
+    store.wait_again(&[id]).await?;
+    store.retry_now(&[id], client.world().now()).await?;
     let once = Trying {
         wait: MADE,
         decided: decision.encryption,

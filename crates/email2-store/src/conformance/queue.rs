@@ -149,14 +149,25 @@ pub(crate) async fn sealed_again_it_has_the_new_octets(store: &Store) {
     let claimed = store.claim(NOW, 60, 10).await.unwrap().remove(0);
     let mut again = settlement(id, claimed.epoch);
     again.body = Some(body(store, b"new").await);
-    again.recipients = vec![recipient("carol@example.com", RecipientState::Held)];
     assert_eq!(store.settle(vec![again]).await.unwrap(), [true]);
     let reader = store.entry_body(id).await.unwrap();
     assert_eq!(whole(&*reader).await, b"new");
+    assert_eq!(store.drop_entries(&[id], NOW).await.unwrap(), 1);
+}
+
+pub(crate) async fn who_is_held_waits_again_only_when_that_is_said(store: &Store) {
+    let id = entry(store, b"x").await;
+    let claimed = store.claim(NOW, 60, 10).await.unwrap().remove(0);
+    let mut held = settlement(id, claimed.epoch);
+    held.recipients = vec![recipient("carol@example.com", RecipientState::Held)];
+    assert_eq!(store.settle(vec![held]).await.unwrap(), [true]);
     assert_eq!(store.retry_now(&[id], NOW).await.unwrap(), 1);
     let entries = store.entries().await.unwrap();
+    assert_eq!(entries[0].recipients[1].state, RecipientState::Held);
+    assert_eq!(store.wait_again(&[id]).await.unwrap(), 1);
+    assert_eq!(store.wait_again(&[id]).await.unwrap(), 0);
+    let entries = store.entries().await.unwrap();
     assert_eq!(entries[0].recipients[1].state, RecipientState::Waiting);
-    assert_eq!(store.drop_entries(&[id], NOW).await.unwrap(), 1);
 }
 
 /// `count` entries for a domain, due at `next_attempt`.

@@ -230,6 +230,21 @@ impl Queue for SqliteStore {
         .await
     }
 
+    async fn wait_again(&self, ids: &[QueueId]) -> Result<u64, StoreError> {
+        let ids = ids.to_vec();
+        self.write(move |change| {
+            let wait = "UPDATE queue_recipient SET state = 'waiting'
+                        WHERE entry = ?1 AND state = 'held'";
+            let mut wait = change.connection.prepare_cached(wait)?;
+            let mut count = 0;
+            for id in &ids {
+                count += wait.execute([id.0])? as u64;
+            }
+            Ok(count)
+        })
+        .await
+    }
+
     async fn retry_now(&self, ids: &[QueueId], now: u64) -> Result<u64, StoreError> {
         let ids = ids.to_vec();
         self.write(move |change| {
@@ -345,8 +360,6 @@ fn insert_recipient(
 
 /// Makes one entry due.
 fn retry(connection: &Connection, id: QueueId, now: u64) -> Result<bool, StoreError> {
-    let wait = "UPDATE queue_recipient SET state = 'waiting' WHERE entry = ?1 AND state = 'held'";
-    connection.prepare_cached(wait)?.execute([id.0])?;
     let sql = "UPDATE queue SET next_attempt = ?2,
                due = CASE WHEN leased_until > ?2 THEN leased_until ELSE ?2 END
                WHERE id = ?1 AND NOT held RETURNING domain";

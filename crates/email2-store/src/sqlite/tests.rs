@@ -63,6 +63,7 @@ conformance! { fresh:
         a_claim_that_was_lost_settles_nothing,
         a_settled_entry_goes_with_its_report,
         sealed_again_it_has_the_new_octets,
+        who_is_held_waits_again_only_when_that_is_said,
         a_second_settlement_of_one_claim_is_none,
         a_domain_has_a_few_deliveries_at_a_time,
         a_domain_that_took_nothing_yet_is_tried_with_one,
