@@ -441,6 +441,28 @@ fn what_is_held_back_waits_until_it_is_released() {
     assert_eq!(exchanger.taken.lock().unwrap().len(), 3);
 }
 
+/// Leases go by the wall clock (spec §12.5.6).
+#[test]
+fn a_clock_that_jumps_lets_nobody_claim_what_is_under_way() {
+    let exchanger = Exchanger::with(vec![Some((Step::End, Act::Hangs))]);
+    let mut office = Office::open(Some(&exchanger));
+    let clock = office.start_by_clock("example.org");
+    office.queue(&people(1));
+    office.pass(MINUTE);
+    clock.shift(3600);
+    office.pass(2 * MINUTE);
+    let visits = exchanger.visits.lock().unwrap().len();
+    assert_eq!(visits, 1, "the first attempt still goes on");
+    // The next attempt is 45 seconds later at the earliest.
+    office.pass(Duration::from_secs(limits::DATA_END_TIMEOUT + 30) - 3 * MINUTE);
+    let words = "mail.example.net, at the end of the content: no reply in time";
+    let reasons = office.reasons();
+    assert_eq!(reasons, [words], "it was written down");
+    office.pass(HOUR);
+    assert_eq!(office.waiting(), []);
+    assert_eq!(exchanger.taken_by("dave0@example.net"), 1);
+}
+
 /// Two workers share a queue by the leases of their claims; when one is gone, the other ends it
 /// once the leases are over.
 #[test]

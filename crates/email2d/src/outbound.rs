@@ -62,6 +62,7 @@ const AT_LEAST: Duration = Duration::from_secs(1);
 pub(crate) struct Departures {
     /// For whole messages, where they are protected (see [`room`]).
     pub(crate) room: Semaphore,
+    under_way: claim::UnderWay,
     wake: Notify,
 }
 
@@ -69,6 +70,7 @@ impl Default for Departures {
     fn default() -> Departures {
         Departures {
             room: Semaphore::new(room::PIECES),
+            under_way: claim::UnderWay::default(),
             wake: Notify::default(),
         }
     }

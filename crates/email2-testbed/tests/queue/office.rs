@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use email2::address::{Address, Domain, ReversePath};
 use email2::seal::{ContentDigest, Role};
+use email2_io::World;
+use email2_io::clock::ShiftedClock;
 use email2_store::queue::{NewEntry, QueueRecipient, RecipientState};
 use email2_store::{Opening, QueueEntry, SpooledBody, Store, Threads};
 use email2_testbed::forger::{Claim, seal_over};
@@ -80,11 +82,27 @@ impl Office {
     }
 
     pub(crate) fn start(&mut self, domain: &str) {
+        self.start_in(domain, |_| ());
+    }
+
+    /// A server is started again, by a clock that a test moves.
+    pub(crate) fn start_by_clock(&mut self, domain: &str) -> Arc<ShiftedClock> {
+        self.take_down(domain);
+        self.start_in(domain, |world| {
+            let clock = Arc::new(ShiftedClock::new(Arc::clone(&world.clock)));
+            world.clock = clock.clone();
+            clock
+        })
+    }
+
+    fn start_in<T>(&mut self, domain: &str, change: impl FnOnce(&mut World) -> T) -> T {
         let seat = self.seat(domain).clone();
-        let (host, world) = self.stage.put_up(seat.ip, 0).unwrap();
+        let (host, mut world) = self.stage.put_up(seat.ip, 0).unwrap();
+        let changed = change(&mut world);
         let task = host.spawn(town::serve(seat.config, world));
         let running = self.stage.wait_for(task, LIMIT).unwrap().unwrap();
         self.running.insert(seat.domain, running);
+        changed
     }
 
     /// Another machine serves from the store of a domain's server, beside it.
